@@ -1,0 +1,156 @@
+#include "ir/dimension.h"
+
+#include <algorithm>
+#include <functional>
+
+#include "descent/error.h"
+
+namespace descent::ir {
+
+Dimension Dimension::symbol(const std::string& name) {
+  Dimension d(0);
+  d.add({name}, 1);
+  return d;
+}
+
+void Dimension::add(const std::vector<std::string>& symbols, std::int64_t coefficient) {
+  if (symbols.empty()) {
+    constant_ += coefficient;
+    return;
+  }
+  auto at = std::lower_bound(terms_.begin(), terms_.end(), symbols,
+                             [](const Term& t, const std::vector<std::string>& s) { return t.symbols < s; });
+  if (at == terms_.end() || at->symbols != symbols) {
+    if (coefficient != 0) terms_.insert(at, Term{symbols, coefficient});
+  } else if ((at->coefficient += coefficient) == 0) {
+    terms_.erase(at);
+  }
+}
+
+Dimension operator+(const Dimension& a, const Dimension& b) {
+  Dimension sum = a;
+  sum.constant_ += b.constant_;
+  for (const auto& t : b.terms_) sum.add(t.symbols, t.coefficient);
+  return sum;
+}
+
+Dimension operator-(const Dimension& a, const Dimension& b) { return a + Dimension(-1) * b; }
+
+Dimension operator*(const Dimension& a, const Dimension& b) {
+  Dimension product(a.constant_ * b.constant_);
+  for (const auto& t : a.terms_) product.add(t.symbols, t.coefficient * b.constant_);
+  for (const auto& t : b.terms_) product.add(t.symbols, t.coefficient * a.constant_);
+  for (const auto& s : a.terms_) {
+    for (const auto& t : b.terms_) {
+      std::vector<std::string> symbols = s.symbols;
+      symbols.insert(symbols.end(), t.symbols.begin(), t.symbols.end());
+      std::sort(symbols.begin(), symbols.end());
+      product.add(symbols, s.coefficient * t.coefficient);
+    }
+  }
+  return product;
+}
+
+std::int64_t Dimension::evaluate(const DimensionValues& values) const {
+  std::int64_t sum = constant_;
+  for (const Term& t : terms_) {
+    std::int64_t product = t.coefficient;
+    for (const auto& name : t.symbols) {
+      auto at = values.find(name);
+      if (at == values.end()) throw Error("the size of the dimension '" + name + "' is not known");
+      product *= at->second;
+    }
+    sum += product;
+  }
+  return sum;
+}
+
+void Dimension::collect_symbols(std::vector<std::string>& names) const {
+  for (const Term& t : terms_) {
+    for (const auto& name : t.symbols) {
+      if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
+    }
+  }
+}
+
+std::string Dimension::to_string() const {
+  std::string text;
+  for (const Term& t : terms_) {
+    const bool negative = t.coefficient < 0;
+    const std::int64_t magnitude = negative ? -t.coefficient : t.coefficient;
+    text += text.empty() ? (negative ? "-" : "") : (negative ? " - " : " + ");
+    if (magnitude != 1) text += std::to_string(magnitude) + "*";
+    for (std::size_t i = 0; i < t.symbols.size(); ++i) text += (i > 0 ? "*" : "") + t.symbols[i];
+  }
+  if (text.empty()) return std::to_string(constant_);
+  if (constant_ > 0) text += " + " + std::to_string(constant_);
+  if (constant_ < 0) text += " - " + std::to_string(-constant_);
+  return text;
+}
+
+Dimension Dimension::parse(const std::string& text) {
+  Dimension sum(0);
+  std::size_t at = 0;
+  const auto blank = [&] { while (at < text.size() && text[at] == ' ') ++at; };
+  const auto fail = [&] { throw Error("'" + text + "' is not a dimension"); };
+  std::int64_t sign = 1;
+  blank();
+  if (at < text.size() && text[at] == '-') sign = -1, ++at;
+  while (true) {
+    Dimension product(sign);
+    while (true) {
+      blank();
+      const std::size_t begin = at;
+      while (at < text.size() && (std::isalnum(static_cast<unsigned char>(text[at])) || text[at] == '_')) ++at;
+      if (begin == at || at - begin > 18) fail();
+      const std::string factor = text.substr(begin, at - begin);
+      if (std::isdigit(static_cast<unsigned char>(factor[0]))) {
+        for (char c : factor) if (!std::isdigit(static_cast<unsigned char>(c))) fail();
+        product = product * Dimension(std::stoll(factor));
+      } else {
+        product = product * symbol(factor);
+      }
+      blank();
+      if (at < text.size() && text[at] == '*') ++at; else break;
+    }
+    sum = sum + product;
+    if (at == text.size()) return sum;
+    if (text[at] != '+' && text[at] != '-') fail();
+    sign = text[at++] == '-' ? -1 : 1;
+  }
+}
+
+std::size_t Dimension::hash() const {
+  std::size_t h = static_cast<std::size_t>(constant_) * 0x9E3779B97F4A7C15u;
+  for (const Term& t : terms_) {
+    for (const auto& name : t.symbols) h = (h ^ std::hash<std::string>{}(name)) * 0x9E3779B97F4A7C15u;
+    h ^= static_cast<std::size_t>(t.coefficient) << 7;
+  }
+  return h;
+}
+
+Dimension element_count(const Shape& shape) {
+  Dimension count(1);
+  for (const auto& d : shape) count = count * d;
+  return count;
+}
+
+std::int64_t element_count(const Shape& shape, const DimensionValues& values) {
+  std::int64_t count = 1;
+  for (const auto& d : shape) count *= d.evaluate(values);
+  return count;
+}
+
+std::vector<std::int64_t> evaluate(const Shape& shape, const DimensionValues& values) {
+  std::vector<std::int64_t> sizes;
+  for (const auto& d : shape) sizes.push_back(d.evaluate(values));
+  return sizes;
+}
+
+std::string to_string(const Shape& shape) {
+  std::string text = "[";
+  for (std::size_t i = 0; i < shape.size(); ++i) text += (i > 0 ? ", " : "") + shape[i].to_string();
+  return text + "]";
+}
+
+}  // namespace descent::ir

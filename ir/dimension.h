@@ -1,0 +1,59 @@
+// The size of one axis of a tensor: a polynomial with integer coefficients in symbolic sizes, such as n, 30 or 2*n + 1.
+//
+// Sizes that are known only when a function is called (the batch) are symbols. Two sizes are equal when their polynomials
+// are the same, which is decided by keeping them in one normal form: sorted terms, no zero coefficients.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace descent::ir {
+
+/// The values of the symbolic sizes of one call.
+using DimensionValues = std::map<std::string, std::int64_t>;
+
+class Dimension {
+ public:
+  Dimension(std::int64_t constant) : constant_(constant) {}  // NOLINT: a number is a size
+  static Dimension symbol(const std::string& name);
+
+  bool is_constant() const { return terms_.empty(); }
+  std::int64_t constant() const { return constant_; }  ///< the constant term
+  bool is_one() const { return terms_.empty() && constant_ == 1; }
+
+  /// The size where every symbol has its value in `values`; throws descent::Error for a symbol without one.
+  std::int64_t evaluate(const DimensionValues& values) const;
+  void collect_symbols(std::vector<std::string>& names) const;  ///< appends those not yet in `names`
+  std::string to_string() const;                               ///< "30", "n", "2*n + 1"
+  static Dimension parse(const std::string& text);              ///< inverse of to_string; throws descent::Error
+  std::size_t hash() const;
+
+  friend Dimension operator+(const Dimension& a, const Dimension& b);
+  friend Dimension operator-(const Dimension& a, const Dimension& b);
+  friend Dimension operator*(const Dimension& a, const Dimension& b);
+  friend bool operator==(const Dimension& a, const Dimension& b) = default;
+
+  /// One product of symbols (sorted, with repetition) with its coefficient.
+  struct Term {
+    std::vector<std::string> symbols;
+    std::int64_t coefficient;
+    friend bool operator==(const Term&, const Term&) = default;
+  };
+  const std::vector<Term>& terms() const { return terms_; }
+
+ private:
+  void add(const std::vector<std::string>& symbols, std::int64_t coefficient);
+  std::int64_t constant_;
+  std::vector<Term> terms_;
+};
+
+using Shape = std::vector<Dimension>;
+
+Dimension element_count(const Shape& shape);
+std::int64_t element_count(const Shape& shape, const DimensionValues& values);
+std::vector<std::int64_t> evaluate(const Shape& shape, const DimensionValues& values);
+std::string to_string(const Shape& shape);  ///< "[n, 30]"
+
+}  // namespace descent::ir

@@ -1,0 +1,96 @@
+#include "ir/graph.h"
+
+#include <algorithm>
+#include <bit>
+
+#include "descent/error.h"
+#include "ir/op.h"
+
+namespace descent::ir {
+
+std::string to_string(DType dtype) { return dtype == DType::f32 ? "f32" : "bool"; }
+std::string to_string(const Type& type) { return to_string(type.dtype) + to_string(type.shape); }
+
+bool operator==(const Attributes& a, const Attributes& b) {
+  return std::bit_cast<std::uint64_t>(a.value) == std::bit_cast<std::uint64_t>(b.value) && a.dtype == b.dtype &&
+         a.name == b.name && a.axes == b.axes && a.shape == b.shape && a.lhs_batch == b.lhs_batch &&
+         a.rhs_batch == b.rhs_batch && a.lhs_contract == b.lhs_contract && a.rhs_contract == b.rhs_contract;
+}
+
+std::size_t Graph::Hash::operator()(const Node* node) const {
+  std::size_t h = static_cast<std::size_t>(node->op);
+  const auto mix = [&h](std::size_t v) { h = (h ^ v) * 0x9E3779B97F4A7C15u; h ^= h >> 29; };
+  for (const Node* operand : node->operands) mix(operand->id + 1);
+  const Attributes& a = node->attributes;
+  mix(std::bit_cast<std::uint64_t>(a.value));
+  if (!a.name.empty()) mix(std::hash<std::string>{}(a.name));
+  for (int axis : a.axes) mix(static_cast<std::size_t>(axis) + 3);
+  for (const Dimension& d : a.shape) mix(d.hash());
+  for (int axis : a.lhs_contract) mix(static_cast<std::size_t>(axis) + 5);
+  for (int axis : a.rhs_contract) mix(static_cast<std::size_t>(axis) + 7);
+  return h;
+}
+
+bool Graph::Equal::operator()(const Node* a, const Node* b) const {
+  return a->op == b->op && a->operands == b->operands && a->attributes == b->attributes;
+}
+
+const Node* Graph::make(Op op, std::vector<const Node*> operands, Attributes attributes) {
+  Node candidate{op, std::move(operands), std::move(attributes), {}, 0};
+  if (auto at = index_.find(&candidate); at != index_.end()) return *at;
+  const OpInfo& op_info = info(op);
+  if (op_info.arity != static_cast<int>(candidate.operands.size())) {
+    throw Error(std::string(op_info.name) + " takes " + std::to_string(op_info.arity) + " operands, not " +
+                std::to_string(candidate.operands.size()));
+  }
+  candidate.type = op_info.infer(op_info, candidate.operands, candidate.attributes);
+  candidate.id = static_cast<std::uint32_t>(nodes_.size());
+  nodes_.push_back(std::move(candidate));
+  index_.insert(&nodes_.back());
+  return &nodes_.back();
+}
+
+const Node* Graph::constant(double value, const Shape& shape) {
+  Attributes a;
+  a.value = value;
+  a.shape = shape;
+  return make(Op::constant, {}, std::move(a));
+}
+
+const Node* Graph::boolean(bool value, const Shape& shape) {
+  Attributes a;
+  a.value = value ? 1 : 0;
+  a.dtype = DType::boolean;
+  a.shape = shape;
+  return make(Op::constant, {}, std::move(a));
+}
+
+const Node* Graph::leaf(Op op, const std::string& name, const Shape& shape) {
+  Attributes a;
+  a.name = name;
+  a.shape = shape;
+  return make(op, {}, std::move(a));
+}
+
+const Node* Graph::dimension(const Dimension& size) {
+  if (size.is_constant()) return constant(static_cast<double>(size.constant()));
+  Attributes a;
+  a.shape = {size};
+  return make(Op::dimension, {}, std::move(a));
+}
+
+std::vector<const Node*> reachable(const std::vector<const Node*>& roots) {
+  std::vector<const Node*> nodes, stack(roots.begin(), roots.end());
+  std::unordered_set<const Node*> seen;
+  while (!stack.empty()) {
+    const Node* node = stack.back();
+    stack.pop_back();
+    if (!seen.insert(node).second) continue;
+    nodes.push_back(node);
+    stack.insert(stack.end(), node->operands.begin(), node->operands.end());
+  }
+  std::sort(nodes.begin(), nodes.end(), [](const Node* a, const Node* b) { return a->id < b->id; });
+  return nodes;
+}
+
+}  // namespace descent::ir

@@ -1,0 +1,89 @@
+// The graph: immutable nodes of primitive ops, each made once.
+//
+// A node is an op, its operands, its attributes and the type (dtype and shape) that follows from them. Nodes are
+// hash-consed: asking for a node that exists returns it, so that equal expressions are one node (common subexpressions
+// never arise) and comparing two expressions is comparing two pointers. A graph only grows; which nodes matter is said by
+// the functions of the program (ir/program.h) that reach them.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <string>
+#include <unordered_set>
+#include <vector>
+
+#include "ir/dimension.h"
+
+namespace descent::ir {
+
+enum class DType : std::uint8_t { f32, boolean };
+std::string to_string(DType dtype);
+
+struct Type {
+  DType dtype = DType::f32;
+  Shape shape;
+  friend bool operator==(const Type&, const Type&) = default;
+};
+std::string to_string(const Type& type);  ///< "f32[n, 30]"
+
+/// Every primitive op; what each means stands in ir/ops.def.
+enum class Op : std::uint8_t {
+#define ELEMENTWISE(name, ...) name,
+#define STRUCTURAL(name, ...) name,
+#define LEAF(name, ...) name,
+#include "ir/ops.def"
+#undef ELEMENTWISE
+#undef STRUCTURAL
+#undef LEAF
+};
+
+/// The attributes of a node; an op uses those that ir/ops.def names and leaves the others empty.
+struct Attributes {
+  std::string name;               ///< of an input, parameter, state or counter
+  double value = 0;               ///< of a constant; the stream of rng_uniform
+  DType dtype = DType::f32;       ///< of a constant
+  std::vector<int> axes;          ///< of broadcast_in_dim, transpose and reductions
+  Shape shape;                    ///< of leaves, broadcast_in_dim and reshape
+  std::vector<int> lhs_batch, rhs_batch, lhs_contract, rhs_contract;  ///< of dot_general
+  friend bool operator==(const Attributes&, const Attributes&);  ///< values are compared bit by bit (NaN, -0)
+};
+
+struct Node {
+  Op op;
+  std::vector<const Node*> operands;
+  Attributes attributes;
+  Type type;
+  std::uint32_t id;  ///< operands have smaller ids: id order is a topological order
+
+  const Shape& shape() const { return type.shape; }
+  bool is_constant() const { return op == Op::constant; }
+  bool is_constant(double value) const { return op == Op::constant && attributes.value == value; }
+};
+
+class Graph {
+ public:
+  Graph() = default;
+  Graph(const Graph&) = delete;
+  Graph& operator=(const Graph&) = delete;
+
+  /// The node of this op, made now or earlier. Throws descent::Error if the operands' types do not fit the op.
+  const Node* make(Op op, std::vector<const Node*> operands, Attributes attributes = {});
+
+  const Node* constant(double value, const Shape& shape = {});
+  const Node* boolean(bool value, const Shape& shape = {});
+  const Node* leaf(Op op, const std::string& name, const Shape& shape);  ///< input, parameter, state or counter
+  const Node* dimension(const Dimension& size);                          ///< its value as a scalar
+
+  std::size_t size() const { return nodes_.size(); }
+
+ private:
+  struct Hash { std::size_t operator()(const Node* node) const; };
+  struct Equal { bool operator()(const Node* a, const Node* b) const; };
+  std::deque<Node> nodes_;
+  std::unordered_set<const Node*, Hash, Equal> index_;
+};
+
+/// The nodes that `roots` reach, operands before users.
+std::vector<const Node*> reachable(const std::vector<const Node*>& roots);
+
+}  // namespace descent::ir

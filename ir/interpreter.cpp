@@ -1,0 +1,91 @@
+#include "ir/interpreter.h"
+
+#include <unordered_map>
+
+#include "descent/error.h"
+#include "ir/op.h"
+#include "ir/threefry.h"
+
+namespace descent::ir {
+
+std::int64_t Tensor::count() const { return static_cast<std::int64_t>(values.size()); }
+
+std::vector<std::int64_t> strides_of(const std::vector<std::int64_t>& shape) {
+  std::vector<std::int64_t> strides(shape.size());
+  std::int64_t stride = 1;
+  for (std::size_t i = shape.size(); i-- > 0;) {
+    strides[i] = stride;
+    stride *= shape[i];
+  }
+  return strides;
+}
+
+namespace {
+
+double counter_value(const Environment& environment, const std::string& name) {
+  auto at = environment.counters.find(name);
+  if (at == environment.counters.end()) throw Error("the counter '" + name + "' has no value");
+  return at->second;
+}
+
+void evaluate_leaf(const Node& node, const Environment& environment, Tensor& y) {
+  const std::string& name = node.attributes.name;
+  switch (node.op) {
+    case Op::constant: std::fill(y.values.begin(), y.values.end(), node.attributes.value); return;
+    case Op::dimension:
+      y.values[0] = static_cast<double>(node.attributes.shape[0].evaluate(environment.dimensions));
+      return;
+    case Op::counter: y.values[0] = counter_value(environment, name); return;
+    case Op::rng_uniform: {
+      const auto step = static_cast<std::uint32_t>(counter_value(environment, "step"));
+      for (std::size_t i = 0; i < y.values.size(); ++i) {
+        const auto bits = threefry2x32(static_cast<std::uint32_t>(environment.seed),
+                                       static_cast<std::uint32_t>(node.attributes.value),
+                                       static_cast<std::uint32_t>(i), step);
+        y.values[i] = uniform_from_bits(bits[0]);
+      }
+      return;
+    }
+    default: {
+      auto at = environment.tensors.find(name);
+      if (at == environment.tensors.end()) throw Error("the tensor '" + name + "' has no value");
+      if (at->second.shape != y.shape) {
+        throw Error("the tensor '" + name + "' has " + std::to_string(at->second.count()) +
+                    " elements of another shape than " + to_string(node.type.shape));
+      }
+      y = at->second;
+    }
+  }
+}
+
+void evaluate_elementwise(const Node& node, std::span<const Tensor* const> x, Tensor& y) {
+  const auto meaning = info(node.op).meaning;
+  const double* a = x[0]->values.data();
+  const double* b = x.size() > 1 ? x[1]->values.data() : a;
+  const double* c = x.size() > 2 ? x[2]->values.data() : a;
+  for (std::size_t i = 0; i < y.values.size(); ++i) y.values[i] = meaning(a[i], b[i], c[i]);
+}
+
+}  // namespace
+
+std::vector<Tensor> interpret(const std::vector<const Node*>& roots, const Environment& environment) {
+  std::unordered_map<const Node*, Tensor> values;
+  for (const Node* node : reachable(roots)) {
+    Tensor y;
+    y.shape = evaluate(node->type.shape, environment.dimensions);
+    y.values.resize(static_cast<std::size_t>(element_count(node->type.shape, environment.dimensions)));
+    std::vector<const Tensor*> x;
+    for (const Node* operand : node->operands) x.push_back(&values.at(operand));
+    switch (info(node->op).kind) {
+      case OpKind::leaf: evaluate_leaf(*node, environment, y); break;
+      case OpKind::elementwise: evaluate_elementwise(*node, x, y); break;
+      case OpKind::structural: info(node->op).evaluate(*node, x, y); break;
+    }
+    values.emplace(node, std::move(y));
+  }
+  std::vector<Tensor> results;
+  for (const Node* root : roots) results.push_back(values.at(root));
+  return results;
+}
+
+}  // namespace descent::ir

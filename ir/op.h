@@ -1,0 +1,57 @@
+// What the compiler knows of each primitive op: one entry of ir/ops.def, as data.
+#pragma once
+
+#include <array>
+#include <optional>
+#include <span>
+
+#include "ir/expr.h"
+#include "ir/graph.h"
+#include "ir/scalar.h"
+
+namespace descent::ir {
+
+enum class OpKind { leaf, elementwise, structural };
+
+/// What types of operands an elementwise op takes and gives. All shapes are equal.
+enum class Signature {
+  arithmetic,  ///< numbers to a number
+  comparison,  ///< numbers to a boolean
+  logical,     ///< booleans to a boolean
+  selection,   ///< a boolean and two numbers to a number
+  conversion,  ///< a boolean to a number
+};
+
+/// The adjoints of an op's operands, nothing where no gradient flows.
+using Adjoints = std::array<std::optional<Expr>, 3>;
+
+struct Tensor;  // ir/interpreter.h
+
+struct OpInfo {
+  const char* name;
+  OpKind kind;
+  int arity;
+  bool commutative;
+  Signature signature;
+
+  /// The type of the result; throws descent::Error where the operands do not fit. Elementwise ops share one rule.
+  Type (*infer)(const OpInfo& info, std::span<const Node* const> operands, const Attributes& attributes);
+  /// The adjoints of the operands a, b, c where y is the op's result and g its adjoint; null: no gradient flows.
+  Adjoints (*derivative)(Expr y, Expr g, std::span<const Expr> operands);
+  /// Elementwise: the meaning, in float64.
+  double (*meaning)(double a, double b, double c);
+  /// Elementwise: the same for float32 lanes, as instructions.
+  Lane (*code)(Lane a, Lane b, Lane c);
+  /// Structural: the meaning, in float64.
+  void (*evaluate)(const Node& node, std::span<const Tensor* const> operands, Tensor& result);
+};
+
+const OpInfo& info(Op op);
+inline const OpInfo& info(const Node* node) { return info(node->op); }
+std::optional<Op> find_op(std::string_view name);
+std::span<const OpInfo> all_ops();
+
+inline bool is_elementwise(const Node* node) { return info(node).kind == OpKind::elementwise; }
+inline bool is_leaf(const Node* node) { return info(node).kind == OpKind::leaf; }
+
+}  // namespace descent::ir

@@ -1,0 +1,42 @@
+#include "ir/program.h"
+
+#include "descent/error.h"
+
+namespace descent::ir {
+
+namespace {
+template <typename Items>
+auto find(const Items& items, const std::string& name) -> decltype(&items[0]) {
+  for (const auto& item : items) {
+    if (item.name == name) return &item;
+  }
+  return nullptr;
+}
+}  // namespace
+
+std::vector<const Node*> Function::roots() const {
+  std::vector<const Node*> nodes;
+  for (const Binding& b : results) nodes.push_back(b.node);
+  for (const Binding& b : updates) nodes.push_back(b.node);
+  return nodes;
+}
+
+const Function* Program::find_function(const std::string& wanted) const { return find(functions, wanted); }
+const Variable* Program::find_variable(const std::string& wanted) const { return find(variables, wanted); }
+const Input* Program::find_input(const std::string& wanted) const { return find(inputs, wanted); }
+
+const Function& Program::function(const std::string& wanted) const {
+  const Function* found = find_function(wanted);
+  if (found == nullptr) throw Error("the program '" + name + "' has no function '" + wanted + "'");
+  return *found;
+}
+
+std::vector<std::string> Program::dimensions() const {
+  std::vector<std::string> names;
+  for (const Input& input : inputs) {
+    for (const Dimension& d : input.shape) d.collect_symbols(names);
+  }
+  return names;
+}
+
+}  // namespace descent::ir

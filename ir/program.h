@@ -1,0 +1,66 @@
+// A program: the tensors a model knows and its functions, all over one graph.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "ir/graph.h"
+
+namespace descent::ir {
+
+/// A tensor that the caller gives with every call. Its first axis is usually the batch.
+struct Input {
+  std::string name;
+  Shape shape;
+  bool is_target = false;  ///< needed by the loss, not by prediction
+};
+
+/// A tensor that lives as long as the trainer. Read by a leaf node of the same name: parameter or state.
+struct Variable {
+  std::string name;  ///< its path: dense.0.w
+  Shape shape;
+  enum class Kind {
+    parameter,  ///< trained
+    state,      ///< of a layer or an optimizer; changed by updates
+    fitted      ///< computed from the whole training data before the first step (the mean of a standardize layer)
+  } kind = Kind::parameter;
+  bool saved_with_weights() const { return !of_optimizer; }
+  bool of_optimizer = false;  ///< needed to go on training, not to predict
+};
+
+/// A result, or the new value of a variable.
+struct Binding {
+  std::string name;
+  const Node* node;
+};
+
+/// A function of the inputs and variables. Updates take effect together after everything has been read.
+struct Function {
+  std::string name;
+  std::vector<Binding> results;
+  std::vector<Binding> updates;  ///< name of a variable, its new value
+  std::vector<const Node*> roots() const;
+};
+
+/// The functions of a trainable model:
+///   initial   updates: the variables' first values, in order; a fitted one may read the inputs (all training rows)
+///   step      results: loss; updates: every parameter and state. One step of training.
+///   evaluate  results: loss, and the outputs by name, without what happens in training alone (dropout)
+///   predict   results: the outputs by name
+struct Program {
+  std::string name;
+  std::shared_ptr<Graph> graph = std::make_shared<Graph>();
+  std::vector<Input> inputs;
+  std::vector<Variable> variables;
+  std::vector<Function> functions;
+
+  const Function& function(const std::string& name) const;  ///< throws descent::Error if there is none
+  const Function* find_function(const std::string& name) const;
+  const Variable* find_variable(const std::string& name) const;
+  const Input* find_input(const std::string& name) const;
+  /// The symbolic dimensions of the inputs, in order of appearance: the order in which native code is given their values.
+  std::vector<std::string> dimensions() const;
+};
+
+}  // namespace descent::ir
