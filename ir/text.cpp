@@ -1,0 +1,265 @@
+// One line a declaration, node, result or update:
+//     %5 = dot_general %0, %3 lhs_contract=[1] rhs_contract=[0] : f32[n, 16]
+#include "ir/text.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <cmath>
+#include <sstream>
+#include <unordered_map>
+
+#include "descent/error.h"
+#include "ir/op.h"
+
+namespace descent::ir {
+
+namespace {
+
+const char* keyword(const Variable& variable) {
+  switch (variable.kind) {
+    case Variable::Kind::parameter: return "parameter";
+    case Variable::Kind::fitted: return "fitted";
+    case Variable::Kind::state: return variable.of_optimizer ? "optimizer_state" : "state";
+  }
+  return "";
+}
+
+std::string list(const std::vector<int>& axes) { return fmt::format("[{}]", fmt::join(axes, ", ")); }
+
+/// The shortest text that reads back as the same number.
+std::string number(double value) { return fmt::format("{}", value); }
+
+std::string attributes_text(const Node& node) {
+  const Attributes& a = node.attributes;
+  std::string text;
+  if (!a.name.empty()) text += " name=" + a.name;
+  if (node.op == Op::constant || node.op == Op::rng_uniform) text += " value=" + number(a.value);
+  if (node.op == Op::broadcast_in_dim || !a.axes.empty()) text += " axes=" + list(a.axes);
+  if (!a.lhs_batch.empty()) text += " lhs_batch=" + list(a.lhs_batch) + " rhs_batch=" + list(a.rhs_batch);
+  if (node.op == Op::dot_general) {
+    text += " lhs_contract=" + list(a.lhs_contract) + " rhs_contract=" + list(a.rhs_contract);
+  }
+  if (node.op == Op::dimension) text += " size=" + to_string(a.shape);
+  return text;
+}
+
+void print_function(const Function& function, std::string& text) {
+  text += "\nfunction " + function.name + "\n";
+  std::unordered_map<const Node*, std::size_t> numbers;
+  for (const Node* node : reachable(function.roots())) {
+    const std::size_t index = numbers.size();
+    numbers[node] = index;
+    text += fmt::format("  %{} = {}", index, info(node).name);
+    for (std::size_t i = 0; i < node->operands.size(); ++i) {
+      text += fmt::format("{}%{}", i > 0 ? ", " : " ", numbers.at(node->operands[i]));
+    }
+    text += attributes_text(*node) + " : " + to_string(node->type) + "\n";
+  }
+  for (const Binding& b : function.results) text += fmt::format("  result {} = %{}\n", b.name, numbers.at(b.node));
+  for (const Binding& b : function.updates) text += fmt::format("  update {} = %{}\n", b.name, numbers.at(b.node));
+}
+
+/// Reads one line from left to right.
+class LineReader {
+ public:
+  LineReader(std::string text, int line) : text_(std::move(text)), line_(line) {}
+
+  bool accept(std::string_view token) {
+    skip();
+    if (text_.compare(at_, token.size(), token) != 0) return false;
+    at_ += token.size();
+    return true;
+  }
+  void expect(std::string_view token) {
+    if (!accept(token)) fail("expected '" + std::string(token) + "'");
+  }
+  bool at_end() { skip(); return at_ >= text_.size(); }
+  std::string word() {
+    skip();
+    const std::size_t begin = at_;
+    while (at_ < text_.size() && std::string_view(" ,:=[]%").find(text_[at_]) == std::string_view::npos) ++at_;
+    if (begin == at_) fail("expected a word");
+    return text_.substr(begin, at_ - begin);
+  }
+  double real() {
+    const std::string w = word();
+    if (w == "nan") return std::nan("");
+    if (w == "inf") return HUGE_VAL;
+    if (w == "-inf") return -HUGE_VAL;
+    double value = 0;
+    const auto [end, error] = std::from_chars(w.data(), w.data() + w.size(), value);
+    if (error != std::errc() || end != w.data() + w.size()) fail("'" + w + "' is not a number");
+    return value;
+  }
+  std::size_t index() {
+    expect("%");
+    const double value = real();
+    if (value < 0 || value > 1e9) fail("there is no such node");
+    return static_cast<std::size_t>(value);
+  }
+  std::vector<int> axes() {
+    std::vector<int> values;
+    expect("[");
+    while (!accept("]")) {
+      values.push_back(static_cast<int>(real()));
+      accept(",");
+    }
+    return values;
+  }
+  Shape shape() {
+    expect("[");
+    const std::size_t end = text_.find(']', at_);
+    if (end == std::string::npos) fail("expected ']'");
+    std::stringstream items(text_.substr(at_, end - at_));
+    at_ = end + 1;
+    Shape sizes;
+    std::string item;
+    while (std::getline(items, item, ',')) {
+      const auto last = item.find_last_not_of(' ');
+      sizes.push_back(Dimension::parse(item.substr(0, last == std::string::npos ? 0 : last + 1)));
+    }
+    return sizes;
+  }
+  Type type() {
+    Type t;
+    if (accept("bool")) t.dtype = DType::boolean; else expect("f32");
+    t.shape = shape();
+    return t;
+  }
+  [[noreturn]] void fail(const std::string& message) const {
+    throw Error(Diagnostic{"", line_, static_cast<int>(at_) + 1, 1, message, "", text_});
+  }
+
+ private:
+  void skip() { while (at_ < text_.size() && text_[at_] == ' ') ++at_; }
+  std::string text_;
+  int line_;
+  std::size_t at_ = 0;
+};
+
+const Node* read_node(LineReader& in, Graph& graph, const std::vector<const Node*>& nodes) {
+  const std::string name = in.word();
+  const std::optional<Op> op = find_op(name);
+  if (!op) in.fail("there is no op '" + name + "'");
+  std::vector<const Node*> operands;
+  for (int i = 0; i < info(*op).arity; ++i) {
+    if (i > 0) in.expect(",");
+    const std::size_t index = in.index();
+    if (index >= nodes.size()) in.fail("there is no such node");
+    operands.push_back(nodes[index]);
+  }
+  Attributes a;
+  while (!in.accept(":")) {
+    const std::string key = in.word();
+    in.expect("=");
+    if (key == "name") a.name = in.word();
+    else if (key == "value") a.value = in.real();
+    else if (key == "axes") a.axes = in.axes();
+    else if (key == "size") a.shape = in.shape();
+    else if (key == "lhs_batch") a.lhs_batch = in.axes();
+    else if (key == "rhs_batch") a.rhs_batch = in.axes();
+    else if (key == "lhs_contract") a.lhs_contract = in.axes();
+    else if (key == "rhs_contract") a.rhs_contract = in.axes();
+    else in.fail("there is no attribute '" + key + "'");
+  }
+  const Type type = in.type();
+  const bool shape_is_attribute = (info(*op).kind == OpKind::leaf && *op != Op::dimension) ||
+                                  *op == Op::broadcast_in_dim || *op == Op::reshape;
+  if (shape_is_attribute) a.shape = type.shape;
+  if (*op == Op::constant) a.dtype = type.dtype;
+  const Node* node = nullptr;
+  try {
+    node = graph.make(*op, std::move(operands), std::move(a));
+  } catch (const Error& error) {
+    in.fail(error.diagnostics()[0].message);
+  }
+  if (node->type != type) in.fail("the type is " + to_string(node->type) + ", not " + to_string(type));
+  return node;
+}
+
+}  // namespace
+
+std::string print(const Program& program) {
+  std::string text = "program " + program.name + "\n";
+  for (const Input& input : program.inputs) {
+    text += fmt::format("{} {} : {}\n", input.is_target ? "target" : "input", input.name,
+                        to_string(Type{DType::f32, input.shape}));
+  }
+  for (const Variable& v : program.variables) {
+    text += fmt::format("{} {} : {}\n", keyword(v), v.name, to_string(Type{DType::f32, v.shape}));
+  }
+  for (const Function& function : program.functions) print_function(function, text);
+  return text;
+}
+
+Program parse(const std::string& text) {
+  Program program;
+  std::vector<const Node*> nodes;
+  std::stringstream lines(text);
+  std::string content;
+  for (int line = 1; std::getline(lines, content); ++line) {
+    LineReader in(content.substr(0, content.find("//")), line);
+    if (in.at_end()) continue;
+    if (in.accept("%")) {
+      in.word();
+      in.expect("=");
+      nodes.push_back(read_node(in, *program.graph, nodes));
+      continue;
+    }
+    const std::string word = in.word();
+    if (word == "program") {
+      program.name = in.word();
+    } else if (word == "function") {
+      program.functions.push_back(Function{in.word(), {}, {}});
+      nodes.clear();
+    } else if (word == "result" || word == "update") {
+      const std::string name = in.word();
+      in.expect("=");
+      const std::size_t index = in.index();
+      if (program.functions.empty() || index >= nodes.size()) in.fail("there is no such node");
+      auto& bindings = word == "result" ? program.functions.back().results : program.functions.back().updates;
+      bindings.push_back(Binding{name, nodes[index]});
+    } else {
+      const std::string name = in.word();
+      in.expect(":");
+      const Shape shape = in.type().shape;
+      if (word == "input" || word == "target") {
+        program.inputs.push_back(Input{name, shape, word == "target"});
+        continue;
+      }
+      Variable variable{name, shape};
+      if (word == "fitted") variable.kind = Variable::Kind::fitted;
+      else if (word == "state") variable.kind = Variable::Kind::state;
+      else if (word == "optimizer_state") variable.kind = Variable::Kind::state, variable.of_optimizer = true;
+      else if (word != "parameter") in.fail("unknown declaration '" + word + "'");
+      program.variables.push_back(variable);
+    }
+  }
+  verify(program, "parse");
+  return program;
+}
+
+void verify(const Program& program, const std::string& pass) {
+  const auto fail = [&](const std::string& what) { throw Error("after the pass '" + pass + "': " + what); };
+  for (const Function& function : program.functions) {
+    for (const Node* node : reachable(function.roots())) {
+      const Type type = info(node).infer(info(node), node->operands, node->attributes);
+      if (type != node->type) fail(std::string("a node ") + info(node).name + " has a wrong type");
+      if (node->op == Op::input && program.find_input(node->attributes.name) == nullptr) {
+        fail("there is no input '" + node->attributes.name + "'");
+      }
+      if ((node->op == Op::parameter || node->op == Op::state) &&
+          program.find_variable(node->attributes.name) == nullptr) {
+        fail("there is no variable '" + node->attributes.name + "'");
+      }
+    }
+    for (const Binding& update : function.updates) {
+      const Variable* variable = program.find_variable(update.name);
+      if (variable == nullptr) fail("the update of '" + update.name + "' has no variable");
+      if (variable->shape != update.node->shape()) fail("the update of '" + update.name + "' has another shape");
+    }
+  }
+}
+
+}  // namespace descent::ir

@@ -1,0 +1,41 @@
+// The passes over a program's graph. Each takes a program and gives a new one over the same, grown, graph.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "ir/program.h"
+
+namespace descent::passes {
+
+/// Applies the simplification rules, the structural rules and constant folding until nothing changes.
+ir::Program simplify(const ir::Program& program);
+
+/// Replaces every gradient node by the symbolic derivative (reverse mode), inner ones first.
+ir::Program differentiate(const ir::Program& program);
+
+/// Replaces the forms kept for differentiation by those that are computed (passes/rules.h), and simplifies.
+ir::Program lower(const ir::Program& program);
+
+/// The adjoints of a scalar with respect to several nodes, by reverse-mode accumulation (Griewank and Walther,
+/// "Evaluating Derivatives", 2008, chapter 3). A node that `e` does not depend on has the adjoint 0.
+std::vector<const ir::Node*> gradients(ir::Graph& graph, const ir::Node* e, const std::vector<const ir::Node*>& x);
+
+/// `simplify` for single nodes.
+std::vector<const ir::Node*> simplify_nodes(ir::Graph& graph, const std::vector<const ir::Node*>& roots);
+
+/// Replaces nodes: every root rebuilt with `replacements` in place of the keys.
+std::vector<const ir::Node*> substitute(ir::Graph& graph, const std::vector<const ir::Node*>& roots,
+                                        const std::unordered_map<const ir::Node*, const ir::Node*>& replacements);
+
+/// The pipeline in order; `observe` is called with each stage's name and result.
+using Observer = std::function<void(const std::string& stage, const ir::Program&)>;
+ir::Program run_pipeline(const ir::Program& program, const Observer& observe = nullptr);
+
+/// The program with `change` applied to the roots of every function.
+ir::Program map_roots(const ir::Program& program,
+                      const std::function<std::vector<const ir::Node*>(const std::vector<const ir::Node*>&)>& change);
+
+}  // namespace descent::passes
