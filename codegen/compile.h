@@ -1,0 +1,57 @@
+// From program to machine code. No LLVM type appears here.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "ir/program.h"
+#include "passes/kernels.h"
+
+namespace descent::codegen {
+
+/// What the native code reads besides tensors. Its layout is part of the calling convention.
+struct RunState {
+  std::int64_t step = 0;   ///< of this step, from 1
+  float epoch = 0;         ///< epochs done, with the fraction of the present one
+  std::uint32_t seed = 0;  ///< of the run
+};
+
+/// Runs a function once. `buffers` has an address for each buffer of the plan, `dimensions` the values of
+/// Program::dimensions() in order.
+using RunFunction = void (*)(float* const* buffers, const std::int64_t* dimensions, RunState* state);
+
+/// Arguments of the native epoch: it walks the shuffled batches, gathers their rows into the input buffers and steps.
+struct EpochArguments {
+  float* const* buffers;
+  std::int64_t* dimensions;          ///< the first one is the batch; set by the native code
+  RunState* state;
+  const float* const* data;          ///< for each input of the program: rows x width, row-major
+  const std::uint32_t* permutation;  ///< the order of the rows
+  std::int64_t rows;
+  std::int64_t batch;
+  double loss_sum;                   ///< out: sum over batches of loss * rows of the batch
+};
+using RunEpoch = void (*)(EpochArguments* arguments);
+
+struct CompiledFunction {
+  passes::KernelPlan plan;
+  RunFunction run = nullptr;
+};
+
+/// A compiled program; immutable, shared by any number of trainers and threads.
+class CompiledProgram {
+ public:
+  virtual ~CompiledProgram() = default;
+  virtual const CompiledFunction& function(const std::string& name) const = 0;  ///< throws descent::Error if not there
+  virtual RunEpoch epoch() const = 0;  ///< of the function "step"; null if that was not compiled
+};
+
+/// Compiles the named functions of an optimized program (passes::run_pipeline) for this machine.
+std::shared_ptr<const CompiledProgram> compile(const ir::Program& program, const std::vector<std::string>& functions);
+
+/// The LLVM IR, or the assembly, that `compile` makes of one function.
+std::string print_llvm(const ir::Program& program, const std::string& function);
+std::string print_assembly(const ir::Program& program, const std::string& function);
+
+}  // namespace descent::codegen

@@ -1,0 +1,477 @@
+// Elementwise loops with stores and reductions, over a space or over the tile that a contraction has just made.
+#include "codegen/kernel_emitter.h"
+
+#include <llvm/IR/Intrinsics.h>
+
+#include <limits>
+#include <set>
+
+#include "ir/op.h"
+
+namespace descent::codegen {
+
+using ir::Dimension;
+using ir::Node;
+using ir::Op;
+
+KernelEmitter::KernelEmitter(llvm::Module& module, const ir::Program& program, const passes::KernelPlan& plan,
+                             const passes::Kernel& kernel, const Machine& machine)
+    : module_(module),
+      context_(module.getContext()),
+      builder_(context_),
+      lanes_(builder_, machine.width),
+      program_(program),
+      plan_(plan),
+      kernel_(kernel),
+      machine_(machine) {}
+
+namespace {
+
+/// Drops the axes of size 1.
+std::vector<Dimension> squeeze(const std::vector<Dimension>& strides, const ir::Shape& space) {
+  std::vector<Dimension> kept;
+  for (std::size_t i = 0; i < space.size(); ++i) {
+    if (!space[i].is_one()) kept.push_back(strides[i]);
+  }
+  return kept;
+}
+
+std::vector<Dimension> row_major(const ir::Shape& shape) {
+  std::vector<Dimension> strides(shape.size(), Dimension(0));
+  Dimension stride(1);
+  for (std::size_t i = shape.size(); i-- > 0;) {
+    strides[i] = stride;
+    stride = stride * shape[i];
+  }
+  return strides;
+}
+
+}  // namespace
+
+llvm::Function* KernelEmitter::emit(const std::string& name) {
+  auto* pointer = llvm::PointerType::get(context_, 0);
+  auto* type = llvm::FunctionType::get(builder_.getVoidTy(), {pointer, pointer, pointer}, false);
+  function_ = llvm::Function::Create(type, llvm::Function::InternalLinkage, name, module_);
+  // The wrapper loads addresses; the body takes them as arguments that do not alias.
+  builder_.SetInsertPoint(llvm::BasicBlock::Create(context_, "entry", function_));
+  std::set<int> used;
+  for (int b : passes::buffers_read(kernel_, plan_)) used.insert(b);
+  for (const auto& [node, b] : kernel_.stores) used.insert(b);
+  for (const auto& [node, b] : kernel_.reductions) used.insert(b);
+  if (kernel_.workspace >= 0) used.insert(kernel_.workspace);
+  std::vector<llvm::Value*> arguments;
+  for (int b : used) {
+    arguments.push_back(builder_.CreateLoad(pointer, builder_.CreateConstGEP1_64(pointer, function_->getArg(0),
+                                                                                 static_cast<std::uint64_t>(b))));
+  }
+  arguments.push_back(function_->getArg(1));
+  arguments.push_back(function_->getArg(2));
+  auto* body_type = llvm::FunctionType::get(builder_.getVoidTy(),
+                                            std::vector<llvm::Type*>(arguments.size(), pointer), false);
+  auto* body = llvm::Function::Create(body_type, llvm::Function::InternalLinkage, name + "_body", module_);
+  body->addFnAttr(llvm::Attribute::NoInline);
+  body->addFnAttr(llvm::Attribute::NoUnwind);
+  builder_.CreateCall(body, arguments);
+  builder_.CreateRetVoid();
+  llvm::Function* wrapper = function_;
+
+  function_ = body;
+  builder_.SetInsertPoint(llvm::BasicBlock::Create(context_, "entry", body));
+  unsigned index = 0;
+  for (int b : used) {
+    body->addParamAttr(index, llvm::Attribute::NoAlias);
+    pointers_[b] = body->getArg(index++);
+  }
+  Value* dimensions = body->getArg(index++);
+  state_ = body->getArg(index);
+  std::uint64_t position = 0;
+  for (const std::string& symbol : program_.dimensions()) {
+    symbols_[symbol] = builder_.CreateLoad(builder_.getInt64Ty(),
+                                           builder_.CreateConstGEP1_64(builder_.getInt64Ty(), dimensions, position++), symbol);
+  }
+  collect_buffers();
+  begin_reductions();
+  if (kernel_.contraction != nullptr) emit_contraction(); else emit_elementwise();
+  end_reductions();
+  builder_.CreateRetVoid();
+  return wrapper;
+}
+
+/// Finds every view that the lanes will load, in the kernel's axes.
+void KernelEmitter::collect_buffers() {
+  for (const Dimension& d : kernel_.space) {
+    if (!d.is_one()) axes_.push_back(d);
+  }
+  store_strides_ = row_major(axes_);
+  const auto visit = [&](auto&& self, const Node* node) -> void {
+    if (node == kernel_.contraction || node->op == Op::rng_uniform || views_.contains(node)) return;
+    auto at = plan_.group.find(node);
+    const bool computed = ir::is_elementwise(node) && (at == plan_.group.end() || at->second == kernel_.group);
+    if (computed) {
+      if (!values_.emplace(node, nullptr).second) return;
+      for (const Node* operand : node->operands) self(self, operand);
+      return;
+    }
+    passes::View view = passes::view_of(node, plan_);
+    views_[node] = {view.source, squeeze(view.strides, kernel_.space)};
+  };
+  for (const auto& [node, b] : kernel_.stores) visit(visit, node);
+  for (const auto& [node, b] : kernel_.reductions) {
+    visit(visit, node->operands[0]);
+    Accumulator accumulator{node, b, {}, nullptr};
+    const auto& reduced = node->attributes.axes;
+    const auto result = row_major(node->shape());
+    std::size_t kept = 0;
+    std::vector<Dimension> strides;
+    for (std::size_t i = 0; i < kernel_.space.size(); ++i) {
+      const bool gone = std::find(reduced.begin(), reduced.end(), static_cast<int>(i)) != reduced.end();
+      strides.push_back(gone ? Dimension(0) : result[kept++]);
+    }
+    accumulator.strides = squeeze(strides, kernel_.space);
+    accumulators_.push_back(accumulator);
+  }
+  values_.clear();
+  if (kernel_.contraction == nullptr) {
+    while (merge_axes()) {}
+  }
+}
+
+/// Makes one axis of two neighbours that every tensor walks as one; longer innermost loops fill more vectors.
+bool KernelEmitter::merge_axes() {
+  std::vector<std::vector<Dimension>*> strides{&store_strides_};
+  for (auto& [node, view] : views_) strides.push_back(&view.second);
+  for (Accumulator& a : accumulators_) strides.push_back(&a.strides);
+  for (std::size_t i = 0; i + 1 < axes_.size(); ++i) {
+    bool all = true;
+    for (const auto* s : strides) {
+      const bool none = (*s)[i] == Dimension(0) && (*s)[i + 1] == Dimension(0);
+      const bool dense = (*s)[i] == (*s)[i + 1] * axes_[i + 1] && !((*s)[i + 1] == Dimension(0));
+      all = all && (none || dense);
+    }
+    if (!all) continue;
+    axes_[i] = axes_[i] * axes_[i + 1];
+    axes_.erase(axes_.begin() + static_cast<std::ptrdiff_t>(i) + 1);
+    for (auto* s : strides) {
+      (*s)[i] = (*s)[i + 1];
+      s->erase(s->begin() + static_cast<std::ptrdiff_t>(i) + 1);
+    }
+    return true;
+  }
+  return false;
+}
+
+llvm::Value* KernelEmitter::size(const Dimension& dimension) {
+  Value* sum = i64(dimension.constant());
+  for (const Dimension::Term& term : dimension.terms()) {
+    Value* product = i64(term.coefficient);
+    for (const std::string& symbol : term.symbols) product = multiply(product, symbols_.at(symbol));
+    sum = add(sum, product);
+  }
+  return sum;
+}
+
+llvm::Value* KernelEmitter::multiply(Value* a, Value* b) {
+  const auto is = [](Value* v, std::uint64_t n) {
+    auto* c = llvm::dyn_cast<llvm::ConstantInt>(v);
+    return c != nullptr && c->getZExtValue() == n;
+  };
+  if (is(a, 0) || is(b, 1)) return a;
+  if (is(b, 0) || is(a, 1)) return b;
+  return builder_.CreateNSWMul(a, b);
+}
+
+llvm::Value* KernelEmitter::add(Value* a, Value* b) {
+  const auto zero = [](Value* v) {
+    auto* c = llvm::dyn_cast<llvm::ConstantInt>(v);
+    return c != nullptr && c->isZero();
+  };
+  return zero(a) ? b : zero(b) ? a : builder_.CreateNSWAdd(a, b);
+}
+
+llvm::Value* KernelEmitter::stack(llvm::Type* type, const char* name) {
+  llvm::BasicBlock& entry = function_->getEntryBlock();
+  llvm::IRBuilder<> at_entry(&entry, entry.begin());
+  auto* memory = at_entry.CreateAlloca(type, nullptr, name);
+  memory->setAlignment(llvm::Align(64));
+  return memory;
+}
+
+void KernelEmitter::loop(Value* begin, Value* end, Value* step, const std::function<void(Value*)>& body) {
+  llvm::BasicBlock* before = builder_.GetInsertBlock();
+  auto* head = llvm::BasicBlock::Create(context_, "loop", function_);
+  auto* inside = llvm::BasicBlock::Create(context_, "body", function_);
+  auto* after = llvm::BasicBlock::Create(context_, "after", function_);
+  builder_.CreateBr(head);
+  builder_.SetInsertPoint(head);
+  auto* index = builder_.CreatePHI(builder_.getInt64Ty(), 2);
+  index->addIncoming(begin, before);
+  builder_.CreateCondBr(builder_.CreateICmpSLT(index, end), inside, after);
+  builder_.SetInsertPoint(inside);
+  body(index);
+  index->addIncoming(builder_.CreateNSWAdd(index, step), builder_.GetInsertBlock());
+  builder_.CreateBr(head);
+  builder_.SetInsertPoint(after);
+}
+
+/// True in the first `remaining` lanes.
+llvm::Value* KernelEmitter::lane_mask(Value* remaining) {
+  llvm::SmallVector<llvm::Constant*> numbers;
+  for (unsigned i = 0; i < machine_.width; ++i) numbers.push_back(builder_.getInt32(i));
+  Value* limit = builder_.CreateTrunc(minimum(remaining, i64(machine_.width)), builder_.getInt32Ty());
+  return builder_.CreateICmpSLT(llvm::ConstantVector::get(numbers), builder_.CreateVectorSplat(machine_.width, limit));
+}
+
+llvm::Value* KernelEmitter::identity(const Node* reduction) {
+  const float value = reduction->op == Op::reduce_sum ? 0.0f : -std::numeric_limits<float>::infinity();
+  return static_cast<Value*>(lanes_.f32(value));
+}
+
+llvm::Value* KernelEmitter::combine(const Node* reduction, Value* a, Value* b) {
+  if (reduction->op == Op::reduce_sum) return builder_.CreateFAdd(a, b);
+  return builder_.CreateBinaryIntrinsic(llvm::Intrinsic::maximum, a, b);
+}
+
+/// A tree of fixed order, so that the sum is the same everywhere.
+llvm::Value* KernelEmitter::reduce_lanes(const Node* reduction, Value* vector) {
+  for (unsigned half = machine_.width / 2; half > 0; half /= 2) {
+    llvm::SmallVector<int> low, high;
+    for (unsigned i = 0; i < half; ++i) low.push_back(static_cast<int>(i)), high.push_back(static_cast<int>(i + half));
+    vector = combine(reduction, builder_.CreateShuffleVector(vector, low), builder_.CreateShuffleVector(vector, high));
+  }
+  return builder_.CreateExtractElement(vector, std::uint64_t{0});
+}
+
+void KernelEmitter::begin_reductions() {
+  for (Accumulator& a : accumulators_) {
+    // Whole vectors of partial results stay in lanes; others are kept in the result itself.
+    const bool whole = std::all_of(a.strides.begin(), a.strides.end(), [](const Dimension& d) { return d == Dimension(0); });
+    if (!a.strides.empty() && a.strides.back() == Dimension(0)) a.vector = stack(lanes_.float_vector(), "partial");
+    if (a.strides.empty()) a.vector = stack(lanes_.float_vector(), "partial");
+    if (a.vector != nullptr) builder_.CreateStore(identity(a.node), a.vector);
+    if (whole) continue;
+    Value* first = builder_.CreateExtractElement(identity(a.node), std::uint64_t{0});
+    loop(i64(0), size(ir::element_count(a.node->shape())), i64(1),
+         [&](Value* i) { builder_.CreateStore(first, element(pointers_.at(a.buffer), i)); });
+  }
+}
+
+void KernelEmitter::end_reductions() {
+  for (Accumulator& a : accumulators_) {
+    const bool whole = std::all_of(a.strides.begin(), a.strides.end(), [](const Dimension& d) { return d == Dimension(0); });
+    if (!whole) continue;
+    Value* total = reduce_lanes(a.node, builder_.CreateLoad(lanes_.float_vector(), a.vector));
+    builder_.CreateStore(total, pointers_.at(a.buffer));
+  }
+}
+
+void KernelEmitter::emit_elementwise() {
+  std::vector<Loop> loops;
+  for (const Dimension& d : axes_) loops.push_back(Loop{i64(0), size(d), d});
+  emit_part(std::move(loops), nullptr);
+}
+
+void KernelEmitter::emit_part(std::vector<Loop> loops, Value* tile) {
+  const auto nest = [&](auto&& self, std::size_t axis) -> void {
+    if (axis + 1 >= loops.size()) return emit_inner(loops, tile);
+    loop(i64(0), loops[axis].count, i64(1), [&](Value* local) {
+      loops[axis].index = add(loops[axis].base, local);
+      self(self, axis + 1);
+    });
+  };
+  nest(nest, 0);
+}
+
+/// The innermost axis: whole vectors, then what is left under a mask.
+void KernelEmitter::emit_inner(std::vector<Loop>& loops, Value* tile) {
+  if (loops.empty()) {  // a single number: one lane of a vector
+    emit_vector(loops, tile, lane_mask(i64(1)));
+    return;
+  }
+  Loop& inner = loops.back();
+  const auto is_row = [&](const Accumulator& a) {
+    return a.vector != nullptr &&
+           !std::all_of(a.strides.begin(), a.strides.end(), [](const Dimension& d) { return d == Dimension(0); });
+  };
+  for (Accumulator& a : accumulators_) {
+    if (is_row(a)) builder_.CreateStore(identity(a.node), a.vector);
+  }
+  const auto width = i64(machine_.width);
+  Value* whole = builder_.CreateAnd(inner.count, i64(-static_cast<std::int64_t>(machine_.width)));
+  auto* constant = llvm::dyn_cast<llvm::ConstantInt>(inner.count);
+  if (constant == nullptr || constant->getSExtValue() >= static_cast<std::int64_t>(machine_.width)) {
+    loop(i64(0), whole, width, [&](Value* local) {
+      inner.index = add(inner.base, local);
+      emit_vector(loops, tile, nullptr);
+    });
+  }
+  if (constant == nullptr || constant->getSExtValue() % static_cast<std::int64_t>(machine_.width) != 0) {
+    loop(whole, inner.count, width, [&](Value* local) {
+      inner.index = add(inner.base, local);
+      emit_vector(loops, tile, lane_mask(builder_.CreateSub(inner.count, local)));
+    });
+  }
+  for (Accumulator& a : accumulators_) {
+    if (!is_row(a)) continue;
+    inner.index = i64(0);
+    Value* at = element(pointers_.at(a.buffer), offset_of(a.strides, loops));
+    Value* row = builder_.CreateVectorSplat(machine_.width, reduce_lanes(a.node, builder_.CreateLoad(lanes_.float_vector(), a.vector)));
+    Value* old = builder_.CreateVectorSplat(machine_.width, builder_.CreateLoad(builder_.getFloatTy(), at));
+    builder_.CreateStore(builder_.CreateExtractElement(combine(a.node, old, row), std::uint64_t{0}), at);
+  }
+}
+
+llvm::Value* KernelEmitter::offset_of(const std::vector<Dimension>& strides, const std::vector<Loop>& loops) {
+  Value* offset = i64(0);
+  for (std::size_t i = 0; i < loops.size(); ++i) {
+    if (!(strides[i] == Dimension(0))) offset = add(offset, multiply(loops[i].index, size(strides[i])));
+  }
+  return offset;
+}
+
+llvm::Value* KernelEmitter::load_vector(Value* pointer, Value* stride, bool unit, Value* mask) {
+  auto* type = lanes_.float_vector();
+  Value* zero = llvm::Constant::getNullValue(type);
+  if (unit) {
+    if (mask == nullptr) return builder_.CreateAlignedLoad(type, pointer, llvm::Align(4));
+    return builder_.CreateMaskedLoad(type, pointer, llvm::Align(4), mask, zero);
+  }
+  llvm::SmallVector<llvm::Constant*> numbers;
+  for (unsigned i = 0; i < machine_.width; ++i) numbers.push_back(builder_.getInt64(i));
+  Value* offsets = builder_.CreateMul(llvm::ConstantVector::get(numbers), builder_.CreateVectorSplat(machine_.width, stride));
+  Value* pointers = builder_.CreateGEP(builder_.getFloatTy(), pointer, offsets);
+  if (mask == nullptr) mask = llvm::Constant::getAllOnesValue(llvm::FixedVectorType::get(builder_.getInt1Ty(), machine_.width));
+  return builder_.CreateMaskedGather(type, pointers, llvm::Align(4), mask, zero);
+}
+
+void KernelEmitter::store_vector(Value* value, Value* pointer, Value* stride, bool unit, Value* mask) {
+  if (unit) {
+    if (mask == nullptr) builder_.CreateAlignedStore(value, pointer, llvm::Align(4));
+    else builder_.CreateMaskedStore(value, pointer, llvm::Align(4), mask);
+    return;
+  }
+  llvm::SmallVector<llvm::Constant*> numbers;
+  for (unsigned i = 0; i < machine_.width; ++i) numbers.push_back(builder_.getInt64(i));
+  Value* offsets = builder_.CreateMul(llvm::ConstantVector::get(numbers), builder_.CreateVectorSplat(machine_.width, stride));
+  Value* pointers = builder_.CreateGEP(builder_.getFloatTy(), pointer, offsets);
+  if (mask == nullptr) mask = llvm::Constant::getAllOnesValue(llvm::FixedVectorType::get(builder_.getInt1Ty(), machine_.width));
+  builder_.CreateMaskedScatter(value, pointers, llvm::Align(4), mask);
+}
+
+/// The numbers that do not change while the kernel runs.
+llvm::Value* KernelEmitter::uniform(const Node* leaf) {
+  Value* number = nullptr;
+  switch (leaf->op) {
+    case Op::constant:
+      if (leaf->type.dtype == ir::DType::boolean) {
+        return builder_.CreateVectorSplat(machine_.width, builder_.getInt1(leaf->attributes.value != 0));
+      }
+      return static_cast<Value*>(lanes_.f32(static_cast<float>(leaf->attributes.value)));
+    case Op::dimension:
+      number = builder_.CreateSIToFP(size(leaf->attributes.shape[0]), builder_.getFloatTy());
+      break;
+    default:  // a counter
+      if (leaf->attributes.name == "step") {
+        number = builder_.CreateSIToFP(builder_.CreateLoad(builder_.getInt64Ty(), state_), builder_.getFloatTy());
+      } else {
+        number = builder_.CreateLoad(builder_.getFloatTy(), builder_.CreateConstGEP1_64(builder_.getInt8Ty(), state_, 8));
+      }
+  }
+  return builder_.CreateVectorSplat(machine_.width, number);
+}
+
+bool KernelEmitter::is_uniform(const Node* node) const {
+  auto at = views_.find(node);
+  if (at == views_.end()) return false;
+  for (const Dimension& d : at->second.second) {
+    if (!(d == Dimension(0))) return false;
+  }
+  return true;
+}
+
+llvm::Value* KernelEmitter::load_view(const Node* node) {
+  const auto& [source, strides] = views_.at(node);
+  auto stored = plan_.stored.find(source);
+  if (stored == plan_.stored.end()) return uniform(source);
+  Value* at = element(pointers_.at(stored->second), offset_of(strides, *current_));
+  Value* value = nullptr;
+  if (strides.empty() || strides.back() == Dimension(0)) {
+    value = builder_.CreateVectorSplat(machine_.width, builder_.CreateLoad(builder_.getFloatTy(), at));
+  } else {
+    value = load_vector(at, size(strides.back()), strides.back().is_one(), mask_);
+  }
+  if (node->type.dtype == ir::DType::boolean) value = builder_.CreateFCmpUNE(value, static_cast<Value*>(lanes_.f32(0)));
+  return value;
+}
+
+llvm::Value* KernelEmitter::lane_value(const Node* node) {
+  if (auto at = values_.find(node); at != values_.end()) return at->second;
+  Value* value = nullptr;
+  if (node == kernel_.contraction) {
+    value = tile_value_;
+  } else if (node->op == Op::rng_uniform) {
+    llvm::SmallVector<llvm::Constant*> numbers;
+    for (unsigned i = 0; i < machine_.width; ++i) numbers.push_back(builder_.getInt32(i));
+    const auto splat = [&](Value* v) { return ir::Lane{&lanes_, builder_.CreateVectorSplat(machine_.width, v)}; };
+    Value* first = builder_.CreateTrunc(offset_of(store_strides_, *current_), builder_.getInt32Ty());
+    Value* index = builder_.CreateAdd(static_cast<Value*>(splat(first).handle), llvm::ConstantVector::get(numbers));
+    Value* step = builder_.CreateTrunc(builder_.CreateLoad(builder_.getInt64Ty(), state_), builder_.getInt32Ty());
+    Value* seed = builder_.CreateLoad(builder_.getInt32Ty(), builder_.CreateConstGEP1_64(builder_.getInt8Ty(), state_, 12));
+    const auto stream = builder_.getInt32(static_cast<std::uint32_t>(node->attributes.value));
+    value = static_cast<Value*>(
+        ir::scalar::threefry_uniform(splat(seed), splat(stream), ir::Lane{&lanes_, index}, splat(step)).handle);
+  } else if (views_.contains(node)) {
+    value = load_view(node);
+  } else if (node->op == Op::divide && is_uniform(node->operands[1])) {
+    // The reciprocal of a divisor that never changes leaves the loop; the quotient is within 1.5 ULP.
+    Value* one = static_cast<Value*>(lanes_.f32(1));
+    value = builder_.CreateFMul(lane_value(node->operands[0]), builder_.CreateFDiv(one, lane_value(node->operands[1])));
+  } else {
+    ir::Lane operands[3];
+    for (std::size_t i = 0; i < node->operands.size(); ++i) operands[i] = {&lanes_, lane_value(node->operands[i])};
+    value = static_cast<Value*>(ir::info(node).code(operands[0], operands[1], operands[2]).handle);
+  }
+  values_[node] = value;
+  return value;
+}
+
+void KernelEmitter::accumulate(Accumulator& a, Value* value) {
+  if (a.vector != nullptr) {
+    if (mask_ != nullptr) value = builder_.CreateSelect(mask_, value, identity(a.node));
+    builder_.CreateStore(combine(a.node, builder_.CreateLoad(lanes_.float_vector(), a.vector), value), a.vector);
+    return;
+  }
+  Value* at = element(pointers_.at(a.buffer), offset_of(a.strides, *current_));
+  Value* stride = size(a.strides.back());
+  const bool unit = a.strides.back().is_one();
+  store_vector(combine(a.node, load_vector(at, stride, unit, mask_), value), at, stride, unit, mask_);
+}
+
+/// One vector of the innermost axis: computes, stores, accumulates.
+void KernelEmitter::emit_vector(std::vector<Loop>& loops, Value* tile, Value* mask) {
+  values_.clear();
+  current_ = &loops;
+  mask_ = mask;
+  if (tile != nullptr) {
+    Value* offset = i64(0);
+    for (const Loop& l : loops) {
+      if (l.tile_stride != nullptr) offset = add(offset, multiply(builder_.CreateSub(l.index, l.base), l.tile_stride));
+    }
+    // The tile is padded to whole vectors, so that loads beyond a row's end stay inside it.
+    tile_value_ = builder_.CreateAlignedLoad(lanes_.float_vector(), element(tile, offset), llvm::Align(4));
+  }
+  // Everything is computed before anything is stored: a variable may be read and written here.
+  std::vector<Value*> stored, reduced;
+  for (const auto& [node, b] : kernel_.stores) stored.push_back(lane_value(node));
+  for (Accumulator& a : accumulators_) reduced.push_back(lane_value(a.node->operands[0]));
+  for (std::size_t i = 0; i < stored.size(); ++i) {
+    Value* value = stored[i];
+    if (kernel_.stores[i].first->type.dtype == ir::DType::boolean) {
+      value = builder_.CreateUIToFP(value, lanes_.float_vector());
+    }
+    store_vector(value, element(pointers_.at(kernel_.stores[i].second), offset_of(store_strides_, loops)), i64(1), true, mask);
+  }
+  for (std::size_t i = 0; i < reduced.size(); ++i) accumulate(accumulators_[i], reduced[i]);
+  values_.clear();
+}
+
+}  // namespace descent::codegen

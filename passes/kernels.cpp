@@ -1,0 +1,564 @@
+#include "passes/kernels.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "descent/error.h"
+#include "ir/op.h"
+
+namespace descent::passes {
+
+using ir::Dimension;
+using ir::Node;
+using ir::Op;
+using ir::Shape;
+
+namespace {
+
+bool is_view(const Node* node) {
+  return node->op == Op::broadcast_in_dim || node->op == Op::transpose || node->op == Op::reshape;
+}
+bool is_number(const Node* node) {  // a leaf that kernels hold in a register
+  return node->op == Op::constant || node->op == Op::dimension || node->op == Op::counter;
+}
+bool is_tensor_leaf(const Node* node) {
+  return node->op == Op::input || node->op == Op::parameter || node->op == Op::state;
+}
+bool is_reduction(const Node* node) { return node->op == Op::reduce_sum || node->op == Op::reduce_max; }
+
+std::vector<Dimension> row_major(const Shape& shape) {
+  std::vector<Dimension> strides(shape.size(), Dimension(0));
+  Dimension stride(1);
+  for (std::size_t i = shape.size(); i-- > 0;) {
+    if (!shape[i].is_one()) strides[i] = stride;
+    stride = stride * shape[i];
+  }
+  return strides;
+}
+
+}  // namespace
+
+View view_of(const Node* node, const KernelPlan& plan) {
+  if (plan.stored.contains(node)) return {node, row_major(node->shape())};
+  if (is_number(node)) return {node, std::vector<Dimension>(node->shape().size(), Dimension(0))};
+  if (!is_view(node)) throw Error(std::string("internal: the node ") + ir::info(node).name + " is not stored");
+  const Node* operand = node->operands[0];
+  View view = view_of(operand, plan);
+  std::vector<Dimension> strides(node->shape().size(), Dimension(0));
+  const auto& axes = node->attributes.axes;
+  if (node->op == Op::broadcast_in_dim) {
+    for (std::size_t i = 0; i < axes.size(); ++i) {
+      if (!operand->shape()[i].is_one()) strides[static_cast<std::size_t>(axes[i])] = view.strides[i];
+    }
+  } else if (node->op == Op::transpose) {
+    for (std::size_t i = 0; i < axes.size(); ++i) strides[i] = view.strides[static_cast<std::size_t>(axes[i])];
+  } else if (!is_number(view.source)) {
+    strides = row_major(node->shape());  // the planner has stored the operand itself
+  }
+  return {view.source, strides};
+}
+
+int KernelPlan::buffer(const std::string& name) const {
+  for (std::size_t i = 0; i < buffers.size(); ++i) {
+    if (buffers[i].name == name && !name.empty()) return static_cast<int>(i);
+  }
+  return -1;
+}
+
+namespace {
+
+/// Builds the plan of one function: groups first, kernels in order at the end.
+class Planner {
+ public:
+  Planner(const ir::Program& program, const ir::Function& function) : program_(program), function_(function) {}
+
+  KernelPlan run() {
+    for (const ir::Input& input : program_.inputs) add_buffer(Buffer::Kind::input, input.name, input.shape);
+    for (const ir::Variable& v : program_.variables) add_buffer(Buffer::Kind::variable, v.name, v.shape);
+    const auto nodes = ir::reachable(function_.roots());
+    for (const Node* node : nodes) {
+      if (is_tensor_leaf(node)) plan_.stored[node] = plan_.buffer(node->attributes.name);
+    }
+    for (const Node* node : nodes) place(node);
+    for (const ir::Binding& result : function_.results) bind_result(result);
+    bind_updates();
+    order();
+    return std::move(plan_);
+  }
+
+ private:
+  int add_buffer(Buffer::Kind kind, const std::string& name, const Shape& shape) {
+    plan_.buffers.push_back(Buffer{kind, name, shape});
+    return static_cast<int>(plan_.buffers.size()) - 1;
+  }
+
+  int add_group(const Shape& space) {
+    Kernel kernel;
+    kernel.space = space;
+    kernel.group = static_cast<int>(groups_.size());
+    groups_.push_back(kernel);
+    return kernel.group;
+  }
+
+  Kernel& group(int index) { return groups_[static_cast<std::size_t>(index)]; }
+
+  void place(const Node* node) {
+    if (ir::is_leaf(node)) return;
+    if (is_view(node)) {
+      // A view of a view is composed, except a reshape, which needs its operand stored in row-major order.
+      if (node->op == Op::reshape) store(node->operands[0]); else make_viewable(node->operands[0]);
+    } else if (node->op == Op::dot_general) {
+      for (const Node* operand : node->operands) {
+        if (!is_view(operand) || !viewable(operand)) store(operand);
+      }
+      const int g = add_group(node->shape());
+      group(g).contraction = node;
+      plan_.group[node] = g;
+      const ContractionAxes axes = contraction_axes(node, plan_);
+      if (needs_packing(axes)) {
+        group(g).workspace =
+            add_buffer(Buffer::Kind::temporary, "", {axes.contracted.back().size, axes.columns.back().size});
+      }
+    } else if (is_reduction(node)) {
+      const Node* operand = node->operands[0];
+      auto home = plan_.group.find(operand);
+      const bool joins = home != plan_.group.end() && group(home->second).space == operand->shape();
+      const int g = joins ? home->second : add_group(operand->shape());
+      const int b = add_buffer(Buffer::Kind::temporary, "", node->shape());
+      group(g).reductions.emplace_back(node, b);
+      plan_.stored[node] = b;
+      producer_[b] = g;
+    } else {
+      join(node);
+    }
+  }
+
+  /// An elementwise node joins the last group that computes an operand, if none of its other operands waits for that group.
+  void join(const Node* node) {
+    int best = -1;
+    for (const Node* operand : node->operands) {
+      auto at = plan_.group.find(operand);
+      if (at == plan_.group.end() || group(at->second).space != node->shape()) continue;
+      if (at->second > best && may_join(node, at->second)) best = at->second;
+    }
+    if (best < 0) {
+      for (const Node* operand : node->operands) {
+        if (plan_.group.contains(operand)) {
+          best = add_group(node->shape());
+          break;
+        }
+      }
+    }
+    if (best < 0) return;  // made of stored tensors alone: computed wherever it is needed
+    plan_.group[node] = best;
+    for (const Node* operand : node->operands) {
+      auto at = plan_.group.find(operand);
+      if (at != plan_.group.end() && at->second != best) store(operand);
+    }
+  }
+
+  /// The groups whose results `node` needs.
+  void collect_groups(const Node* node, std::set<int>& found, std::set<const Node*>& seen) const {
+    if (!seen.insert(node).second) return;
+    if (auto at = plan_.group.find(node); at != plan_.group.end()) {
+      found.insert(at->second);
+    } else if (auto b = plan_.stored.find(node); b != plan_.stored.end() && producer_.contains(b->second)) {
+      found.insert(producer_.at(b->second));
+    } else {
+      for (const Node* operand : node->operands) collect_groups(operand, found, seen);
+    }
+  }
+
+  std::set<int> needed_by(const Node* node) const {
+    std::set<int> found;
+    std::set<const Node*> seen{node};
+    for (const Node* operand : node->operands) collect_groups(operand, found, seen);
+    return found;
+  }
+
+  std::set<int> group_needs(int g) const {
+    std::set<int> found;
+    std::set<const Node*> seen;
+    const Kernel& kernel = groups_[static_cast<std::size_t>(g)];
+    if (kernel.contraction) found.merge(needed_by(kernel.contraction));
+    for (const auto& [node, at] : plan_.group) {
+      if (at == g) found.merge(needed_by(node));
+    }
+    for (const auto& [node, b] : kernel.reductions) collect_groups(node->operands[0], found, seen);
+    for (const auto& [node, b] : kernel.stores) found.merge(needed_by(node));
+    found.erase(g);
+    return found;
+  }
+
+  bool may_join(const Node* node, int target) const {
+    std::set<int> seen;
+    std::vector<int> work;
+    for (int g : needed_by(node)) {
+      if (g != target) work.push_back(g);
+    }
+    while (!work.empty()) {
+      const int g = work.back();
+      work.pop_back();
+      if (g == target) return false;
+      if (!seen.insert(g).second) continue;
+      for (int next : group_needs(g)) work.push_back(next);
+    }
+    return true;
+  }
+
+  bool viewable(const Node* node) const {
+    while (is_view(node)) {
+      if (node->op == Op::reshape) return plan_.stored.contains(node->operands[0]) || is_number(node->operands[0]);
+      node = node->operands[0];
+    }
+    return plan_.stored.contains(node);
+  }
+
+  void make_viewable(const Node* node) {
+    if (!is_view(node) && !is_number(node)) store(node);
+  }
+
+  /// Gives `node` a buffer of its own.
+  int store(const Node* node) {
+    if (auto at = plan_.stored.find(node); at != plan_.stored.end()) return at->second;
+    const int b = add_buffer(Buffer::Kind::temporary, "", node->shape());
+    store_into(node, b);
+    plan_.stored[node] = b;
+    return b;
+  }
+
+  int store_into(const Node* node, int b) {
+    auto at = plan_.group.find(node);
+    const int g = at != plan_.group.end() ? at->second : add_group(node->shape());
+    group(g).stores.emplace_back(node, b);
+    producer_[b] = g;
+    return g;
+  }
+
+  void bind_result(const ir::Binding& result) {
+    const int b = add_buffer(Buffer::Kind::result, result.name, result.node->shape());
+    auto at = plan_.stored.find(result.node);
+    if (at != plan_.stored.end() && plan_.buffers[static_cast<std::size_t>(at->second)].kind == Buffer::Kind::temporary &&
+        producer_.contains(at->second)) {
+      // The temporary becomes the result.
+      auto& buffers = plan_.buffers;
+      buffers[static_cast<std::size_t>(at->second)].kind = Buffer::Kind::result;
+      buffers[static_cast<std::size_t>(at->second)].name = result.name;
+      buffers.pop_back();
+      return;
+    }
+    store_into(result.node, b);
+    if (at == plan_.stored.end() && plan_.group.contains(result.node)) plan_.stored[result.node] = b;
+  }
+
+  /// A variable is overwritten in place by the kernel that computes its new value, which then runs after all other readers
+  /// of the old one. Where that is impossible the value goes to a temporary that is copied at the end.
+  void bind_updates() {
+    for (const ir::Binding& update : function_.updates) {
+      const int variable = plan_.buffer(update.name);
+      if (is_tensor_leaf(update.node) && update.node->attributes.name == update.name) continue;
+      const int g = store_into(update.node, variable);
+      updates_.push_back({g, group(g).stores.size() - 1, variable, update.node});
+    }
+  }
+
+  bool reads_out_of_place(int g, int variable) const {
+    const Kernel& kernel = groups_[static_cast<std::size_t>(g)];
+    if (kernel.contraction) {
+      for (const Node* operand : kernel.contraction->operands) {
+        if (plan_.stored.at(view_of(operand, plan_).source) == variable) return true;
+      }
+    }
+    std::set<const Node*> seen;
+    std::vector<const Node*> work;
+    for (const auto& [node, b] : kernel.stores) work.push_back(node);
+    for (const auto& [node, b] : kernel.reductions) work.push_back(node->operands[0]);
+    while (!work.empty()) {
+      const Node* node = work.back();
+      work.pop_back();
+      if (!seen.insert(node).second) continue;
+      if (is_view(node)) {
+        const View view = view_of(node, plan_);
+        auto at = plan_.stored.find(view.source);
+        if (at != plan_.stored.end() && at->second == variable) return true;
+      } else if (ir::is_elementwise(node)) {
+        work.insert(work.end(), node->operands.begin(), node->operands.end());
+      }
+    }
+    return false;
+  }
+
+  void order() {
+    drop_empty_groups();
+    const auto count = groups_.size();
+    std::vector<std::vector<int>> reads(count);
+    for (std::size_t g = 0; g < count; ++g) reads[g] = buffers_read(groups_[g], plan_);
+    std::vector<std::set<int>> before(count);
+    for (std::size_t g = 0; g < count; ++g) {
+      for (int b : reads[g]) {
+        auto at = producer_.find(b);
+        if (at != producer_.end() && at->second != static_cast<int>(g) &&
+            plan_.buffers[static_cast<std::size_t>(b)].kind != Buffer::Kind::variable) {
+          before[g].insert(at->second);
+        }
+      }
+    }
+    std::vector<Kernel> copies;
+    for (const Update& update : updates_) {
+      const auto writer = static_cast<std::size_t>(update.group);
+      bool in_place = !reads_out_of_place(update.group, update.variable);
+      std::vector<std::set<int>> trial = before;
+      for (std::size_t g = 0; g < count; ++g) {
+        if (g != writer && std::find(reads[g].begin(), reads[g].end(), update.variable) != reads[g].end()) {
+          trial[writer].insert(static_cast<int>(g));
+        }
+      }
+      if (in_place && !sorted(trial).empty()) {
+        before = std::move(trial);
+        continue;
+      }
+      const int temporary = add_buffer(Buffer::Kind::temporary, "", update.node->shape());
+      groups_[writer].stores[update.store].second = temporary;
+      Kernel copy;
+      copy.space = update.node->shape();
+      copy.group = -2 - temporary;
+      copy.stores.emplace_back(update.node, update.variable);
+      copies.push_back(copy);
+      copied_[copy.group] = temporary;
+    }
+    const auto sequence = sorted(before);
+    if (sequence.empty() && count > 0) throw Error("internal: kernels wait for each other");
+    for (int g : sequence) plan_.kernels.push_back(groups_[static_cast<std::size_t>(g)]);
+    for (const Kernel& copy : copies) plan_.kernels.push_back(copy_kernel(copy));
+    set_lives();
+  }
+
+  /// A kernel that copies a temporary into a variable: the temporary stands as a stored leaf.
+  Kernel copy_kernel(Kernel kernel) {
+    const int temporary = copied_.at(kernel.group);
+    const Node* leaf = program_.graph->leaf(Op::state, "@buffer" + std::to_string(temporary), kernel.space);
+    plan_.stored[leaf] = temporary;
+    kernel.stores[0].first = leaf;
+    return kernel;
+  }
+
+  void drop_empty_groups() {
+    // A contraction whose value is only used by its own group needs no store; a group without any effect needs no kernel.
+    for (Kernel& kernel : groups_) {
+      if (kernel.stores.empty() && kernel.reductions.empty() && kernel.contraction) kernel.contraction = nullptr;
+    }
+  }
+
+  std::vector<int> sorted(const std::vector<std::set<int>>& before) const {
+    std::vector<int> sequence;
+    std::vector<char> state(before.size(), 0);
+    // Depth first, in the order of the graph: values are used soon after they are made.
+    bool cyclic = false;
+    const auto visit = [&](auto&& self, int g) -> void {
+      char& s = state[static_cast<std::size_t>(g)];
+      if (s == 2 || cyclic) return;
+      if (s == 1) { cyclic = true; return; }
+      s = 1;
+      for (int p : before[static_cast<std::size_t>(g)]) self(self, p);
+      s = 2;
+      const Kernel& kernel = groups_[static_cast<std::size_t>(g)];
+      if (!kernel.stores.empty() || !kernel.reductions.empty()) sequence.push_back(g);
+    };
+    for (std::size_t g = 0; g < before.size(); ++g) visit(visit, static_cast<int>(g));
+    return cyclic ? std::vector<int>{} : sequence;
+  }
+
+  void set_lives() {
+    std::vector<char> seen(plan_.buffers.size(), 0);
+    for (std::size_t k = 0; k < plan_.kernels.size(); ++k) {
+      const Kernel& kernel = plan_.kernels[k];
+      std::vector<int> touched = buffers_read(kernel, plan_);
+      for (const auto& [node, b] : kernel.stores) touched.push_back(b);
+      for (const auto& [node, b] : kernel.reductions) touched.push_back(b);
+      if (kernel.workspace >= 0) touched.push_back(kernel.workspace);
+      for (int b : touched) {
+        Buffer& buffer = plan_.buffers[static_cast<std::size_t>(b)];
+        if (!seen[static_cast<std::size_t>(b)]) buffer.first = static_cast<int>(k);
+        seen[static_cast<std::size_t>(b)] = 1;
+        buffer.last = static_cast<int>(k);
+      }
+    }
+    for (Buffer& buffer : plan_.buffers) {
+      if (buffer.kind == Buffer::Kind::result) buffer.first = 0, buffer.last = static_cast<int>(plan_.kernels.size());
+    }
+  }
+
+  struct Update {
+    int group;
+    std::size_t store;
+    int variable;
+    const Node* node;
+  };
+
+  const ir::Program& program_;
+  const ir::Function& function_;
+  KernelPlan plan_;
+  std::vector<Kernel> groups_;
+  std::unordered_map<int, int> producer_;  // buffer → group
+  std::vector<Update> updates_;
+  std::unordered_map<int, int> copied_;
+};
+
+}  // namespace
+
+std::vector<int> buffers_read(const Kernel& kernel, const KernelPlan& plan) {
+  std::set<int> found;
+  std::set<const Node*> seen;
+  const auto read = [&](const Node* node) {
+    const View view = view_of(node, plan);
+    if (!is_number(view.source)) found.insert(plan.stored.at(view.source));
+  };
+  const auto visit = [&](auto&& self, const Node* node) -> void {
+    if (!seen.insert(node).second || node == kernel.contraction || is_number(node) || node->op == Op::rng_uniform) return;
+    auto at = plan.group.find(node);
+    const bool computed_here = ir::is_elementwise(node) && (at == plan.group.end() || at->second == kernel.group);
+    if (!computed_here) return read(node);
+    for (const Node* operand : node->operands) self(self, operand);
+  };
+  if (kernel.contraction) {
+    for (const Node* operand : kernel.contraction->operands) read(operand);
+  }
+  for (const auto& [node, b] : kernel.stores) visit(visit, node);
+  for (const auto& [node, b] : kernel.reductions) visit(visit, node->operands[0]);
+  return {found.begin(), found.end()};
+}
+
+ContractionAxes contraction_axes(const Node* dot, const KernelPlan& plan) {
+  const ir::Attributes& a = dot->attributes;
+  const Node *l = dot->operands[0], *r = dot->operands[1];
+  const auto ls = view_of(l, plan).strides, rs = view_of(r, plan).strides, os = row_major(dot->shape());
+  const auto has = [](const std::vector<int>& axes, std::size_t i) {
+    return std::find(axes.begin(), axes.end(), static_cast<int>(i)) != axes.end();
+  };
+  ContractionAxes axes;
+  std::size_t out = 0;
+  for (std::size_t i = 0; i < a.lhs_batch.size(); ++i, ++out) {
+    const auto p = static_cast<std::size_t>(a.lhs_batch[i]), q = static_cast<std::size_t>(a.rhs_batch[i]);
+    axes.batch.push_back({l->shape()[p], ls[p], rs[q], os[out]});
+  }
+  for (std::size_t i = 0; i < ls.size(); ++i) {
+    if (has(a.lhs_batch, i) || has(a.lhs_contract, i)) continue;
+    axes.rows.push_back({l->shape()[i], ls[i], Dimension(0), os[out++]});
+  }
+  for (std::size_t i = 0; i < rs.size(); ++i) {
+    if (has(a.rhs_batch, i) || has(a.rhs_contract, i)) continue;
+    axes.columns.push_back({r->shape()[i], Dimension(0), rs[i], os[out++]});
+  }
+  for (std::size_t i = 0; i < a.lhs_contract.size(); ++i) {
+    const auto p = static_cast<std::size_t>(a.lhs_contract[i]), q = static_cast<std::size_t>(a.rhs_contract[i]);
+    axes.contracted.push_back({l->shape()[p], ls[p], rs[q], Dimension(0)});
+  }
+  const ContractionAxes::Axis one{Dimension(1), Dimension(0), Dimension(0), Dimension(0)};
+  if (axes.rows.empty()) axes.rows.push_back(one);
+  if (axes.columns.empty()) axes.columns.push_back(one);
+  if (axes.contracted.empty()) axes.contracted.push_back(one);
+  return axes;
+}
+
+bool needs_packing(const ContractionAxes& axes) {
+  const auto& column = axes.columns.back();
+  return !column.size.is_one() && !column.rhs.is_one() && axes.contracted.size() == 1 && axes.batch.empty() &&
+         axes.columns.size() == 1 && !(column.rhs == Dimension(0));
+}
+
+KernelPlan plan_kernels(const ir::Program& program, const ir::Function& function) {
+  return Planner(program, function).run();
+}
+
+MemoryPlan plan_memory(const KernelPlan& plan, const ir::DimensionValues& sizes) {
+  MemoryPlan memory;
+  memory.offsets.assign(plan.buffers.size(), -1);
+  std::vector<std::int64_t> bytes(plan.buffers.size(), 0);
+  std::vector<std::size_t> by_size;
+  for (std::size_t i = 0; i < plan.buffers.size(); ++i) {
+    const auto kind = plan.buffers[i].kind;
+    if (kind != Buffer::Kind::temporary && kind != Buffer::Kind::result) continue;
+    bytes[i] = (ir::element_count(plan.buffers[i].shape, sizes) * 4 + 63) / 64 * 64;
+    by_size.push_back(i);
+  }
+  std::stable_sort(by_size.begin(), by_size.end(), [&](std::size_t a, std::size_t b) { return bytes[a] > bytes[b]; });
+  for (std::size_t i : by_size) {
+    std::vector<std::pair<std::int64_t, std::int64_t>> taken;
+    for (std::size_t j : by_size) {
+      const bool together = plan.buffers[j].first <= plan.buffers[i].last && plan.buffers[i].first <= plan.buffers[j].last;
+      if (memory.offsets[j] >= 0 && together) taken.emplace_back(memory.offsets[j], memory.offsets[j] + bytes[j]);
+    }
+    std::sort(taken.begin(), taken.end());
+    std::int64_t offset = 0;
+    for (const auto& [begin, end] : taken) {
+      if (offset + bytes[i] <= begin) break;
+      offset = std::max(offset, end);
+    }
+    memory.offsets[i] = offset;
+    memory.bytes = std::max(memory.bytes, offset + bytes[i]);
+  }
+  return memory;
+}
+
+namespace {
+
+std::string describe(const Node* node, const Kernel& kernel, const KernelPlan& plan) {
+  if (node == kernel.contraction) return "contraction";
+  auto at = plan.group.find(node);
+  const bool computed_here = ir::is_elementwise(node) && (at == plan.group.end() || at->second == kernel.group);
+  if (computed_here) {
+    std::string text = std::string(ir::info(node).name) + "(";
+    for (std::size_t i = 0; i < node->operands.size(); ++i) {
+      text += (i > 0 ? ", " : "") + describe(node->operands[i], kernel, plan);
+    }
+    return text + ")";
+  }
+  if (node->op == Op::constant) return fmt::format("{}", node->attributes.value);
+  if (node->op == Op::dimension) return node->attributes.shape[0].to_string();
+  if (node->op == Op::counter) return node->attributes.name;
+  if (node->op == Op::rng_uniform) return "rng_uniform";
+  const View view = view_of(node, plan);
+  if (is_number(view.source)) return describe(view.source, kernel, plan);
+  const int b = plan.stored.at(view.source);
+  const std::string& name = plan.buffers[static_cast<std::size_t>(b)].name;
+  return name.empty() ? fmt::format("b{}", b) : name;
+}
+
+}  // namespace
+
+std::string print(const KernelPlan& plan) {
+  const auto name = [&](int b) {
+    const std::string& n = plan.buffers[static_cast<std::size_t>(b)].name;
+    return n.empty() ? fmt::format("b{}", b) : n;
+  };
+  std::string text;
+  for (std::size_t k = 0; k < plan.kernels.size(); ++k) {
+    const Kernel& kernel = plan.kernels[k];
+    text += fmt::format("kernel {} over {}\n", k, ir::to_string(kernel.space));
+    if (kernel.contraction) {
+      const ir::Attributes& a = kernel.contraction->attributes;
+      text += fmt::format("  contraction = {} . {}  axes [{}] x [{}]{}\n",
+                          describe(kernel.contraction->operands[0], kernel, plan),
+                          describe(kernel.contraction->operands[1], kernel, plan), fmt::join(a.lhs_contract, ", "),
+                          fmt::join(a.rhs_contract, ", "), kernel.workspace >= 0 ? "  (second operand packed)" : "");
+    }
+    for (const auto& [node, b] : kernel.stores) text += fmt::format("  {} = {}\n", name(b), describe(node, kernel, plan));
+    for (const auto& [node, b] : kernel.reductions) {
+      text += fmt::format("  {} = {} over axes [{}] of {}\n", name(b), ir::info(node).name,
+                          fmt::join(node->attributes.axes, ", "), describe(node->operands[0], kernel, plan));
+    }
+  }
+  for (std::size_t i = 0; i < plan.buffers.size(); ++i) {
+    const Buffer& b = plan.buffers[i];
+    static const char* kinds[] = {"input", "variable", "temporary", "result"};
+    text += fmt::format("buffer b{} {} {} {}", i, kinds[static_cast<int>(b.kind)], b.name, ir::to_string(b.shape));
+    if (b.kind == Buffer::Kind::temporary) text += fmt::format("  kernels {}..{}", b.first, b.last);
+    text += "\n";
+  }
+  return text;
+}
+
+}  // namespace descent::passes
