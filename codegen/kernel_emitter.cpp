@@ -82,7 +82,9 @@ llvm::Function* KernelEmitter::emit(const std::string& name) {
     body->addParamAttr(index, llvm::Attribute::NoAlias);
     pointers_[b] = body->getArg(index++);
   }
+  body->addParamAttr(index, llvm::Attribute::NoAlias);
   Value* dimensions = body->getArg(index++);
+  body->addParamAttr(index, llvm::Attribute::NoAlias);
   state_ = body->getArg(index);
   std::uint64_t position = 0;
   for (const std::string& symbol : program_.dimensions()) {
@@ -227,7 +229,7 @@ llvm::Value* KernelEmitter::identity(const Node* reduction) {
 }
 
 llvm::Value* KernelEmitter::combine(const Node* reduction, Value* a, Value* b) {
-  if (reduction->op == Op::reduce_sum) return builder_.CreateFAdd(a, b);
+  if (reduction == nullptr || reduction->op == Op::reduce_sum) return builder_.CreateFAdd(a, b);
   return builder_.CreateBinaryIntrinsic(llvm::Intrinsic::maximum, a, b);
 }
 

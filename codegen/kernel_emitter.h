@@ -26,6 +26,7 @@ class KernelEmitter {
 
  private:
   using Value = llvm::Value;
+  using Dimension = ir::Dimension;
 
   /// One axis of the space while its loop runs: elements base + local, local in [0, count).
   struct Loop {
@@ -67,8 +68,23 @@ class KernelEmitter {
 
   // contraction.cpp
   void emit_contraction();
-  void emit_matrix(std::vector<Loop>& loops, Value* lhs, Value* rhs, const passes::ContractionAxes& axes);
-  void emit_matvec(std::vector<Loop>& loops, Value* lhs, Value* rhs, const passes::ContractionAxes& axes);
+  /// A matrix product in the form that the inner loop wants: out[row, column] = sum over k of a[row, k] * b[k, column],
+  /// where columns are the lanes of vectors and a's elements are repeated in all lanes.
+  struct Product {
+    Value *a, *b;
+    Dimension rows, columns;
+    Dimension a_row, b_column;
+    std::vector<passes::ContractionAxes::Axis> contracted;  ///< lhs: stride in a, rhs: stride in b
+    Loop* row_loop;     ///< null where there is one row
+    Loop* column_loop;  ///< null where there is one column
+  };
+  void emit_product(const Product& product, std::vector<Loop>& loops);
+  void emit_rows(const Product& product, std::vector<Loop>& loops, unsigned vectors, Value* column, Value* column_count);
+  void emit_tile(const Product& product, std::vector<Loop>& loops, unsigned rows, unsigned vectors, Value* row, Value* column,
+                 Value* column_count);
+  /// One column, contracted along contiguous memory: sums of products in lanes, several rows at a time.
+  void emit_dot_products(const Product& product, std::vector<Loop>& loops);
+  void emit_dot_rows(const Product& product, unsigned rows, Value* first, Value* tile, Value* tile_offset);
   void pack_rhs(const passes::ContractionAxes& axes);
 
   // helpers
