@@ -1,8 +1,10 @@
-// The text of frontend/prelude.descent, kept in the binary.
+// The text of frontend/prelude.descent, which the build embeds in the library.
 #pragma once
 
 #include <string_view>
 
 namespace descent::frontend {
+
 extern const std::string_view prelude_source;
-}
+
+}  // namespace descent::frontend
