@@ -1,7 +1,11 @@
 #!/usr/bin/env python3
-"""Writes breast_cancer.csv from the copy that the scikit-learn package carries: python3 make_breast_cancer.py
+"""Writes breast_cancer.csv from the copy that the scikit-learn package carries.
 
-Only the header and the form of the diagnosis change: M for malignant (0 there), B for benign (1 there).
+    pip download --no-deps scikit-learn && unzip scikit_learn-*.whl sklearn/datasets/data/breast_cancer.csv
+    python3 make_breast_cancer.py sklearn/datasets/data/breast_cancer.csv
+
+Without an argument the file is taken from an installed scikit-learn. Every number is copied as it is written there; only the
+header is new, and the diagnosis is written first and as a letter: M for malignant (0 there), B for benign (1 there).
 """
 import csv
 import pathlib
@@ -9,6 +13,7 @@ import sys
 
 QUANTITIES = ["radius", "texture", "perimeter", "area", "smoothness", "compactness", "concavity", "concave points",
               "symmetry", "fractal dimension"]
+DIAGNOSIS = {"0": "M", "1": "B"}
 
 
 def main():
@@ -24,7 +29,7 @@ def main():
         writer = csv.writer(f, lineterminator="\n")
         writer.writerow(["diagnosis"] + names)
         for row in rows:
-            writer.writerow(["M" if row[-1] == "0" else "B"] + row[:-1])
+            writer.writerow([DIAGNOSIS[row[-1]]] + row[:-1])
 
 
 if __name__ == "__main__":
