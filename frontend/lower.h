@@ -1,0 +1,76 @@
+// Syntax tree to graph: names, types and shapes are resolved while the expressions are evaluated.
+//
+// Lowering is evaluation: a fn is evaluated where it is called, with nodes of the graph as values; numbers that are known
+// stay numbers. A model is lowered twice, once for training and once for prediction, over the same graph.
+#pragma once
+
+#include <map>
+#include <set>
+
+#include "frontend/source.h"
+#include "frontend/value.h"
+#include "ir/program.h"
+
+namespace descent::frontend {
+
+/// A mistake that ends the statement being lowered; without a diagnostic if the mistake has been reported before.
+struct Failure { std::vector<Diagnostic> diagnostics; };
+
+using Scope = std::map<std::string, Value>;
+
+class Lowering {
+ public:
+  Lowering(ir::Program& program, const std::vector<const File*>& files, std::vector<Diagnostic>& mistakes);
+
+  /// Inputs, variables and the functions initial, step, evaluate and predict of the program.
+  void lower_model(const Definition& model, const Expression* optimizer);
+  Value evaluate(const Expression& e, const Scope& scope);
+
+ private:
+  [[noreturn]] static void fail(const Span& span, const std::string& message, const std::string& hint = "");
+
+  // statements
+  void lower_body(const Definition& model, bool training, ir::Function& losses, ir::Function& outputs);
+  void declare_input(const Statement& s, Scope& scope);
+  Value run_body(const Definition& d, Scope& scope);
+  void declare_variable(const Statement& s, Scope& scope);
+  void lower_optimizer(const Expression* optimizer, const ir::Node* loss, ir::Function& step);
+  ir::Shape shape_of(const std::vector<ExpressionPtr>& sizes, const Scope& scope);
+  void bind_shape(const Parameter& p, const Value& value, const Span& span, Scope& scope);
+
+  // expressions
+  Value name(const Expression& e, const Scope& scope);
+  Value call(const Expression& e, const Scope& scope);
+  Value call_definition(const Definition& d, std::vector<std::pair<const Argument*, Value>> arguments, const Span& span,
+                        const Scope& caller);
+  Value call_builtin(const std::string& function, const std::vector<Value>& arguments, const Expression& e);
+  Value unary(const Expression& e, const Scope& scope);
+  Value binary(const std::string& op, const Value& a, const Value& b, const Expression& e);
+  Value matrix_product(const Value& a, const Value& b, const Expression& e);
+  Value choose(const Value& condition, const Value& a, const Value& b, const Expression& e);
+  Value apply(ir::Op op, const Value& a, const Span& span);
+
+  // conversions
+  ir::Expr tensor(const Value& v, const Span& span);
+  ir::Expr fit_to(ir::Expr e, const ir::Shape& shape, const Span& span);
+  ir::Shape common_shape(const ir::Shape& a, const ir::Shape& b, const Span& span);
+  std::vector<int> axis_argument(const Value& v, std::size_t rank, const Span& span);
+  ir::Shape shape_argument(const Value& v, const Span& span);
+  const Definition* find_definition(const std::string& name) const;
+  std::vector<std::string> known_names(const Scope& scope) const;
+
+  ir::Program& program_;
+  ir::Graph& graph_;
+  std::vector<const File*> files_;
+  std::vector<Diagnostic>& mistakes_;
+  bool training_ = false;
+  int depth_ = 0;
+  int random_streams_ = 0;
+  std::string path_;                         // of the layer being lowered: "dense.0."
+  std::map<std::string, int> layer_counts_;  // path + layer name → how many so far
+  ir::Function initial_{"initial", {}, {}};
+  std::vector<ir::Binding> state_updates_;
+  std::set<std::string> declared_;           // variables seen in this lowering
+};
+
+}  // namespace descent::frontend
