@@ -4,60 +4,173 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <atomic>
 #include <cerrno>
-#include <cstring>
+#include <filesystem>
+#include <system_error>
+#include <vector>
 
-#include "descent/error.h"
+#include "ir/edit_distance.h"
 
 namespace descent::runtime {
 
 namespace {
-[[noreturn]] void fail(const std::string& path, const std::string& what) {
-  throw Error(Diagnostic{path, 0, 0, 1, what + ": " + std::strerror(errno), "", ""});
+
+std::string reason(int error_number) { return std::generic_category().message(error_number); }
+
+/// The name in the path's folder that is nearest to the path's own; empty if there is none.
+std::string nearest_file(const std::string& path) {
+  const std::filesystem::path folder = std::filesystem::path(path).parent_path();
+  std::error_code failed;
+  std::filesystem::directory_iterator entry(folder.empty() ? "." : folder, failed), end;
+  std::vector<std::string> names;
+  for (; !failed && entry != end && names.size() < 1000; entry.increment(failed)) {
+    names.push_back(entry->path().filename().string());
+  }
+  std::sort(names.begin(), names.end());
+  const auto name = ir::nearest(std::filesystem::path(path).filename().string(), names);
+  return name ? (folder / *name).string() : "";
 }
+
+/// Writes everything, however many calls it takes; 0 or the system's error number.
+int write_all(int descriptor, std::span<const std::string_view> pieces) {
+  for (std::string_view piece : pieces) {
+    while (!piece.empty()) {
+      const ssize_t written = ::write(descriptor, piece.data(), std::min<std::size_t>(piece.size(), 1u << 30));
+      if (written < 0 && errno == EINTR) continue;
+      if (written < 0) return errno;
+      piece.remove_prefix(static_cast<std::size_t>(written));
+    }
+  }
+  return 0;
+}
+
+Error unwritable_file(const std::string& path, int error_number) {
+  if (error_number == EISDIR) return file_error(path, "cannot write the file: it is a folder");
+  if (error_number == ENOENT) return file_error(path, "cannot write the file: its folder does not exist");
+  return file_error(path, "cannot write the file: " + reason(error_number));
+}
+
+/// A new file beside the one it shall replace; removed unless it was committed.
+class TemporaryFile {
+ public:
+  explicit TemporaryFile(const std::string& target)
+      : target_(target), path_(unused_path(target)), descriptor_(create(path_)) {}
+  ~TemporaryFile() {
+    if (created() && !committed_) ::unlink(path_.c_str());
+  }
+  TemporaryFile(const TemporaryFile&) = delete;
+  TemporaryFile& operator=(const TemporaryFile&) = delete;
+
+  bool created() const { return descriptor_.number() >= 0; }
+  int descriptor() const { return descriptor_.number(); }
+
+  /// Durable, closed and under its final name; 0 or the system's error number.
+  int commit() {
+    if (::fsync(descriptor()) != 0) return errno;
+    if (const int failure = descriptor_.close()) return failure;
+    if (::rename(path_.c_str(), target_.c_str()) != 0) return errno;
+    committed_ = true;
+    // The new name lives in the folder. Some file systems cannot sync a folder; the file itself is safe by now.
+    const std::string folder = std::filesystem::path(target_).parent_path().string();
+    const Descriptor parent(::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (parent.number() >= 0) ::fsync(parent.number());
+    return 0;
+  }
+
+ private:
+  static std::string unused_path(const std::string& target) {
+    static std::atomic<unsigned> count = 0;
+    return target + ".tmp-" + std::to_string(::getpid()) + "-" + std::to_string(count++);
+  }
+  static int create(const std::string& path) {
+    return ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  }
+
+  std::string target_, path_;
+  Descriptor descriptor_;
+  bool committed_ = false;
+};
+
 }  // namespace
 
-std::string read_file(const std::string& path) {
-  const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (file < 0) fail(path, "the file cannot be opened");
-  std::string content;
-  char block[1 << 16];
-  while (true) {
-    const ssize_t n = ::read(file, block, sizeof block);
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) {
-      const int reason = errno;
-      ::close(file);
-      errno = reason;
-      fail(path, "the file cannot be read");
-    }
-    if (n == 0) break;
-    content.append(block, static_cast<std::size_t>(n));
-  }
-  ::close(file);
-  return content;
+Error file_error(const std::string& path, const std::string& message, const std::string& hint) {
+  return Error(Diagnostic{path, 0, 0, 1, message, hint, ""});
 }
 
-void write_file(const std::string& path, const std::string& content) {
-  const std::string temporary = path + "." + std::to_string(::getpid()) + ".part";
-  const int file = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-  if (file < 0) fail(path, "the file cannot be written");
-  std::size_t written = 0;
-  bool good = true;
-  while (good && written < content.size()) {
-    const ssize_t n = ::write(file, content.data() + written, content.size() - written);
-    if (n < 0 && errno == EINTR) continue;
-    good = n > 0;
-    if (good) written += static_cast<std::size_t>(n);
+Error unreadable_file(const std::string& path, int error_number) {
+  if (error_number == EISDIR) return file_error(path, "cannot read the file: it is a folder");
+  if (error_number != ENOENT) return file_error(path, "cannot read the file: " + reason(error_number));
+  const std::string similar = nearest_file(path);
+  return file_error(path, "there is no such file", similar.empty() ? "" : "did you mean \"" + similar + "\"?");
+}
+
+Descriptor::~Descriptor() { close(); }
+
+int Descriptor::close() {
+  if (number_ < 0) return 0;
+  const int result = ::close(number_);
+  number_ = -1;
+  return result == 0 ? 0 : errno;
+}
+
+InputFile::InputFile(const std::string& path) : path_(path), descriptor_(::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
+  if (descriptor_.number() < 0) throw unreadable_file(path, errno);
+  struct stat status = {};
+  if (::fstat(descriptor_.number(), &status) == 0 && S_ISDIR(status.st_mode)) throw unreadable_file(path, EISDIR);
+}
+
+std::size_t InputFile::read(char* into, std::size_t size) {
+  std::size_t filled = 0;
+  while (filled < size) {
+    const ssize_t count = ::read(descriptor_.number(), into + filled, std::min<std::size_t>(size - filled, 1u << 30));
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) throw unreadable_file(path_, errno);
+    if (count == 0) break;
+    filled += static_cast<std::size_t>(count);
   }
-  good = good && ::fsync(file) == 0;
-  good = ::close(file) == 0 && good;
-  if (!good || ::rename(temporary.c_str(), path.c_str()) != 0) {
-    const int reason = errno;
-    ::unlink(temporary.c_str());
-    errno = reason;
-    fail(path, "the file cannot be written");
+  return filled;
+}
+
+bool InputFile::seek(std::size_t offset) {
+  return ::lseek(descriptor_.number(), static_cast<off_t>(offset), SEEK_SET) >= 0;
+}
+
+std::string read_file(const std::string& path) {
+  InputFile file(path);
+  std::error_code failed;
+  const std::uintmax_t known = std::filesystem::file_size(path, failed);
+  std::string bytes;
+  std::size_t filled = 0;
+  // One byte more than the known size, so that the first read already meets the end.
+  for (std::size_t size = failed ? 1u << 16 : known + 1;; size *= 2) {
+    bytes.resize(size);
+    filled += file.read(bytes.data() + filled, size - filled);
+    if (filled < size) break;
   }
+  bytes.resize(filled);
+  return bytes;
+}
+
+void write_file_atomically(const std::string& path, std::span<const std::string_view> pieces) {
+  struct stat old = {};
+  const bool exists = ::stat(path.c_str(), &old) == 0;
+  if (exists && S_ISDIR(old.st_mode)) throw unwritable_file(path, EISDIR);
+  if (exists && !S_ISREG(old.st_mode)) {
+    Descriptor direct(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
+    if (direct.number() < 0) throw unwritable_file(path, errno);
+    if (const int failure = write_all(direct.number(), pieces)) throw unwritable_file(path, failure);
+    if (const int failure = direct.close()) throw unwritable_file(path, failure);
+    return;
+  }
+  std::error_code failed;
+  const std::string target = exists ? std::filesystem::canonical(path, failed).string() : path;
+  TemporaryFile file(failed ? path : target);
+  if (!file.created()) throw unwritable_file(path, errno);
+  if (exists) (void)!::fchmod(file.descriptor(), old.st_mode & 07777);  // as it was; without it, the default is fine
+  if (const int failure = write_all(file.descriptor(), pieces)) throw unwritable_file(path, failure);
+  if (const int failure = file.commit()) throw unwritable_file(path, failure);
 }
 
 }  // namespace descent::runtime

@@ -1,44 +1,86 @@
 #include "runtime/metrics.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
-#include <numeric>
+#include <cstdint>
+#include <utility>
 #include <vector>
+
+#include "descent/error.h"
 
 namespace descent::runtime {
 
+namespace {
+
+void require_pairs(std::span<const float> predictions, std::span<const float> targets) {
+  if (predictions.size() != targets.size()) {
+    throw Error(fmt::format("{} predictions cannot be compared with {} targets", predictions.size(), targets.size()));
+  }
+  if (predictions.empty()) throw Error("there are no predictions to measure");
+}
+
+using Outcome = std::pair<float, bool>;  // prediction, whether the target is positive
+
+/// Sorts the outcomes. Sums are of doubled ranks, which are integers even for ties: exact in any order.
+std::optional<double> auc_of_column(std::vector<Outcome>& outcomes) {
+  std::sort(outcomes.begin(), outcomes.end(), [](const Outcome& a, const Outcome& b) { return a.first < b.first; });
+  std::uint64_t positives = 0, doubled_rank_sum = 0;
+  for (std::size_t begin = 0, end = 0; begin < outcomes.size(); begin = end) {
+    std::uint64_t tied_positives = 0;
+    for (; end < outcomes.size() && outcomes[end].first == outcomes[begin].first; ++end) {
+      tied_positives += outcomes[end].second;
+    }
+    // The tied ranks are begin + 1 ... end; twice their mean is begin + 1 + end.
+    doubled_rank_sum += tied_positives * (begin + 1 + end);
+    positives += tied_positives;
+  }
+  const std::uint64_t negatives = outcomes.size() - positives;
+  if (positives == 0 || negatives == 0) return std::nullopt;
+  const std::uint64_t doubled_wins = doubled_rank_sum - positives * (positives + 1);
+  return static_cast<double>(doubled_wins) / (2.0 * static_cast<double>(positives) * static_cast<double>(negatives));
+}
+
+}  // namespace
+
 double accuracy(std::span<const float> predictions, std::span<const float> targets) {
+  require_pairs(predictions, targets);
   std::size_t right = 0;
-  for (std::size_t i = 0; i < targets.size(); ++i) right += (predictions[i] >= 0.5f) == (targets[i] >= 0.5f);
-  return static_cast<double>(right) / static_cast<double>(targets.size());
-}
-
-double auc(std::span<const float> predictions, std::span<const float> targets) {
-  std::vector<std::size_t> order(targets.size());
-  std::iota(order.begin(), order.end(), std::size_t{0});
-  std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return predictions[a] < predictions[b]; });
-  double rank_sum = 0, positives = 0;
-  for (std::size_t begin = 0; begin < order.size();) {
-    std::size_t end = begin;
-    double tied = 0;
-    for (; end < order.size() && predictions[order[end]] == predictions[order[begin]]; ++end) tied += targets[order[end]] >= 0.5f;
-    if (end == begin) return std::nan("");  // a NaN among the predictions has no rank
-    rank_sum += tied * (static_cast<double>(begin + end + 1) / 2);  // ranks from 1, averaged over ties
-    positives += tied;
-    begin = end;
+  for (std::size_t i = 0; i < predictions.size(); ++i) {
+    right += targets[i] >= 0.5f ? predictions[i] >= 0.5f : predictions[i] < 0.5f;
   }
-  const double negatives = static_cast<double>(targets.size()) - positives;
-  if (positives == 0 || negatives == 0) return std::nan("");
-  return (rank_sum - positives * (positives + 1) / 2) / (positives * negatives);
+  return static_cast<double>(right) / static_cast<double>(predictions.size());
 }
 
-double brier(std::span<const float> predictions, std::span<const float> targets) {
+std::optional<double> auc(std::span<const float> predictions, std::span<const float> targets, std::size_t columns) {
+  require_pairs(predictions, targets);
+  if (columns == 0 || predictions.size() % columns != 0) {
+    throw Error(fmt::format("{} predictions are no whole number of rows of {}", predictions.size(), columns));
+  }
+  if (std::any_of(predictions.begin(), predictions.end(), [](float p) { return std::isnan(p); })) return std::nullopt;
+  std::vector<Outcome> outcomes(predictions.size() / columns);
   double sum = 0;
-  for (std::size_t i = 0; i < targets.size(); ++i) {
-    const double error = static_cast<double>(predictions[i]) - static_cast<double>(targets[i]);
-    sum += error * error;
+  std::size_t measured = 0;
+  for (std::size_t column = 0; column < columns; ++column) {
+    for (std::size_t row = 0; row < outcomes.size(); ++row) {
+      const std::size_t i = row * columns + column;
+      outcomes[row] = {predictions[i], targets[i] >= 0.5f};
+    }
+    if (const auto area = auc_of_column(outcomes)) sum += *area, ++measured;
   }
-  return sum / static_cast<double>(targets.size());
+  if (measured == 0) return std::nullopt;
+  return sum / static_cast<double>(measured);
+}
+
+double brier_score(std::span<const float> predictions, std::span<const float> targets) {
+  require_pairs(predictions, targets);
+  double sum = 0;
+  for (std::size_t i = 0; i < predictions.size(); ++i) {
+    const double difference = static_cast<double>(predictions[i]) - static_cast<double>(targets[i]);
+    sum += difference * difference;
+  }
+  return sum / static_cast<double>(predictions.size());
 }
 
 }  // namespace descent::runtime

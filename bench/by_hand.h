@@ -1,0 +1,160 @@
+// The training step as one writes it by hand for speed: nothing is allocated, element by element work is fused into the
+// fewest passes, the last layer (one unit) is vectors instead of matrices, SGD is folded into the gradient's contraction, and
+// Adam is one pass over all parameters. The contractions, the greater part of the work, are the library's:
+//
+//   struct Contractions {                                        all matrices row by row
+//     // z[rows, units] = a[rows, inputs] @ w[inputs, units]
+//     static void forward(const float* a, const float* w, float* z, rows, inputs, units);
+//     // w[inputs, units] = beta * w + alpha * transpose(a)[inputs, rows] @ d[rows, units];  beta is 0 or 1
+//     static void gradient(const float* a, const float* d, float* w, rows, inputs, units, float alpha, float beta);
+//     // da[rows, inputs] = d[rows, units] @ transpose(w)[units, inputs]
+//     static void backward(const float* d, const float* w, float* da, rows, inputs, units);
+//   };
+//
+// Files that include this are compiled with -O3 -march=native -ffast-math, which vectorises the loops below, exp and log too.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <vector>
+
+#include "bench/training_step.h"
+
+namespace descent::bench {
+namespace {  // each including file has its own copy, compiled with its own flags
+
+using Index = std::int64_t;
+
+/// a = relu(z + b) in place.
+inline void add_bias_relu(float* __restrict a, const float* __restrict bias, Index rows, Index units) {
+  for (Index r = 0; r < rows; ++r, a += units)
+    for (Index j = 0; j < units; ++j) a[j] = std::max(a[j] + bias[j], 0.0F);
+}
+
+/// From logits z (bias not yet added) the mean of the stable BCE; z becomes its gradient (sigmoid(z) - y) / rows.
+inline float loss_and_gradient(float* __restrict z, float bias, const float* __restrict y, Index rows) {
+  const float scale = 1.0F / static_cast<float>(rows);
+  float loss = 0;
+  for (Index r = 0; r < rows; ++r) {
+    const float logit = z[r] + bias;
+    const float e = std::exp(-std::abs(logit));
+    loss += std::max(logit, 0.0F) - logit * y[r] + std::log(1.0F + e);
+    z[r] = ((logit >= 0 ? 1.0F : e) / (1.0F + e) - y[r]) * scale;
+  }
+  return loss * scale;
+}
+
+/// d[rows, units] = outer(dz, w) where a > 0, else 0: the last layer's gradient of its input through the relu before it.
+inline void outer_through_relu(const float* __restrict dz, const float* __restrict w, const float* __restrict a,
+                               float* __restrict d, Index rows, Index units) {
+  for (Index r = 0; r < rows; ++r, a += units, d += units)
+    for (Index j = 0; j < units; ++j) d[j] = a[j] > 0 ? dz[r] * w[j] : 0.0F;
+}
+
+inline void through_relu(const float* __restrict a, float* __restrict d, Index count) {
+  for (Index i = 0; i < count; ++i) d[i] = a[i] > 0 ? d[i] : 0.0F;
+}
+
+/// b = beta * b + alpha * (sum of the rows of d).
+inline void gradient_of_bias(const float* __restrict d, float* __restrict b, Index rows, Index units, float alpha,
+                             float beta) {
+  for (Index j = 0; j < units; ++j) b[j] *= beta;
+  for (Index r = 0; r < rows; ++r, d += units)
+    for (Index j = 0; j < units; ++j) b[j] += alpha * d[j];
+}
+
+inline void adam(float* __restrict w, const float* __restrict g, float* __restrict m, float* __restrict v, Index count,
+                 float learning_rate, Index step) {
+  constexpr float beta1 = 0.9F;
+  constexpr float beta2 = 0.999F;
+  constexpr float eps = 1e-8F;
+  const float correct1 = learning_rate / (1.0F - std::pow(beta1, static_cast<float>(step)));
+  const float correct2 = 1.0F / (1.0F - std::pow(beta2, static_cast<float>(step)));
+  for (Index i = 0; i < count; ++i) {
+    m[i] = beta1 * m[i] + (1.0F - beta1) * g[i];
+    v[i] = beta2 * v[i] + (1.0F - beta2) * g[i] * g[i];
+    w[i] -= correct1 * m[i] / (std::sqrt(v[i] * correct2) + eps);
+  }
+}
+
+template <class Contractions>
+class ByHand : public TrainingStep {
+ public:
+  ByHand(const Model& model, std::span<const float> initial)
+      : model_(model), parameters_(initial.begin(), initial.end()) {
+    Index offset = 0;
+    for (std::size_t i = 0; i + 1 < model.widths.size(); ++i) {
+      layers_.push_back({model.widths[i], model.widths[i + 1], offset});
+      offset += (model.widths[i] + 1) * model.widths[i + 1];
+      const auto size = static_cast<std::size_t>(model.batch * model.widths[i + 1]);
+      activations_.emplace_back(size);
+      adjoints_.emplace_back(size);
+    }
+    if (model.optimizer == Optimizer::adam) {
+      gradient_.resize(parameters_.size());
+      first_moment_.resize(parameters_.size());
+      second_moment_.resize(parameters_.size());
+    }
+  }
+
+  float step(const float* x, const float* y) override {
+    const Index rows = model_.batch;
+    const bool sgd = model_.optimizer == Optimizer::sgd;
+    const std::size_t last = layers_.size() - 1;
+    for (std::size_t i = 0; i <= last; ++i) {
+      const Layer& layer = layers_[i];
+      const float* w = parameters_.data() + layer.offset;
+      Contractions::forward(input(i, x), w, activations_[i].data(), rows, layer.inputs, layer.units);
+      if (i < last) add_bias_relu(activations_[i].data(), w + layer.inputs * layer.units, rows, layer.units);
+    }
+    float* dz = activations_[last].data();
+    const float loss = loss_and_gradient(dz, parameters_.back(), y, rows);
+
+    // SGD subtracts the gradient where it is made; the gradient of the layer's input is taken before its weights change.
+    float* target = sgd ? parameters_.data() : gradient_.data();
+    const float alpha = sgd ? -model_.learning_rate : 1.0F;
+    const float beta = sgd ? 1.0F : 0.0F;
+    for (std::size_t i = last + 1; i-- > 0;) {
+      const Layer& layer = layers_[i];
+      const float* d = i == last ? dz : adjoints_[i].data();
+      const float* w = parameters_.data() + layer.offset;
+      if (i == last && i > 0) {
+        outer_through_relu(d, w, activations_[i - 1].data(), adjoints_[i - 1].data(), rows, layer.inputs);
+      } else if (i > 0) {
+        Contractions::backward(d, w, adjoints_[i - 1].data(), rows, layer.inputs, layer.units);
+        through_relu(activations_[i - 1].data(), adjoints_[i - 1].data(), rows * layer.inputs);
+      }
+      float* dw = target + layer.offset;
+      Contractions::gradient(input(i, x), d, dw, rows, layer.inputs, layer.units, alpha, beta);
+      gradient_of_bias(d, dw + layer.inputs * layer.units, rows, layer.units, alpha, beta);
+    }
+    if (!sgd) {
+      adam(parameters_.data(), gradient_.data(), first_moment_.data(), second_moment_.data(),
+           static_cast<Index>(parameters_.size()), model_.learning_rate, ++step_);
+    }
+    return loss;
+  }
+
+ private:
+  struct Layer {
+    Index inputs;
+    Index units;
+    Index offset;  ///< of its weights in the parameters; its bias follows them
+  };
+
+  const float* input(std::size_t layer, const float* x) const { return layer == 0 ? x : activations_[layer - 1].data(); }
+
+  Model model_;
+  std::vector<float> parameters_;
+  std::vector<Layer> layers_;
+  std::vector<std::vector<float>> activations_;  ///< of each layer, after relu; logits, then their gradient, for the last
+  std::vector<std::vector<float>> adjoints_;     ///< of each layer's pre-activation
+  std::vector<float> gradient_;
+  std::vector<float> first_moment_;
+  std::vector<float> second_moment_;
+  Index step_ = 0;
+};
+
+}  // namespace
+}  // namespace descent::bench

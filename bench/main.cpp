@@ -1,0 +1,188 @@
+// Times the training step of Descent against the same step written by hand; see bench/README.md.
+#include <benchmark/benchmark.h>
+#include <fmt/format.h>
+#include <xmmintrin.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <fstream>
+#include <limits>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <string_view>
+
+#include "bench/models.h"
+#include "bench/peak.h"
+#include "bench/training_step.h"
+
+namespace descent::bench {
+namespace {
+
+using Factory = std::unique_ptr<TrainingStep> (*)(const Model&, std::span<const float>);
+struct Contender {
+  const char* name;
+  Factory make;
+};
+constexpr Contender contenders[] = {
+    {"Descent", make_descent_step}, {"Eigen", make_eigen_step}, {"OpenBLAS", make_openblas_step}};
+
+constexpr int batch_count = 8;
+constexpr int checked_steps = 20;
+// Sums in another order differ by some 1e-7 a step; 20 steps of an optimizer that divides by small numbers multiply that.
+constexpr double loss_tolerance = 1e-4;
+
+/// The losses of the first steps; empty where the contender is not there.
+std::vector<double> first_losses(const Contender& contender, const Model& model, const std::vector<Batch>& data) {
+  const auto step = contender.make(model, initial_parameters(model));
+  std::vector<double> losses;
+  for (int i = 0; step && i < checked_steps; ++i) {
+    const Batch& batch = data[static_cast<std::size_t>(i % batch_count)];
+    losses.push_back(step->step(batch.x.data(), batch.y.data()));
+  }
+  return losses;
+}
+
+/// All contenders compute the same thing, or their times mean nothing.
+bool same_losses(const Model& model) {
+  const std::vector<Batch> data = batches(model, batch_count);
+  const std::vector<double> expected = first_losses(contenders[1], model, data);
+  bool same = true;
+  for (const Contender& contender : contenders) {
+    const std::vector<double> losses = first_losses(contender, model, data);
+    double worst = 0;
+    for (std::size_t i = 0; i < losses.size(); ++i)
+      worst = std::max(worst, std::abs(losses[i] - expected[i]) / expected[i]);
+    if (losses.empty() || worst <= loss_tolerance) continue;
+    fmt::print(stderr, "{}: {} differs from {} by {:.1e} of the loss (tolerance {:.0e})\n", model.name, contender.name,
+               contenders[1].name, worst, loss_tolerance);
+    same = false;
+  }
+  return same;
+}
+
+void measure(benchmark::State& state, const Model& model, const Contender& contender) {
+  const std::vector<Batch> data = batches(model, batch_count);
+  const auto step = contender.make(model, initial_parameters(model));
+  std::size_t i = 0;
+  for (auto _ : state) {
+    const Batch& batch = data[i];
+    i = (i + 1) % batch_count;
+    benchmark::DoNotOptimize(step->step(batch.x.data(), batch.y.data()));
+  }
+}
+
+/// Prints what Google Benchmark always prints and keeps the shortest time of all rounds, in microseconds.
+class Shortest : public benchmark::ConsoleReporter {
+ public:
+  Shortest() : ConsoleReporter(OO_None) {}
+  void ReportRuns(const std::vector<Run>& runs) override {
+    for (const Run& run : runs) {
+      if (run.run_type != Run::RT_Iteration || run.error_occurred) continue;
+      const double time = run.GetAdjustedRealTime();
+      const auto [entry, is_new] = microseconds.try_emplace(run.run_name.function_name, time);
+      if (!is_new) entry->second = std::min(entry->second, time);
+    }
+  }
+  std::map<std::string, double> microseconds;
+};
+
+double value_or_nan(const std::map<std::string, double>& times, const std::string& name) {
+  const auto found = times.find(name);
+  return found == times.end() ? std::numeric_limits<double>::quiet_NaN() : found->second;
+}
+
+std::string cell(double value, int digits) { return std::isnan(value) ? "-" : fmt::format("{:.{}f}", value, digits); }
+
+std::string processor() {
+  std::ifstream file("/proc/cpuinfo");
+  for (std::string line; std::getline(file, line);)
+    if (line.starts_with("model name")) return line.substr(line.find(':') + 2);
+  return "unknown";
+}
+
+nlohmann::ordered_json report(const std::map<std::string, double>& times, double peak, double bandwidth) {
+  nlohmann::ordered_json rows = nlohmann::ordered_json::array();
+  fmt::print("\n{}, one thread, {:.1f} GFLOP/s peak, {:.1f} GB/s triad; shortest of all rounds\n\n", processor(), peak,
+             bandwidth);
+  fmt::print("| model | Descent µs | Eigen µs | OpenBLAS µs | faster rival / Descent | of the FMA peak |\n");
+  fmt::print("|---|--:|--:|--:|--:|--:|\n");
+  for (const Model& model : models()) {
+    const double descent = value_or_nan(times, model.name + "/Descent");
+    const double eigen = value_or_nan(times, model.name + "/Eigen");
+    const double openblas = value_or_nan(times, model.name + "/OpenBLAS");
+    if (std::isnan(descent) && std::isnan(eigen) && std::isnan(openblas)) continue;
+    const double ratio = std::fmin(eigen, openblas) / descent;
+    const double fraction = step_flops(model) / (descent * 1e3) / peak;
+    fmt::print("| {} | {} | {} | {} | {} | {} |\n", model.name, cell(descent, 2), cell(eigen, 2), cell(openblas, 2),
+               cell(ratio, 2), std::isnan(fraction) ? "-" : cell(100 * fraction, 0) + " %");
+    rows.push_back({{"model", model.name},
+                    {"batch", model.batch},
+                    {"parameters", parameter_count(model)},
+                    {"flops", step_flops(model)},
+                    {"descent_us", descent},  // NaN is written as null
+                    {"eigen_us", eigen},
+                    {"openblas_us", openblas},
+                    {"ratio", ratio},
+                    {"peak_fraction", fraction}});
+  }
+  return {{"processor", processor()}, {"peak_gflops", peak}, {"triad_gbytes_per_second", bandwidth}, {"models", rows}};
+}
+
+/// Takes `--json FILE` out of the arguments and gives Google Benchmark its settings, which the user's own override.
+std::string take_arguments(int argc, char** argv, std::vector<std::string>& rest) {
+  std::string json;
+  rest = {argv[0], "--benchmark_enable_random_interleaving=true", "--benchmark_repetitions=15",
+          "--benchmark_min_time=0.03"};
+  for (int i = 1; i < argc; ++i) {
+    if (std::string_view(argv[i]) == "--json" && i + 1 < argc) {
+      json = argv[++i];
+    } else {
+      rest.emplace_back(argv[i]);
+    }
+  }
+  return json;
+}
+
+int run(int argc, char** argv) {
+  std::vector<std::string> arguments;
+  const std::string json = take_arguments(argc, argv, arguments);
+  std::vector<char*> pointers;
+  for (std::string& argument : arguments) pointers.push_back(argument.data());
+  int count = static_cast<int>(pointers.size());
+  benchmark::Initialize(&count, pointers.data());
+  if (benchmark::ReportUnrecognizedArguments(count, pointers.data())) return 2;
+
+  // A relu unit that is never active has a zero gradient, and its moments decay into denormal numbers, on which the processor
+  // is a hundred times slower. Everyone who trains flushes them; here it is done once for all contenders.
+  _mm_setcsr(_mm_getcsr() | 0x8040U);
+
+  for (const Model& model : models()) {
+    if (!same_losses(model)) return 1;
+    for (const Contender& contender : contenders) {
+      if (!contender.make(model, initial_parameters(model))) continue;
+      benchmark::RegisterBenchmark(fmt::format("{}/{}", model.name, contender.name).c_str(), measure, model, contender)
+          ->Unit(benchmark::kMicrosecond);
+    }
+  }
+  fmt::print("losses of {} steps agree within {:.0e}\n", checked_steps, loss_tolerance);
+
+  // Before and after: the clock rate may change in between.
+  double peak = peak_gflops();
+  const double bandwidth = triad_gbytes_per_second();
+  Shortest reporter;
+  benchmark::RunSpecifiedBenchmarks(&reporter);
+  peak = std::max(peak, peak_gflops());
+
+  const nlohmann::ordered_json result = report(reporter.microseconds, peak, bandwidth);
+  if (!json.empty() && !(std::ofstream(json) << result.dump(2) << '\n')) {
+    fmt::print(stderr, "cannot write {}\n", json);
+    return 1;
+  }
+  return 0;
+}
+
+}  // namespace
+}  // namespace descent::bench
+
+int main(int argc, char** argv) { return descent::bench::run(argc, argv); }

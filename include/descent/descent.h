@@ -1,0 +1,79 @@
+// Descent in a C++ program: compile a model, train it and predict, without leaving the process.
+//
+//     descent::Model model = descent::Model::from_string("model m { ... }");
+//     descent::Trainer trainer(model);
+//     float loss = trainer.epoch({x, y}, rows, 32);
+//
+// Tensors are spans of floats in row-major order, one for each input and target of the model in the order of the file.
+// Their first axis is the batch. Every function throws descent::Error where the caller's file, data or call is wrong.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "descent/error.h"
+
+namespace descent {
+
+using Tensors = std::vector<std::span<const float>>;
+
+/// A compiled model: immutable, and shared by any number of trainers and threads.
+class Model {
+ public:
+  static Model from_file(const std::string& path);
+  static Model from_string(const std::string& text, const std::string& name = "<string>");
+
+  struct Input {
+    std::string name;
+    std::int64_t width;  ///< floats in one row
+    bool is_target;
+  };
+  std::vector<Input> inputs() const;
+  std::vector<std::string> outputs() const;
+  std::int64_t parameter_count() const;
+
+  struct Implementation;
+  const std::shared_ptr<Implementation>& implementation() const { return implementation_; }
+
+ private:
+  explicit Model(std::shared_ptr<Implementation> implementation) : implementation_(std::move(implementation)) {}
+  std::shared_ptr<Implementation> implementation_;
+};
+
+/// Parameters, optimizer state and everything that changes while a model is trained. Not to be used by two threads at once.
+class Trainer {
+ public:
+  explicit Trainer(const Model& model, std::uint64_t seed = 0);
+  ~Trainer();
+  Trainer(Trainer&&) noexcept;
+  Trainer& operator=(Trainer&&) noexcept;
+
+  /// Computes what the model fits to the whole training data (the mean of a standardize layer). `epoch` does it by itself
+  /// the first time. `tensors` may lack the targets.
+  void fit(const Tensors& tensors, std::int64_t rows);
+  /// One step of the optimizer on one batch; returns the loss before the step.
+  float step(const Tensors& tensors, std::int64_t rows);
+  /// One pass over shuffled batches; returns the mean loss of its steps, weighted by their rows.
+  float epoch(const Tensors& tensors, std::int64_t rows, std::int64_t batch);
+  /// The loss without what happens in training alone, and the outputs one after the other if `outputs` is given.
+  float evaluate(const Tensors& tensors, std::int64_t rows, std::vector<float>* outputs = nullptr);
+  /// The first output for every row: rows x width.
+  std::vector<float> predict(const Tensors& inputs, std::int64_t rows);
+
+  std::int64_t steps() const;
+  /// Writes parameters, states and the optimizer's state as a safetensors file.
+  void save(const std::string& path) const;
+  /// Reads what `save` wrote; the optimizer's state may be missing unless `resume` is set.
+  void load(const std::string& path, bool resume = false);
+
+  struct Implementation;
+  Implementation& implementation() { return *implementation_; }
+
+ private:
+  std::unique_ptr<Implementation> implementation_;
+};
+
+}  // namespace descent

@@ -1,0 +1,62 @@
+// What stands behind the public classes Model and Trainer.
+#pragma once
+
+#include <map>
+#include <mutex>
+
+#include "codegen/compile.h"
+#include "descent/descent.h"
+#include "frontend/model.h"
+
+namespace descent {
+
+struct Model::Implementation {
+  frontend::Model model;
+  ir::Program program;  ///< optimized
+  double prepare_ms = 0;
+
+  /// A function compiled on first use; `compile_ms` counts what that took.
+  const codegen::CompiledProgram& compiled(const std::string& function);
+  double compile_ms() const { return prepare_ms + compiled_ms_; }
+
+ private:
+  std::mutex mutex_;
+  std::map<std::string, std::shared_ptr<const codegen::CompiledProgram>> compiled_;
+  double compiled_ms_ = 0;
+};
+
+/// Memory aligned to cache lines.
+class Arena {
+ public:
+  void reserve(std::int64_t bytes);  ///< at least so many; what it held is lost when it grows
+  float* at(std::int64_t offset) { return reinterpret_cast<float*>(base_ + offset); }
+  std::int64_t bytes() const { return size_; }
+
+ private:
+  std::vector<char> memory_;
+  char* base_ = nullptr;
+  std::int64_t size_ = 0;
+};
+
+struct Trainer::Implementation {
+  std::shared_ptr<Model::Implementation> model;
+  codegen::RunState state;
+  bool fitted = false;
+  std::vector<std::vector<float>> variables;  ///< as Program::variables; padded to whole cache lines by their allocator
+  std::uint32_t epochs = 0;
+
+  /// Addresses for one function, for up to `capacity` rows.
+  struct Workspace {
+    std::int64_t capacity = -1;
+    Arena arena;
+    std::vector<float*> buffers;
+  };
+  std::map<std::string, Workspace> workspaces;
+
+  Workspace& workspace(const std::string& function, std::int64_t rows, bool copies_inputs);
+  std::int64_t row_width(const ir::Input& input) const;
+  void check(const Tensors& tensors, std::int64_t rows, bool with_targets) const;
+  void need_fit(const char* what) const;
+};
+
+}  // namespace descent

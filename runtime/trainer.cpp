@@ -1,0 +1,284 @@
+#include <algorithm>
+#include <charconv>
+
+#include "ir/interpreter.h"
+#include "runtime/model.h"
+#include "runtime/random.h"
+#include "runtime/safetensors.h"
+
+namespace descent {
+
+namespace {
+constexpr std::int64_t kEvaluationRows = 4096;  // evaluated at a time, to bound memory
+
+ir::DimensionValues batch_size(const ir::Program& program, std::int64_t rows) {
+  ir::DimensionValues values;
+  for (const std::string& name : program.dimensions()) values[name] = rows;
+  return values;
+}
+}  // namespace
+
+Trainer::Trainer(const Model& model, std::uint64_t seed) : implementation_(std::make_unique<Implementation>()) {
+  Implementation& self = *implementation_;
+  self.model = model.implementation();
+  self.state.seed = static_cast<std::uint32_t>(seed);
+  const ir::Program& program = self.model->program;
+  if (program.dimensions().size() > 1) {
+    throw Error("the model has more than one symbolic size; only the batch can vary", "give the other sizes as numbers");
+  }
+  self.fitted = true;
+  ir::Environment environment;
+  environment.seed = seed;
+  environment.counters = {{"step", 0}, {"epoch", 0}};
+  const ir::Function& initial = program.function("initial");
+  for (const ir::Variable& v : program.variables) {
+    std::vector<float> values(static_cast<std::size_t>(ir::element_count(v.shape).constant()), 0.0f);
+    if (v.kind == ir::Variable::Kind::fitted) {
+      self.fitted = false;
+    } else {
+      for (const ir::Binding& update : initial.updates) {
+        if (update.name != v.name) continue;
+        const ir::Tensor first = ir::interpret({update.node}, environment)[0];
+        std::copy(first.values.begin(), first.values.end(), values.begin());
+      }
+    }
+    self.variables.push_back(std::move(values));
+  }
+}
+
+Trainer::~Trainer() = default;
+Trainer::Trainer(Trainer&&) noexcept = default;
+Trainer& Trainer::operator=(Trainer&&) noexcept = default;
+
+std::int64_t Trainer::Implementation::row_width(const ir::Input& input) const {
+  std::int64_t width = 1;
+  for (std::size_t i = 1; i < input.shape.size(); ++i) width *= input.shape[i].constant();
+  return width;
+}
+
+void Trainer::Implementation::check(const Tensors& tensors, std::int64_t rows, bool with_targets) const {
+  const auto& inputs = model->program.inputs;
+  std::size_t needed = 0;
+  for (const ir::Input& input : inputs) needed += with_targets || !input.is_target;
+  if (rows < 1) throw Error("there must be at least one row");
+  if (tensors.size() != needed && tensors.size() != inputs.size()) {
+    throw Error("the model takes " + std::to_string(needed) + " tensors, found " + std::to_string(tensors.size()));
+  }
+  std::size_t at = 0;
+  for (const ir::Input& input : inputs) {
+    if (input.is_target && tensors.size() != inputs.size()) continue;
+    const std::size_t expected = static_cast<std::size_t>(row_width(input) * rows);
+    if (tensors[at].size() != expected) {
+      throw Error("the tensor '" + input.name + "' must have " + std::to_string(expected) + " numbers for " +
+                  std::to_string(rows) + " rows, found " + std::to_string(tensors[at].size()));
+    }
+    ++at;
+  }
+}
+
+void Trainer::Implementation::need_fit(const char* what) const {
+  if (!fitted) throw Error(std::string("the model fits some values to the training data, which has not been seen before this ") + what, "call fit(tensors, rows) or load(weights) first");
+}
+
+Trainer::Implementation::Workspace& Trainer::Implementation::workspace(const std::string& function, std::int64_t rows,
+                                                                       bool copies_inputs) {
+  const passes::KernelPlan& plan = model->compiled(function).function(function).plan;
+  Workspace& w = workspaces[function];
+  if (rows <= w.capacity) return w;
+  const passes::MemoryPlan memory = passes::plan_memory(plan, batch_size(model->program, rows));
+  std::int64_t bytes = memory.bytes;
+  std::vector<std::int64_t> inputs;
+  for (const ir::Input& input : model->program.inputs) {
+    inputs.push_back(bytes);
+    if (copies_inputs) bytes += (row_width(input) * rows * 4 + 127) / 64 * 64;
+  }
+  w.arena.reserve(bytes);
+  w.buffers.assign(plan.buffers.size(), nullptr);
+  for (std::size_t b = 0; b < plan.buffers.size(); ++b) {
+    if (memory.offsets[b] >= 0) w.buffers[b] = w.arena.at(memory.offsets[b]);
+  }
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    w.buffers[static_cast<std::size_t>(plan.buffer(model->program.inputs[i].name))] = copies_inputs ? w.arena.at(inputs[i]) : nullptr;
+  }
+  for (std::size_t i = 0; i < variables.size(); ++i) {
+    w.buffers[static_cast<std::size_t>(plan.buffer(model->program.variables[i].name))] = variables[i].data();
+  }
+  w.capacity = rows;
+  return w;
+}
+
+void Trainer::fit(const Tensors& tensors, std::int64_t rows) {
+  Implementation& self = *implementation_;
+  self.check(tensors, rows, false);
+  const ir::Program& program = self.model->program;
+  ir::Environment environment;
+  environment.seed = self.state.seed;
+  environment.counters = {{"step", 0}, {"epoch", 0}};
+  environment.dimensions = batch_size(program, rows);
+  const auto add = [&](const std::string& name, const ir::Shape& shape, std::span<const float> values) {
+    environment.tensors[name] = {ir::evaluate(shape, environment.dimensions), {values.begin(), values.end()}};
+  };
+  std::size_t at = 0;
+  for (const ir::Input& input : program.inputs) {
+    if (input.is_target && tensors.size() != program.inputs.size()) continue;
+    add(input.name, input.shape, tensors[at++]);
+  }
+  for (const ir::Binding& update : program.function("initial").updates) {
+    const ir::Variable& v = *program.find_variable(update.name);
+    std::vector<float>& values = self.variables[static_cast<std::size_t>(&v - program.variables.data())];
+    if (v.kind == ir::Variable::Kind::fitted) {
+      const ir::Tensor fitted = ir::interpret({update.node}, environment)[0];
+      std::copy(fitted.values.begin(), fitted.values.end(), values.begin());
+    }
+    add(v.name, v.shape, values);
+  }
+  self.fitted = true;
+}
+
+float Trainer::step(const Tensors& tensors, std::int64_t rows) {
+  Implementation& self = *implementation_;
+  self.check(tensors, rows, true);
+  self.need_fit("step");
+  const codegen::CompiledFunction& function = self.model->compiled("step").function("step");
+  auto& w = self.workspace("step", rows, true);
+  const auto& inputs = self.model->program.inputs;
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    std::copy(tensors[i].begin(), tensors[i].end(), w.buffers[static_cast<std::size_t>(function.plan.buffer(inputs[i].name))]);
+  }
+  ++self.state.step;
+  function.run(w.buffers.data(), &rows, &self.state);
+  return *w.buffers[static_cast<std::size_t>(function.plan.buffer("loss"))];
+}
+
+float Trainer::epoch(const Tensors& tensors, std::int64_t rows, std::int64_t batch) {
+  Implementation& self = *implementation_;
+  self.check(tensors, rows, true);
+  if (batch < 1) throw Error("the batch must have at least one row");
+  if (!self.fitted) fit(tensors, rows);
+  batch = std::min(batch, rows);
+  auto& w = self.workspace("step", batch, true);
+  const auto order = runtime::shuffled_rows(self.state.seed, self.epochs++, static_cast<std::size_t>(rows));
+  std::vector<const float*> data;
+  for (const auto& tensor : tensors) data.push_back(tensor.data());
+  std::int64_t dimension = batch;
+  codegen::EpochArguments arguments{w.buffers.data(), &dimension, &self.state, data.data(), order.data(), rows, batch, 0};
+  const codegen::RunEpoch run = self.model->compiled("step").epoch();
+  if (run == nullptr) throw Error("every input must begin with the batch axis for training in epochs");
+  run(&arguments);
+  return static_cast<float>(arguments.loss_sum / static_cast<double>(rows));
+}
+
+namespace {
+
+/// Runs a function chunk by chunk; calls `use` with the addresses and rows of each.
+template <typename Use>
+void run_chunks(Trainer::Implementation& self, const std::string& name, const Tensors& tensors, std::int64_t rows, Use use) {
+  const codegen::CompiledFunction& function = self.model->compiled(name).function(name);
+  auto& w = self.workspace(name, std::min(rows, kEvaluationRows), false);
+  const auto& inputs = self.model->program.inputs;
+  for (std::int64_t begin = 0; begin < rows; begin += kEvaluationRows) {
+    std::int64_t count = std::min(kEvaluationRows, rows - begin);
+    std::size_t at = 0;
+    for (const ir::Input& input : inputs) {
+      if (input.is_target && tensors.size() != inputs.size()) continue;
+      w.buffers[static_cast<std::size_t>(function.plan.buffer(input.name))] =
+          const_cast<float*>(tensors[at++].data()) + begin * self.row_width(input);  // kernels only read inputs
+    }
+    codegen::RunState state = self.state;
+    function.run(w.buffers.data(), &count, &state);
+    use(function.plan, w.buffers, count);
+  }
+}
+
+void append(std::vector<float>& to, const passes::KernelPlan& plan, const std::vector<float*>& buffers,
+            const ir::Binding& output, std::int64_t count) {
+  const float* values = buffers[static_cast<std::size_t>(plan.buffer(output.name))];
+  ir::DimensionValues sizes;
+  std::vector<std::string> symbols;
+  for (const ir::Dimension& d : output.node->shape()) d.collect_symbols(symbols);
+  for (const std::string& symbol : symbols) sizes[symbol] = count;
+  to.insert(to.end(), values, values + ir::element_count(output.node->shape(), sizes));
+}
+
+}  // namespace
+
+float Trainer::evaluate(const Tensors& tensors, std::int64_t rows, std::vector<float>* outputs) {
+  Implementation& self = *implementation_;
+  self.check(tensors, rows, true);
+  self.need_fit("evaluation");
+  double loss = 0;
+  run_chunks(self, "evaluate", tensors, rows, [&](const passes::KernelPlan& plan, const std::vector<float*>& buffers, std::int64_t count) {
+    loss += static_cast<double>(*buffers[static_cast<std::size_t>(plan.buffer("loss"))]) * static_cast<double>(count);
+    if (outputs != nullptr) append(*outputs, plan, buffers, self.model->program.function("evaluate").results[1], count);
+  });
+  return static_cast<float>(loss / static_cast<double>(rows));
+}
+
+std::vector<float> Trainer::predict(const Tensors& inputs, std::int64_t rows) {
+  Implementation& self = *implementation_;
+  self.check(inputs, rows, false);
+  self.need_fit("prediction");
+  std::vector<float> outputs;
+  run_chunks(self, "predict", inputs, rows, [&](const passes::KernelPlan& plan, const std::vector<float*>& buffers, std::int64_t count) {
+    append(outputs, plan, buffers, self.model->program.function("predict").results[0], count);
+  });
+  return outputs;
+}
+
+std::int64_t Trainer::steps() const { return implementation_->state.step; }
+
+void Trainer::save(const std::string& path) const {
+  const Implementation& self = *implementation_;
+  self.need_fit("save");
+  runtime::TensorFile file;
+  const auto& variables = self.model->program.variables;
+  for (std::size_t i = 0; i < variables.size(); ++i) {
+    file.tensors[variables[i].name] = {ir::evaluate(variables[i].shape, {}), self.variables[i]};
+  }
+  file.metadata = {{"format", "descent"}, {"model", self.model->program.name}, {"step", std::to_string(self.state.step)},
+                   {"epochs", std::to_string(self.epochs)}, {"seed", std::to_string(self.state.seed)}};
+  runtime::save_tensors(path, file);
+}
+
+void Trainer::load(const std::string& path, bool resume) {
+  Implementation& self = *implementation_;
+  const runtime::TensorFile file = runtime::load_tensors(path);
+  const auto& variables = self.model->program.variables;
+  const auto fail = [&](const std::string& what) {
+    throw Error(Diagnostic{path, 0, 0, 1, "these weights are not of the model '" + self.model->program.name + "': " + what, "use the weights that were saved by training this model file", ""});
+  };
+  std::vector<const runtime::SavedTensor*> found;
+  for (const ir::Variable& v : variables) {
+    auto at = file.tensors.find(v.name);
+    if (at == file.tensors.end() && v.of_optimizer && !resume) {
+      found.push_back(nullptr);
+      continue;
+    }
+    if (at == file.tensors.end()) fail("the tensor '" + v.name + "' is missing");
+    const auto shape = ir::evaluate(v.shape, {});
+    if (at->second.shape != shape) {
+      ir::Shape other;
+      for (std::int64_t n : at->second.shape) other.emplace_back(n);
+      fail("the tensor '" + v.name + "' has the shape " + ir::to_string(other) + ", expected " + ir::to_string(v.shape));
+    }
+    found.push_back(&at->second);
+  }
+  for (std::size_t i = 0; i < variables.size(); ++i) {
+    if (found[i] != nullptr) std::copy(found[i]->values.begin(), found[i]->values.end(), self.variables[i].begin());
+  }
+  self.fitted = true;
+  if (resume) {
+    const auto number = [&](const char* key) {
+      std::int64_t value = 0;
+      auto at = file.metadata.find(key);
+      if (at == file.metadata.end() || std::from_chars(at->second.data(), at->second.data() + at->second.size(), value).ec != std::errc()) fail(std::string("the file does not say its ") + key);
+      return value;
+    };
+    self.state.step = number("step");
+    self.epochs = static_cast<std::uint32_t>(number("epochs"));
+    self.state.epoch = static_cast<float>(self.epochs);
+    self.state.seed = static_cast<std::uint32_t>(number("seed"));
+  }
+}
+
+}  // namespace descent
