@@ -1,6 +1,7 @@
 // The training step as one writes it by hand for speed: nothing is allocated, element by element work is fused into the
-// fewest passes, the last layer (one unit) is vectors instead of matrices, SGD is folded into the gradient's contraction, and
-// Adam is one pass over all parameters. The contractions, the greater part of the work, are the library's:
+// fewest passes, the last layer (one unit) is vectors instead of matrices, SGD is folded into the gradient's
+// contraction, and Adam is one pass over a layer's parameters while their gradient is still in the cache. The
+// contractions, the greater part of the work, are the library's:
 //
 //   struct Contractions {                                        all matrices row by row
 //     // z[rows, units] = a[rows, inputs] @ w[inputs, units]
@@ -11,7 +12,8 @@
 //     static void backward(const float* d, const float* w, float* da, rows, inputs, units);
 //   };
 //
-// Files that include this are compiled with -O3 -march=native -ffast-math, which vectorises the loops below, exp and log too.
+// Files that include this are compiled with -O3 -march=native -ffast-math, which vectorises the loops below, exp and
+// log too.
 #pragma once
 
 #include <algorithm>
@@ -45,7 +47,8 @@ inline float loss_and_gradient(float* __restrict z, float bias, const float* __r
   return loss * scale;
 }
 
-/// d[rows, units] = outer(dz, w) where a > 0, else 0: the last layer's gradient of its input through the relu before it.
+/// d[rows, units] = outer(dz, w) where a > 0, else 0: the last layer's gradient of its input through the relu before
+/// it.
 inline void outer_through_relu(const float* __restrict dz, const float* __restrict w, const float* __restrict a,
                                float* __restrict d, Index rows, Index units) {
   for (Index r = 0; r < rows; ++r, a += units, d += units)
@@ -84,15 +87,17 @@ class ByHand : public TrainingStep {
   ByHand(const Model& model, std::span<const float> initial)
       : model_(model), parameters_(initial.begin(), initial.end()) {
     Index offset = 0;
+    Index largest = 0;
     for (std::size_t i = 0; i + 1 < model.widths.size(); ++i) {
       layers_.push_back({model.widths[i], model.widths[i + 1], offset});
-      offset += (model.widths[i] + 1) * model.widths[i + 1];
+      offset += layers_.back().size();
       const auto size = static_cast<std::size_t>(model.batch * model.widths[i + 1]);
       activations_.emplace_back(size);
       adjoints_.emplace_back(size);
+      largest = std::max(largest, layers_.back().size());
     }
     if (model.optimizer == Optimizer::adam) {
-      gradient_.resize(parameters_.size());
+      gradient_.resize(static_cast<std::size_t>(largest));
       first_moment_.resize(parameters_.size());
       second_moment_.resize(parameters_.size());
     }
@@ -110,28 +115,29 @@ class ByHand : public TrainingStep {
     }
     float* dz = activations_[last].data();
     const float loss = loss_and_gradient(dz, parameters_.back(), y, rows);
+    ++step_;
 
-    // SGD subtracts the gradient where it is made; the gradient of the layer's input is taken before its weights change.
-    float* target = sgd ? parameters_.data() : gradient_.data();
+    // SGD subtracts the gradient where it is made; the gradient of the layer's input is taken before its weights
+    // change.
     const float alpha = sgd ? -model_.learning_rate : 1.0F;
     const float beta = sgd ? 1.0F : 0.0F;
     for (std::size_t i = last + 1; i-- > 0;) {
       const Layer& layer = layers_[i];
       const float* d = i == last ? dz : adjoints_[i].data();
-      const float* w = parameters_.data() + layer.offset;
+      float* w = parameters_.data() + layer.offset;
       if (i == last && i > 0) {
         outer_through_relu(d, w, activations_[i - 1].data(), adjoints_[i - 1].data(), rows, layer.inputs);
       } else if (i > 0) {
         Contractions::backward(d, w, adjoints_[i - 1].data(), rows, layer.inputs, layer.units);
         through_relu(activations_[i - 1].data(), adjoints_[i - 1].data(), rows * layer.inputs);
       }
-      float* dw = target + layer.offset;
+      float* dw = sgd ? w : gradient_.data();
       Contractions::gradient(input(i, x), d, dw, rows, layer.inputs, layer.units, alpha, beta);
       gradient_of_bias(d, dw + layer.inputs * layer.units, rows, layer.units, alpha, beta);
-    }
-    if (!sgd) {
-      adam(parameters_.data(), gradient_.data(), first_moment_.data(), second_moment_.data(),
-           static_cast<Index>(parameters_.size()), model_.learning_rate, ++step_);
+      if (!sgd) {
+        adam(w, dw, first_moment_.data() + layer.offset, second_moment_.data() + layer.offset, layer.size(),
+             model_.learning_rate, step_);
+      }
     }
     return loss;
   }
@@ -141,16 +147,20 @@ class ByHand : public TrainingStep {
     Index inputs;
     Index units;
     Index offset;  ///< of its weights in the parameters; its bias follows them
+    Index size() const { return (inputs + 1) * units; }
   };
 
-  const float* input(std::size_t layer, const float* x) const { return layer == 0 ? x : activations_[layer - 1].data(); }
+  const float* input(std::size_t layer, const float* x) const {
+    return layer == 0 ? x : activations_[layer - 1].data();
+  }
 
   Model model_;
   std::vector<float> parameters_;
   std::vector<Layer> layers_;
-  std::vector<std::vector<float>> activations_;  ///< of each layer, after relu; logits, then their gradient, for the last
-  std::vector<std::vector<float>> adjoints_;     ///< of each layer's pre-activation
-  std::vector<float> gradient_;
+  std::vector<std::vector<float>>
+      activations_;                           ///< of each layer, after relu; logits, then their gradient, for the last
+  std::vector<std::vector<float>> adjoints_;  ///< of each layer's pre-activation
+  std::vector<float> gradient_;               ///< of one layer's parameters at a time, for Adam
   std::vector<float> first_moment_;
   std::vector<float> second_moment_;
   Index step_ = 0;

@@ -25,11 +25,12 @@ const std::vector<Model>& models();
 /// Number of floats of all weights and biases.
 std::int64_t parameter_count(const Model& model);
 
-/// Floating-point operations of the contractions of one step, 2 per multiply-add: forward and gradient of the weights for
-/// every layer, gradient of the input for every layer but the first.
+/// Floating-point operations of the contractions of one step, 2 per multiply-add: forward and gradient of the weights
+/// for every layer, gradient of the input for every layer but the first.
 double step_flops(const Model& model);
 
-/// Weights and biases in the order w0, b0, w1, b1, ...; weights [inputs, units] row by row, Glorot uniform; biases zero.
+/// Weights and biases in the order w0, b0, w1, b1, ...; weights [inputs, units] row by row, Glorot uniform; biases
+/// zero.
 std::vector<float> initial_parameters(const Model& model);
 
 /// One batch: x is [batch, inputs] row by row, y is [batch] of 0 and 1.

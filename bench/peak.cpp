@@ -18,8 +18,8 @@ constexpr int lanes = 4;
 #endif
 using Register = float __attribute__((vector_size(4 * lanes)));
 
-// Two units that each take 4 to 5 cycles need 8 to 10 multiply-adds under way; 12 accumulators cover them, and with the two
-// factors still fit the 16 registers of AVX2.
+// Two units that each take 4 to 5 cycles need 8 to 10 multiply-adds under way; 12 accumulators cover them, and with the
+// two factors still fit the 16 registers of AVX2.
 constexpr int accumulators = 12;
 
 double seconds_since(std::chrono::steady_clock::time_point start) {

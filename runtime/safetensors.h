@@ -1,4 +1,9 @@
-// Weights files: https://github.com/huggingface/safetensors (8 bytes of header length, a JSON header, the data).
+// Named tensors in a safetensors file: what weights and checkpoints are saved as.
+//
+// The format: 8 bytes, little-endian, the length of the header; the header, a JSON object
+// {"name": {"dtype": "F32", "shape": [30, 16], "data_offsets": [begin, end]}, ..., "__metadata__": {"key": "text"}};
+// then the data, which the offsets count from its start, without gaps or overlaps. Descent's are all F32.
+// Source: https://github.com/huggingface/safetensors
 #pragma once
 
 #include <cstdint>
@@ -9,16 +14,27 @@
 namespace descent::runtime {
 
 struct SavedTensor {
-  std::vector<std::int64_t> shape;
-  std::vector<float> values;  ///< row-major
+  std::vector<std::int64_t> shape;  ///< empty for a scalar
+  std::vector<float> values;        ///< row-major
+
+  friend bool operator==(const SavedTensor&, const SavedTensor&) = default;
 };
 
 struct TensorFile {
   std::map<std::string, SavedTensor> tensors;
   std::map<std::string, std::string> metadata;
+
+  friend bool operator==(const TensorFile&, const TensorFile&) = default;
 };
 
-void save_tensors(const std::string& path, const TensorFile& file);  ///< atomically; throws descent::Error
-TensorFile load_tensors(const std::string& path);  ///< F32 only; throws descent::Error for anything malformed
+/// Writes the file atomically (runtime/file.h), the tensors in the order of their names. Throws descent::Error if the file
+/// cannot be written, if a tensor is called "__metadata__", if a shape does not fit its values, or if a text is not UTF-8.
+void save_tensors(const std::string& path, const TensorFile& file);
+
+/// Throws descent::Error for a file that cannot be read, is malformed in any way, or holds another dtype than F32.
+TensorFile load_tensors(const std::string& path);
+
+/// The same from bytes in memory; `path` is for the messages.
+TensorFile parse_tensors(const std::string& bytes, const std::string& path);
 
 }  // namespace descent::runtime

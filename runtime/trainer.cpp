@@ -3,8 +3,8 @@
 
 #include "ir/interpreter.h"
 #include "runtime/model.h"
-#include "runtime/random.h"
 #include "runtime/safetensors.h"
+#include "runtime/shuffle.h"
 
 namespace descent {
 
@@ -157,7 +157,7 @@ float Trainer::epoch(const Tensors& tensors, std::int64_t rows, std::int64_t bat
   if (!self.fitted) fit(tensors, rows);
   batch = std::min(batch, rows);
   auto& w = self.workspace("step", batch, true);
-  const auto order = runtime::shuffled_rows(self.state.seed, self.epochs++, static_cast<std::size_t>(rows));
+  const auto order = runtime::shuffled_rows(static_cast<std::uint32_t>(rows), self.state.seed, self.epochs++);
   std::vector<const float*> data;
   for (const auto& tensor : tensors) data.push_back(tensor.data());
   std::int64_t dimension = batch;

@@ -1,0 +1,47 @@
+// Training from a model file: data, epochs, early stopping, figures at the end.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "descent/descent.h"
+#include "runtime/dataset.h"
+
+namespace descent::runtime {
+
+struct Scores {
+  std::int64_t rows = 0;
+  double loss = 0, accuracy = 0, auc = 0, brier = 0;  ///< NaN where there is no target to compare with
+};
+
+struct TrainOptions {
+  std::optional<std::string> data;
+  std::optional<std::int64_t> epochs, batch;
+  std::optional<std::uint64_t> seed;
+  std::string save, resume;
+};
+
+struct TrainProgress {
+  std::int64_t epoch, epochs;
+  double loss;
+  std::optional<double> validation_loss;
+};
+
+struct TrainReport {
+  std::int64_t epochs = 0, steps = 0, parameters = 0;
+  Scores training;
+  std::optional<Scores> validation;
+  double compile_ms = 0, train_ms = 0;
+  bool stopped_early = false;
+};
+
+TrainReport train(const Model& model, const std::string& model_path, const TrainOptions& options,
+                  const std::function<void(const TrainProgress&)>& progress);
+
+/// The data of a model file: `override_path`, or the source of the data block relative to the model file.
+Dataset load_dataset(const Model& model, const std::string& model_path, const std::optional<std::string>& override_path, bool with_targets);
+
+Scores score(Trainer& trainer, const Model& model, const Dataset& data);
+
+}  // namespace descent::runtime
