@@ -54,12 +54,12 @@ double accuracy(std::span<const float> predictions, std::span<const float> targe
   return static_cast<double>(right) / static_cast<double>(predictions.size());
 }
 
-double auc(std::span<const float> predictions, std::span<const float> targets, std::size_t columns) {
+std::optional<double> auc(std::span<const float> predictions, std::span<const float> targets, std::size_t columns) {
   require_pairs(predictions, targets);
   if (columns == 0 || predictions.size() % columns != 0) {
     throw Error(fmt::format("{} predictions are no whole number of rows of {}", predictions.size(), columns));
   }
-  if (std::any_of(predictions.begin(), predictions.end(), [](float p) { return std::isnan(p); })) return std::nan("");
+  if (std::any_of(predictions.begin(), predictions.end(), [](float p) { return std::isnan(p); })) return std::nullopt;
   std::vector<Outcome> outcomes(predictions.size() / columns);
   double sum = 0;
   std::size_t measured = 0;
@@ -70,11 +70,11 @@ double auc(std::span<const float> predictions, std::span<const float> targets, s
     }
     if (const auto area = auc_of_column(outcomes)) sum += *area, ++measured;
   }
-  if (measured == 0) return std::nan("");
+  if (measured == 0) return std::nullopt;
   return sum / static_cast<double>(measured);
 }
 
-double brier(std::span<const float> predictions, std::span<const float> targets) {
+double brier_score(std::span<const float> predictions, std::span<const float> targets) {
   require_pairs(predictions, targets);
   double sum = 0;
   for (std::size_t i = 0; i < predictions.size(); ++i) {

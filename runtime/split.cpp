@@ -67,19 +67,19 @@ std::vector<std::uint32_t> shares(const std::vector<std::vector<std::uint32_t>>&
 
 }  // namespace
 
-RowSplit split_rows(const frontend::SplitSpec& spec, std::uint32_t rows) {
+Split split_rows(const frontend::SplitSpec& spec, std::uint32_t rows) {
   const std::uint32_t held_out = held_out_rows(spec, rows);
   std::vector<std::uint32_t> order(rows);
   std::iota(order.begin(), order.end(), 0u);
   RandomWords words(spec.seed, ir::Stream::split, 0);
   permute(order, words);
-  RowSplit split{{order.begin() + held_out, order.end()}, {order.begin(), order.begin() + held_out}};
+  Split split{{order.begin() + held_out, order.end()}, {order.begin(), order.begin() + held_out}};
   std::sort(split.training.begin(), split.training.end());
-  std::sort(split.validation.begin(), split.validation.end());
+  std::sort(split.held_out.begin(), split.held_out.end());
   return split;
 }
 
-RowSplit split_rows_stratified(const frontend::SplitSpec& spec, std::span<const float> classes, std::uint32_t width) {
+Split split_rows_stratified(const frontend::SplitSpec& spec, std::span<const float> classes, std::uint32_t width) {
   const auto rows = static_cast<std::uint32_t>(classes.size() / width);
   const std::uint32_t held_out = held_out_rows(spec, rows);
   std::vector<std::vector<std::uint32_t>> groups = rows_by_class(classes, width);
@@ -93,15 +93,15 @@ RowSplit split_rows_stratified(const frontend::SplitSpec& spec, std::span<const 
   }
   const std::vector<std::uint32_t> share = shares(groups, spec.fraction, held_out);
   RandomWords words(spec.seed, ir::Stream::split, 0);
-  RowSplit split;
+  Split split;
   for (std::size_t c = 0; c < groups.size(); ++c) {
     permute(groups[c], words);
     const auto cut = groups[c].begin() + share[c];
-    split.validation.insert(split.validation.end(), groups[c].begin(), cut);
+    split.held_out.insert(split.held_out.end(), groups[c].begin(), cut);
     split.training.insert(split.training.end(), cut, groups[c].end());
   }
   std::sort(split.training.begin(), split.training.end());
-  std::sort(split.validation.begin(), split.validation.end());
+  std::sort(split.held_out.begin(), split.held_out.end());
   return split;
 }
 
