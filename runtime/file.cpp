@@ -153,7 +153,7 @@ std::string read_file(const std::string& path) {
   return bytes;
 }
 
-void write_file(const std::string& path, std::span<const std::string_view> pieces) {
+void write_file_atomically(const std::string& path, std::span<const std::string_view> pieces) {
   struct stat old = {};
   const bool exists = ::stat(path.c_str(), &old) == 0;
   if (exists && S_ISDIR(old.st_mode)) throw unwritable_file(path, EISDIR);

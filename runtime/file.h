@@ -51,9 +51,6 @@ std::string read_file(const std::string& path);
 /// Writes the pieces one after the other to a new file beside `path`, makes it durable (fsync) and renames it to `path`: a
 /// reader, or a crash at any moment, meets the old file or the new one. A link is followed; what is not a regular file
 /// (a terminal, a pipe) is written directly. Throws descent::Error and leaves the old file as it was.
-void write_file(const std::string& path, std::span<const std::string_view> pieces);
-inline void write_file(const std::string& path, std::string_view content) {
-  write_file(path, std::span<const std::string_view>(&content, 1));
-}
+void write_file_atomically(const std::string& path, std::span<const std::string_view> pieces);
 
 }  // namespace descent::runtime

@@ -215,7 +215,7 @@ void save_tensors(const std::string& path, const TensorFile& file) {
   const std::uint64_t length = text.size();
   pieces[0] = std::string_view(reinterpret_cast<const char*>(&length), length_bytes);
   pieces[1] = text;
-  write_file(path, pieces);
+  write_file_atomically(path, pieces);
 }
 
 TensorFile load_tensors(const std::string& path) { return parse_tensors(read_file(path), path); }
