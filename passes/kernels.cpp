@@ -260,9 +260,24 @@ class Planner {
     for (const ir::Binding& update : function_.updates) {
       const int variable = plan_.buffer(update.name);
       if (is_tensor_leaf(update.node) && update.node->attributes.name == update.name) continue;
-      const int g = store_into(update.node, variable);
+      const int g = store_update(update.node, variable);
       updates_.push_back({g, group(g).stores.size() - 1, variable, update.node});
     }
+  }
+
+  /// Updates that no group computes share a kernel with the one before where the shape is the same: the moments and the
+  /// parameter of an optimizer are then computed in one pass.
+  int store_update(const Node* node, int variable) {
+    const bool free = !plan_.group.contains(node);
+    if (free && last_update_group_ >= 0 && group(last_update_group_).space == node->shape() &&
+        group(last_update_group_).stores.size() < 8) {
+      group(last_update_group_).stores.emplace_back(node, variable);
+      producer_[variable] = last_update_group_;
+      return last_update_group_;
+    }
+    const int g = store_into(node, variable);
+    last_update_group_ = free ? g : -1;
+    return g;
   }
 
   bool reads_out_of_place(int g, int variable) const {
@@ -404,6 +419,7 @@ class Planner {
   std::vector<Kernel> groups_;
   std::unordered_map<int, int> producer_;  // buffer → group
   std::vector<Update> updates_;
+  int last_update_group_ = -1;
   std::unordered_map<int, int> copied_;
 };
 

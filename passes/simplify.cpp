@@ -36,6 +36,7 @@ const Node* constant_like(Graph& graph, const Node* constant, const ir::Shape& s
 
 /// An elementwise op of tensors that are all repeated in the same way (or constants) is computed before repeating.
 const Node* hoist_broadcast(Graph& graph, const Node* node) {
+  if (node->op == Op::negate) return node;  // signs move outwards, where they meet and vanish
   const Node* first = nullptr;
   for (const Node* operand : node->operands) {
     if (operand->is_constant()) continue;
@@ -76,6 +77,9 @@ const Node* simplify_broadcast(Graph& graph, const Node* node) {
   const Node* x = node->operands[0];
   if (x->is_constant()) return constant_like(graph, x, node->shape());
   if (x->shape() == node->shape()) return x;
+  if (x->op == Op::negate) {
+    return (-ir::broadcast(Expr(graph, x->operands[0]), node->shape(), node->attributes.axes)).node;
+  }
   if (x->op == Op::broadcast_in_dim) {
     std::vector<int> axes;
     for (int axis : x->attributes.axes) axes.push_back(node->attributes.axes[static_cast<std::size_t>(axis)]);
