@@ -1,9 +1,15 @@
 #include "runtime/dataset.h"
 
-#include <span>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <numeric>
+#include <optional>
+#include <string>
 
 #include "descent/error.h"
 #include "ir/edit_distance.h"
+#include "runtime/quote.h"
 
 namespace descent::runtime {
 
@@ -13,29 +19,122 @@ namespace {
   throw Error(Diagnostic{at.file, at.line, at.column, at.length, message, hint, at.source_line});
 }
 
-int find_column(const Table& table, const std::string& name, const frontend::Location& at) {
-  const int column = table.column(name);
-  if (column < 0) {
-    const auto meant = ir::nearest(name, table.names);
-    fail(at, table.path + " has no column \"" + name + "\"", meant ? "did you mean \"" + *meant + "\"?" : "");
+std::string count(std::size_t number, const std::string& noun) {
+  return fmt::format("{} {}{}", number, noun, number == 1 ? "" : "s");
+}
+
+std::size_t find_column(const Table& table, const std::string& name, const frontend::Location& at) {
+  if (const auto column = table.find_column(name)) return *column;
+  constexpr std::size_t shown = 8;
+  const auto& known = table.columns();
+  std::string hint;
+  if (const auto meant = ir::nearest(name, known)) {
+    hint = "did you mean " + in_quotes(*meant) + "?";
+  } else {
+    for (std::size_t i = 0; i < std::min(shown, known.size()); ++i) hint += (i > 0 ? ", " : "its columns are ") + in_quotes(known[i]);
+    if (known.size() > shown) hint += fmt::format(" and {} more", known.size() - shown);
   }
-  return column;
+  fail(at, table.path() + " has no column " + in_quotes(name), hint);
 }
 
-float value_of(const Table& table, std::size_t row, int column, const frontend::ColumnBinding& b) {
-  if (b.equals_text) return table.text(row, column) == *b.equals_text ? 1.0f : 0.0f;
-  const float x = table.number(row, column);
-  const double y = b.compare_value;
-  const std::string& op = b.compare_operator;
-  if (op.empty()) return x;
-  const bool holds = op == "==" ? x == y : op == "!=" ? x != y : op == "<" ? x < y : op == "<=" ? x <= y : op == ">" ? x > y : x >= y;
-  return holds ? 1.0f : 0.0f;
+std::vector<std::size_t> columns_of(const Table& table, const frontend::ColumnBinding& binding) {
+  std::vector<std::size_t> columns;
+  for (const frontend::ColumnRange& range : binding.columns) {
+    const std::size_t first = find_column(table, range.first, range.location);
+    const std::size_t last = find_column(table, range.last, range.location);
+    if (last < first) {
+      fail(range.location, fmt::format("column {} stands after {} in {}", in_quotes(range.first), in_quotes(range.last), table.path()),
+           fmt::format("write {} .. {}", in_quotes(range.last), in_quotes(range.first)));
+    }
+    for (std::size_t column = first; column <= last; ++column) columns.push_back(column);
+  }
+  return columns;
 }
 
-std::int64_t width_of(const ir::Input& input) {
+/// The numbers in one row of the tensor, or nothing if that depends on a symbol.
+std::optional<std::size_t> row_width(const ir::Input& input) {
   std::int64_t width = 1;
-  for (std::size_t i = 1; i < input.shape.size(); ++i) width *= input.shape[i].constant();
-  return width;
+  for (std::size_t axis = 1; axis < input.shape.size(); ++axis) {
+    if (!input.shape[axis].is_constant()) return std::nullopt;
+    width *= input.shape[axis].constant();
+  }
+  return static_cast<std::size_t>(width);
+}
+
+bool compare(double cell, const std::string& op, double value) {
+  if (op == "==") return cell == value;
+  if (op == "!=") return cell != value;
+  if (op == "<") return cell < value;
+  if (op == "<=") return cell <= value;
+  if (op == ">") return cell > value;
+  return cell >= value;
+}
+
+std::vector<float> read_values(const Table& table, const std::vector<std::size_t>& columns,
+                               const frontend::ColumnBinding& binding) {
+  if (!binding.equals_text && binding.compare_operator.empty()) return table.numbers<float>(columns);
+  std::vector<float> values;
+  values.reserve(table.rows() * columns.size());
+  if (binding.equals_text) {
+    const bool differs = binding.compare_operator == "!=";
+    for (std::size_t row = 0; row < table.rows(); ++row) {
+      for (const std::size_t column : columns) values.push_back((table.text(row, column) == *binding.equals_text) != differs);
+    }
+    return values;
+  }
+  // In float64, as the value in the model file: a cell 0.1 equals 0.1.
+  for (const double cell : table.numbers<double>(columns)) {
+    values.push_back(compare(cell, binding.compare_operator, binding.compare_value));
+  }
+  return values;
+}
+
+/// A text that no cell holds makes every value equal. Where the cells differ it is taken for a misspelling, which would go
+/// unseen; where they do not, the data may well be rows of the other class alone.
+void fail_if_cells_differ(const Table& table, const std::vector<std::size_t>& columns, const frontend::ColumnBinding& binding) {
+  std::vector<std::string> found;
+  for (std::size_t row = 0; row < table.rows() && found.size() < 5; ++row) {
+    for (const std::size_t column : columns) {
+      const std::string text(table.text(row, column));
+      if (std::find(found.begin(), found.end(), text) == found.end()) found.push_back(text);
+    }
+  }
+  if (found.size() < 2) return;
+  std::string texts;
+  for (std::size_t i = 0; i < found.size(); ++i) texts += (i > 0 ? ", " : "") + in_quotes(found[i]);
+  fail(binding.location, fmt::format("no row of {} has {} there", table.path(), in_quotes(*binding.equals_text)),
+       "the column holds " + texts);
+}
+
+std::vector<float> fill_as_bound(const Table& table, const ir::Input& input, const frontend::ColumnBinding& binding) {
+  const std::vector<std::size_t> columns = columns_of(table, binding);
+  const auto width = row_width(input);
+  if (width && columns.size() != *width) {
+    fail(binding.location, fmt::format("{} takes {}, but {} bound to it", input.name, count(*width, "column"),
+                                       columns.size() == 1 ? "1 is" : fmt::format("{} are", columns.size())),
+         fmt::format("bind {}, or declare {}: [n, {}]", count(*width, "column"), input.name, columns.size()));
+  }
+  std::vector<float> values = read_values(table, columns, binding);
+  if (binding.equals_text && std::all_of(values.begin(), values.end(), [&](float v) { return v == values[0]; }) &&
+      (values[0] != 0) == (binding.compare_operator == "!=")) {
+    fail_if_cells_differ(table, columns, binding);
+  }
+  return values;
+}
+
+/// Without a data block: the next columns of the file.
+std::vector<float> fill_in_order(const Table& table, const ir::Input& input, std::size_t& next_column) {
+  const auto width = row_width(input);
+  if (!width) throw Error("the width of " + input.name + " is not fixed", "say in a data block which columns it takes");
+  if (next_column + *width > table.columns().size()) {
+    throw Error(Diagnostic{table.path(), 0, 0, 1,
+                           fmt::format("the file has {}, but the model takes {} or more", count(table.columns().size(), "column"), next_column + *width),
+                           "say in a data block which columns they are", ""});
+  }
+  std::vector<std::size_t> columns(*width);
+  std::iota(columns.begin(), columns.end(), next_column);
+  next_column += *width;
+  return table.numbers<float>(columns);
 }
 
 }  // namespace
@@ -47,7 +146,7 @@ Dataset Dataset::select(const std::vector<std::uint32_t>& which) const {
     const std::size_t width = tensor.size() / static_cast<std::size_t>(rows);
     std::vector<float> chosen;
     chosen.reserve(which.size() * width);
-    for (std::uint32_t row : which) {
+    for (const std::uint32_t row : which) {
       const auto begin = tensor.begin() + static_cast<std::ptrdiff_t>(row * width);
       chosen.insert(chosen.end(), begin, begin + static_cast<std::ptrdiff_t>(width));
     }
@@ -65,44 +164,23 @@ std::vector<std::span<const float>> Dataset::spans(bool with_targets, const ir::
 }
 
 Dataset make_dataset(const Table& table, const frontend::Model& model, bool with_targets) {
-  const ir::Program& program = *model.program;
   Dataset data;
   data.rows = static_cast<std::int64_t>(table.rows());
-  int next_column = 0;
-  for (const ir::Input& input : program.inputs) {
-    data.tensors.emplace_back();
-    const frontend::ColumnBinding* binding = nullptr;
-    if (model.data) {
-      for (const auto& b : model.data->bindings) if (b.tensor == input.name) binding = &b;
-    }
-    const std::int64_t width = width_of(input);
+  std::size_t next_column = 0;
+  for (const ir::Input& input : model.program->inputs) {
+    auto& values = data.tensors.emplace_back();
     if (input.is_target && !with_targets) continue;
-    if (model.data && binding == nullptr) {
-      fail(model.data->location, "the data block does not say where '" + input.name + "' comes from", "write " + input.name + " = columns(\"first\" .. \"last\")");
+    if (!model.data) {
+      values = fill_in_order(table, input, next_column);
+      continue;
     }
-    std::vector<int> columns;
-    frontend::ColumnBinding plain;
-    if (binding == nullptr) {
-      for (std::int64_t i = 0; i < width; ++i) columns.push_back(next_column++);
-      if (next_column > static_cast<int>(table.names.size())) {
-        throw Error(Diagnostic{table.path, 0, 0, 1, "the model needs " + std::to_string(next_column) + " columns or more, found " + std::to_string(table.names.size()), "name the columns in a data block", ""});
-      }
-      binding = &plain;
-    } else {
-      for (const frontend::ColumnRange& range : binding->columns) {
-        const int first = find_column(table, range.first, range.location), last = find_column(table, range.last, range.location);
-        if (last < first) fail(range.location, "the column \"" + range.last + "\" stands before \"" + range.first + "\"", "write the earlier one first");
-        for (int c = first; c <= last; ++c) columns.push_back(c);
-      }
-      if (static_cast<std::int64_t>(columns.size()) != width) {
-        fail(binding->location, "'" + input.name + "' has " + std::to_string(width) + " columns in the model, but these are " + std::to_string(columns.size()));
-      }
+    const auto& bindings = model.data->bindings;
+    const auto binding = std::find_if(bindings.begin(), bindings.end(), [&](const auto& b) { return b.tensor == input.name; });
+    if (binding == bindings.end()) {
+      fail(model.data->location, "the data block does not say where " + input.name + " comes from",
+           "write " + input.name + " = columns(\"first\" .. \"last\")");
     }
-    auto& values = data.tensors.back();
-    values.reserve(table.rows() * columns.size());
-    for (std::size_t row = 0; row < table.rows(); ++row) {
-      for (int column : columns) values.push_back(value_of(table, row, column, *binding));
-    }
+    values = fill_as_bound(table, input, *binding);
   }
   return data;
 }

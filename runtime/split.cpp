@@ -54,7 +54,7 @@ std::vector<std::uint32_t> shares(const std::vector<std::vector<std::uint32_t>>&
   for (std::size_t c = 0; c < groups.size(); ++c) {
     const double exact = fraction * static_cast<double>(groups[c].size());
     share[c] = static_cast<std::uint32_t>(exact);
-    remainder[c] = exact - share[c];
+    remainder[c] = std::round((exact - share[c]) * 1e9);  // so that equal remainders are equal after rounding errors too
     given += share[c];
   }
   std::vector<std::size_t> order(groups.size());

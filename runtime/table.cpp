@@ -2,124 +2,298 @@
 
 #include <csv.h>
 #include <fast_float/fast_float.h>
+#include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
+#include <cstring>
+#include <exception>
+#include <filesystem>
+#include <limits>
+#include <new>
+#include <utility>
 
-#include "descent/error.h"
+#include "runtime/csv_place.h"
 #include "runtime/file.h"
+#include "runtime/quote.h"
 
 namespace descent::runtime {
 
 namespace {
 
-Diagnostic at_line(const std::string& path, int line, const std::string& message, const std::string& hint = "") {
-  return {path, line, 0, 1, message, hint, ""};
+constexpr std::size_t shown_mistakes = 5;
+
+std::string_view without_blanks(std::string_view text) {
+  const std::size_t begin = text.find_first_not_of(" \t");
+  if (begin == std::string_view::npos) return {};
+  return text.substr(begin, text.find_last_not_of(" \t") + 1 - begin);
 }
 
-/// What libcsv's callbacks fill.
-struct Reader {
-  Table table;
-  std::vector<Table::Cell> row;
-  std::vector<Diagnostic> mistakes;
-  const std::string* content = nullptr;
-  int line = 1;
-  std::size_t counted = 0;
+enum class Found { number, text, missing, infinite, too_large };
 
-  void field(const void* data, std::size_t length) {
-    row.push_back({table.bytes.size(), length});
-    table.bytes.append(static_cast<const char*>(data), length);
-  }
+bool equal_without_case(std::string_view a, std::string_view b) {
+  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; };
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [&](char x, char y) { return lower(x) == lower(y); });
+}
 
-  void end_row() {
-    const bool blank = row.empty() || (row.size() == 1 && row[0].length == 0);
-    if (!blank && table.names.empty()) {
-      for (const Table::Cell& cell : row) {
-        std::string name = table.bytes.substr(cell.begin, cell.length);
-        if (table.column(name) >= 0) {
-          mistakes.push_back(at_line(table.path, line, "two columns are named \"" + name + "\"", "give every column a name of its own"));
-        }
-        table.names.push_back(std::move(name));
-      }
-    } else if (!blank) {
-      if (row.size() != table.names.size() && mistakes.size() < 10) {
-        mistakes.push_back(at_line(table.path, line, "expected " + std::to_string(table.names.size()) + " cells as in the header, found " + std::to_string(row.size())));
-      }
-      row.resize(table.names.size());
-      table.cells.insert(table.cells.end(), row.begin(), row.end());
-      table.lines.push_back(line);
-    }
-    row.clear();
-  }
+bool means_missing(std::string_view cell) {
+  constexpr std::string_view marks[] = {"", "nan", "na", "n/a", "#n/a", "null", "none", "?", "-"};
+  if (!cell.empty() && (cell[0] == '-' || cell[0] == '+') && equal_without_case(cell.substr(1), "nan")) return true;
+  return std::any_of(std::begin(marks), std::end(marks), [&](auto mark) { return equal_without_case(cell, mark); });
+}
+
+/// Reads a cell as a number; says what else it holds.
+template <class Number>
+Found parse_number(std::string_view cell, Number& number) {
+  cell = without_blanks(cell);
+  const bool plus = cell.size() > 1 && cell[0] == '+' && cell[1] != '-';
+  const char* begin = cell.data() + plus;
+  const char* end = cell.data() + cell.size();
+  const auto [rest, failure] = fast_float::from_chars(begin, end, number);
+  if (failure == std::errc() && rest == end && std::isfinite(number)) return Found::number;
+  if (means_missing(cell)) return Found::missing;
+  if (failure == std::errc::result_out_of_range && rest == end) return Found::too_large;
+  if (failure != std::errc() || rest != end) return Found::text;
+  return std::any_of(begin, end, [](char c) { return c >= '0' && c <= '9'; }) ? Found::too_large : Found::infinite;
+}
+
+/// What to say about a cell that holds no number.
+struct Complaint {
+  std::string message, hint;
 };
+
+Complaint complain(Found found, const std::string& column, std::string_view cell, std::size_t row) {
+  const std::string name = "column " + in_quotes(column);
+  const std::string fill = "write the number there, or leave the row out";
+  switch (found) {
+    case Found::missing:
+      return {fmt::format("missing value: {} {} in row {}", name,
+                          without_blanks(cell).empty() ? "is empty" : "holds " + in_quotes(cell), row + 1),
+              fill};
+    case Found::infinite:
+      return {fmt::format("{} holds {} in row {} where a finite number is expected", name, in_quotes(cell), row + 1), fill};
+    case Found::too_large:
+      return {fmt::format("{} holds {} in row {}, which is too large for a number of the model", name, in_quotes(cell), row + 1),
+              "scale the column: the largest number is 3.4e38"};
+    default:
+      return {fmt::format("{} holds the text {} where a number is expected", name, in_quotes(cell)),
+              fmt::format("write a number there, or compare the column with a text: column({}) == {}", in_quotes(column),
+                          in_quotes(cell))};
+  }
+}
 
 }  // namespace
 
-int Table::column(const std::string& name) const {
-  for (std::size_t i = 0; i < names.size(); ++i) {
-    if (names[i] == name) return static_cast<int>(i);
-  }
-  return -1;
+std::optional<std::size_t> Table::find_column(const std::string& name) const {
+  const auto found = column_index_.find(name);
+  if (found == column_index_.end()) return std::nullopt;
+  return found->second;
 }
 
-std::string Table::text(std::size_t row, int at) const {
-  const Cell& cell = cells[row * names.size() + static_cast<std::size_t>(at)];
-  return bytes.substr(cell.begin, cell.length);
+std::vector<std::string_view> Table::texts(std::size_t column) const {
+  std::vector<std::string_view> cells(rows());
+  for (std::size_t row = 0; row < cells.size(); ++row) cells[row] = text(row, column);
+  return cells;
 }
 
-float Table::number(std::size_t row, int at) const {
-  const Cell& cell = cells[row * names.size() + static_cast<std::size_t>(at)];
-  const char *begin = bytes.data() + cell.begin, *end = begin + cell.length;
-  while (begin < end && (*begin == ' ' || *begin == '\t')) ++begin;
-  while (end > begin && (end[-1] == ' ' || end[-1] == '\t')) --end;
-  const std::string& name = names[static_cast<std::size_t>(at)];
-  if (begin == end) {
-    throw Error(at_line(path, lines[row], "column \"" + name + "\" has no value in this row", "fill it in or leave the row out"));
+template <class Number>
+std::vector<Number> Table::numbers(std::span<const std::size_t> columns) const {
+  std::vector<Number> values(rows() * columns.size());
+  std::vector<Diagnostic> mistakes;
+  std::size_t unshown = 0;
+  auto value = values.begin();
+  for (std::size_t row = 0; row < rows(); ++row) {
+    for (const std::size_t column : columns) {
+      const Found found = parse_number(text(row, column), *value++);
+      if (found == Found::number) continue;
+      if (mistakes.size() == shown_mistakes) {
+        ++unshown;
+        continue;
+      }
+      const Complaint complaint = complain(found, columns_[column], text(row, column), row);
+      mistakes.push_back(diagnose(row, column, complaint.message, complaint.hint));
+    }
   }
-  float value = 0;
-  const auto [stop, error] = fast_float::from_chars(begin, end, value);
-  if (error != std::errc() || stop != end) {
-    throw Error(at_line(path, lines[row], "column \"" + name + "\" holds the text \"" + std::string(begin, end) + "\" where a number is expected", "to make 0 and 1 of a text column write column(\"" + name + "\") == \"" + std::string(begin, end) + "\""));
+  if (mistakes.empty()) return values;
+  if (unshown > 0) {
+    const std::string cells = unshown == 1 ? "cell is" : "cells are";
+    mistakes.push_back({path_, 0, 0, 1, fmt::format("{} more {} not numbers", unshown, cells), "", ""});
   }
-  if (!std::isfinite(value)) {
-    throw Error(at_line(path, lines[row], "column \"" + name + "\" holds " + std::string(begin, end) + ", which is not a finite number", "fill in a value or leave the row out"));
-  }
-  return value;
+  throw Error(std::move(mistakes));
 }
 
-Table load_csv(const std::string& path) {
-  std::string content = read_file(path);
-  if (content.compare(0, 3, "\xEF\xBB\xBF") == 0) content.erase(0, 3);  // a byte order mark
-  Reader reader;
-  reader.table.path = path;
-  reader.table.bytes.reserve(content.size());
-  csv_parser parser;
-  if (csv_init(&parser, CSV_STRICT | CSV_STRICT_FINI | CSV_APPEND_NULL) != 0) throw std::bad_alloc();
-  // Line by line, so that every row knows where it stands; quoted cells may span lines.
-  const auto on_field = [](void* data, std::size_t length, void* r) { static_cast<Reader*>(r)->field(data, length); };
-  const auto on_row = [](int, void* r) { static_cast<Reader*>(r)->end_row(); };
-  std::size_t begin = 0;
-  int line = 1;
-  bool bad = false;
-  while (begin < content.size() && !bad) {
-    std::size_t end = content.find('\n', begin);
-    end = end == std::string::npos ? content.size() : end + 1;
-    reader.line = line++;
-    bad = csv_parse(&parser, content.data() + begin, end - begin, on_field, on_row, &reader) != end - begin;
-    begin = end;
-  }
-  bad = bad || csv_fini(&parser, on_field, on_row, &reader) != 0;
-  csv_free(&parser);
-  if (bad) {
-    throw Error(at_line(path, reader.line, "a quote is not closed, or stands inside a cell without quotes", "write a quote inside quotes twice: \"\""));
-  }
-  if (!reader.mistakes.empty()) throw Error(reader.mistakes);
-  if (reader.table.names.empty()) {
-    throw Error(Diagnostic{path, 0, 0, 1, "the file is empty: expected a header row and at least one row of data", "", ""});
-  }
-  if (reader.table.rows() == 0) {
-    throw Error(Diagnostic{path, 0, 0, 1, "the file has a header row but no row of data", "", ""});
-  }
-  return std::move(reader.table);
+template std::vector<float> Table::numbers<float>(std::span<const std::size_t>) const;
+template std::vector<double> Table::numbers<double>(std::span<const std::size_t>) const;
+
+Diagnostic Table::diagnose(std::size_t row, std::size_t column, const std::string& message,
+                           const std::string& hint) const {
+  return diagnose_csv_cell(path_, row_places_[row].file_begin, row_places_[row].line, column, message, hint);
 }
+
+/// Fills a table from a file: gives libcsv one line after the other, so that the place of every record is known.
+class TableReader {
+ public:
+  explicit TableReader(const std::string& path) {
+    table_.path_ = path;
+    csv_init(&parser_, CSV_STRICT | CSV_STRICT_FINI);
+    csv_set_blk_size(&parser_, 1 << 12);
+  }
+  ~TableReader() { csv_free(&parser_); }
+  TableReader(const TableReader&) = delete;
+  TableReader& operator=(const TableReader&) = delete;
+
+  Table read() {
+    std::error_code unknown;
+    const std::uintmax_t size = std::filesystem::file_size(table_.path_, unknown);
+    InputFile file(table_.path_);
+    if (!unknown) table_.text_.reserve(size);
+    std::string buffer(block_bytes, '\0');
+    std::size_t kept = 0;  // bytes of a line whose end has not been read yet
+    for (bool first = true, more = true; more; first = false) {
+      if (kept == buffer.size()) buffer.resize(2 * buffer.size());
+      const std::size_t filled = kept + file.read(buffer.data() + kept, buffer.size() - kept);
+      more = filled == buffer.size();
+      std::string_view bytes(buffer.data(), filled);
+      if (first) pass_byte_order_mark(bytes);
+      for (std::size_t end; (end = bytes.find('\n')) != std::string_view::npos; bytes.remove_prefix(end + 1)) {
+        take_line(bytes.substr(0, end + 1));
+      }
+      kept = bytes.size();
+      if (more) {
+        std::memmove(buffer.data(), bytes.data(), kept);
+      } else if (kept > 0) {
+        take_line(bytes);
+      }
+    }
+    finish();
+    return std::move(table_);
+  }
+
+ private:
+  static constexpr std::size_t block_bytes = 1 << 18;
+
+  /// A mistake in a cell of the record that is being read.
+  [[noreturn]] void fail(std::size_t cell, const std::string& message, const std::string& hint) const {
+    throw Error(diagnose_csv_cell(table_.path_, record_.file_begin, record_.line, cell, message, hint));
+  }
+
+  void pass_byte_order_mark(std::string_view& bytes) {
+    if (bytes.starts_with("\xFF\xFE") || bytes.starts_with("\xFE\xFF")) {
+      throw file_error(table_.path_, "the file is UTF-16: expected UTF-8", "save it as CSV UTF-8");
+    }
+    if (!bytes.starts_with("\xEF\xBB\xBF")) return;
+    bytes.remove_prefix(3);
+    file_position_ = 3;
+  }
+
+  void take_line(std::string_view line) {
+    ++line_;
+    if (!in_record_) record_ = {file_position_, table_.text_.size(), line_};
+    file_position_ += line.size();
+    records_in_line_ = 0;
+    const std::size_t taken = csv_parse(&parser_, line.data(), line.size(), on_cell, on_record, this);
+    if (taken < line.size()) {
+      if (csv_error(&parser_) != CSV_EPARSE) throw std::bad_alloc();
+      fail(cells_, "a quote stands inside a cell", "write the whole cell in quotes, and a quote in it twice: \"6\"\" pipe\"");
+    }
+    const bool ends_record = line.back() == '\n' || line.back() == '\r';
+    if (records_in_line_ > 1 || (records_in_line_ == 1 && !ends_record)) {
+      fail(table_.columns_.size(), "a carriage return stands inside the line", "save the file with line ends LF or CRLF");
+    }
+    if (failure_) std::rethrow_exception(failure_);
+    // A line that ended no record is blank, unless a quote is open in it.
+    in_record_ = records_in_line_ == 0 && (in_record_ || line.find_first_not_of(" \t\r\n") != std::string_view::npos);
+  }
+
+  void finish() {
+    if (csv_fini(&parser_, on_cell, on_record, this) != 0) {
+      fail(cells_, "the quote that begins this cell is not closed", "end the cell with a quote; a quote in it is written twice");
+    }
+    if (failure_) std::rethrow_exception(failure_);
+    if (table_.columns_.empty()) {
+      throw file_error(table_.path_, "the file is empty: expected a header row and at least one row of data");
+    }
+    if (table_.row_places_.empty()) {
+      throw file_error(table_.path_, "the file has a header row but no data: expected at least one row below it");
+    }
+  }
+
+  void add_cell(std::string_view text) {
+    ++cells_;
+    if (table_.columns_.empty() || in_header_) {
+      in_header_ = true;
+      table_.columns_.emplace_back(text);
+      return;
+    }
+    table_.text_ += text;
+    const std::uint64_t end = table_.text_.size() - record_.text_begin;
+    if (end > std::numeric_limits<std::uint32_t>::max()) fail(0, "this row has more than 4 GB", "is a quote not closed?");
+    table_.cell_ends_.push_back(static_cast<std::uint32_t>(end));
+  }
+
+  void end_record() {
+    ++records_in_line_;
+    const std::size_t found = std::exchange(cells_, 0), expected = table_.columns_.size();
+    if (std::exchange(in_header_, false)) return check_header();
+    if (found == expected) return table_.row_places_.push_back(record_);
+    fail(std::min(found, expected),
+         fmt::format("row {} has {} cell{}, but the header has {}", table_.rows() + 1, found, found == 1 ? "" : "s", expected),
+         found < expected ? "every row must have a cell for every column, which may be empty"
+                          : "a cell that holds a comma must stand in quotes");
+  }
+
+  void check_header() {
+    const std::vector<std::string>& names = table_.columns_;
+    for (std::size_t i = 0; i < names.size(); ++i) {
+      const auto [first, is_new] = table_.column_index_.emplace(names[i], i);
+      if (is_new) continue;
+      fail(i, fmt::format("two columns are named {}: columns {} and {}", in_quotes(names[i]), first->second + 1, i + 1),
+           "give every column a name of its own");
+    }
+    if (names.size() == 1 && names[0].find_first_of(";\t") != std::string::npos) {
+      fail(0, "the header has one column: its names are not separated by commas", "save the file with commas between the cells");
+    }
+    // 0, 1, 2 are what tools give columns without names; 17.99, 10.38 are data.
+    float value = 0;
+    const bool data = std::all_of(names.begin(), names.end(), [&](const std::string& name) {
+      return parse_number(name, value) == Found::number;
+    });
+    const bool whole = std::all_of(names.begin(), names.end(), [](const std::string& name) {
+      return name.find_first_not_of("0123456789") == std::string::npos;
+    });
+    if (data && !whole) fail(0, "the first row holds numbers: expected a header row", "write the columns' names above the data");
+  }
+
+  // libcsv is C: what goes wrong in its callbacks waits until it has returned.
+  template <class Action>
+  void guarded(Action action) {
+    if (failure_) return;
+    try {
+      action();
+    } catch (...) {
+      failure_ = std::current_exception();
+    }
+  }
+  static void on_cell(void* text, std::size_t size, void* self) {
+    auto& reader = *static_cast<TableReader*>(self);
+    reader.guarded([&] { reader.add_cell({static_cast<const char*>(text), size}); });
+  }
+  static void on_record(int, void* self) {
+    auto& reader = *static_cast<TableReader*>(self);
+    reader.guarded([&] { reader.end_record(); });
+  }
+
+  Table table_;
+  csv_parser parser_;
+  Table::RowPlace record_ = {0, 0, 1};  // of the record that is being read
+  std::uint64_t file_position_ = 0;     // of the next line
+  std::uint64_t line_ = 0;
+  std::size_t cells_ = 0;  // of the record so far
+  std::size_t records_in_line_ = 0;
+  bool in_record_ = false, in_header_ = false;
+  std::exception_ptr failure_;
+};
+
+Table load_csv(const std::string& path) { return TableReader(path).read(); }
 
 }  // namespace descent::runtime
