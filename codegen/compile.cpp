@@ -35,7 +35,7 @@ llvm::orc::JITTargetMachineBuilder host() {
     llvm::InitializeNativeTargetAsmPrinter();
   });
   auto builder = check(llvm::orc::JITTargetMachineBuilder::detectHost());
-  builder.setCodeGenOptLevel(llvm::CodeGenOptLevel::Default);
+  builder.setCodeGenOptLevel(llvm::CodeGenOptLevel::Less);
   return builder;
 }
 

@@ -392,8 +392,8 @@ bool KernelEmitter::is_uniform(const Node* node) const {
 
 llvm::Value* KernelEmitter::load_view(const Node* node) {
   const auto& [source, strides] = views_.at(node);
+  if (source->op == Op::constant || source->op == Op::dimension || source->op == Op::counter) return uniform(source);
   auto stored = plan_.stored.find(source);
-  if (stored == plan_.stored.end()) return uniform(source);
   Value* at = element(pointers_.at(stored->second), offset_of(strides, *current_));
   Value* value = nullptr;
   if (strides.empty() || strides.back() == Dimension(0)) {

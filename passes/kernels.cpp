@@ -42,8 +42,9 @@ std::vector<Dimension> row_major(const Shape& shape) {
 }  // namespace
 
 View view_of(const Node* node, const KernelPlan& plan) {
-  if (plan.stored.contains(node)) return {node, row_major(node->shape())};
+  // A number is the same everywhere: even where it has been stored, its first element serves for all.
   if (is_number(node)) return {node, std::vector<Dimension>(node->shape().size(), Dimension(0))};
+  if (plan.stored.contains(node)) return {node, row_major(node->shape())};
   if (!is_view(node)) throw Error(std::string("internal: the node ") + ir::info(node).name + " is not stored");
   const Node* operand = node->operands[0];
   View view = view_of(operand, plan);
@@ -440,7 +441,7 @@ std::vector<int> buffers_read(const Kernel& kernel, const KernelPlan& plan) {
     for (const Node* operand : node->operands) self(self, operand);
   };
   if (kernel.contraction) {
-    for (const Node* operand : kernel.contraction->operands) read(operand);
+    for (const Node* operand : kernel.contraction->operands) found.insert(plan.stored.at(view_of(operand, plan).source));
   }
   for (const auto& [node, b] : kernel.stores) visit(visit, node);
   for (const auto& [node, b] : kernel.reductions) visit(visit, node->operands[0]);

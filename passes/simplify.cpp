@@ -146,6 +146,7 @@ const Node* simplify_reduce_sum(Graph& graph, const Node* node) {
 /// A transposed operand of a contraction is the operand with its axes renamed.
 const Node* simplify_dot(Graph& graph, const Node* node) {
   std::vector<const Node*> operands = node->operands;
+  if (operands[0]->is_constant(0) || operands[1]->is_constant(0)) return graph.constant(0, node->shape());
   ir::Attributes attributes = node->attributes;
   const auto absorb = [](const Node*& operand, std::vector<int>& batch, std::vector<int>& contract) {
     if (operand->op != Op::transpose) return false;

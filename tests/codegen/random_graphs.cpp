@@ -1,0 +1,139 @@
+// Generated code against the float64 interpreter, on random graphs from a seeded generator.
+//
+// Tolerance: every op adds at most a few units in the last place (2^-24 relative) of its operands, sums those of their
+// terms; operands are kept near 1 by the generator, so 2e-4 relative to 1 + |value| covers graphs of 25 ops with
+// contractions of up to 40 terms, and is three orders below what a wrong operand or index gives.
+#include <catch2/catch.hpp>
+#include <cmath>
+
+#include "codegen/compile.h"
+#include "ir/expr.h"
+#include "ir/interpreter.h"
+#include "ir/text.h"
+#include "ir/threefry.h"
+#include "passes/passes.h"
+
+using namespace descent;
+using ir::Dimension;
+using ir::Expr;
+
+namespace {
+
+class Generator {
+ public:
+  explicit Generator(std::uint32_t seed) : seed_(seed) {}
+  std::uint32_t below(std::uint32_t n) { return ir::threefry2x32(seed_, 0, count_++, 0)[0] % n; }
+  double uniform() { return 2 * static_cast<double>(ir::uniform_from_bits(ir::threefry2x32(seed_, 1, count_++, 0)[0])) - 1; }
+
+  ir::Program program() {
+    ir::Program p;
+    p.name = "random";
+    ir::Graph& g = *p.graph;
+    const Dimension n = Dimension::symbol("n");
+    static const std::int64_t widths[] = {1, 2, 3, 5, 8, 13, 16, 17, 31, 33, 40};
+    const auto width = [&] { return Dimension(widths[below(11)]); };
+    const Dimension i = width(), j = width(), k = width();
+    p.inputs = {{"x", {n, i}}, {"y", {n, i}}};
+    p.variables = {{"w", {i, j}}, {"v", {j, k}}, {"b", {j}}};
+    std::vector<Expr> pool = {{g, g.leaf(ir::Op::input, "x", {n, i})}, {g, g.leaf(ir::Op::input, "y", {n, i})}};
+    const Expr w(g, g.leaf(ir::Op::parameter, "w", {i, j})), v(g, g.leaf(ir::Op::parameter, "v", {j, k})), b(g, g.leaf(ir::Op::parameter, "b", {j}));
+    const auto pick = [&](const ir::Shape& shape) {
+      std::vector<Expr> fitting;
+      for (const Expr& e : pool) if (e.shape() == shape) fitting.push_back(e);
+      return fitting[below(static_cast<std::uint32_t>(fitting.size()))];
+    };
+    const auto grow = [&](int count, const ir::Shape& shape) {
+      for (int step = 0; step < count; ++step) {
+        const Expr a = pick(shape), c = pick(shape);
+        switch (below(12)) {
+          case 0: pool.push_back(a + c); break;
+          case 1: pool.push_back(tanh(a) * c); break;
+          case 2: pool.push_back(a - c * 0.5); break;
+          case 3: pool.push_back(max(a, c)); break;
+          case 4: pool.push_back(logistic(a)); break;
+          case 5: pool.push_back(softplus(a) * 0.5); break;
+          case 6: pool.push_back(exp(min(a, like(a, 1)))); break;
+          case 7: pool.push_back(log1p(abs(a))); break;
+          case 8: pool.push_back(a / (c * c + 1.0)); break;
+          case 9: pool.push_back(select(like(a, 0.1) < a, c, a * 0.3)); break;
+          case 10: pool.push_back(sqrt(a * a + 0.5)); break;
+          case 11: {
+            const Expr row = ir::reduce_sum(a * 0.2, {1});
+            pool.push_back(c - tanh(ir::broadcast(row, shape, {0})));
+            break;
+          }
+        }
+      }
+    };
+    ir::Attributes axes;
+    axes.lhs_contract = {1};
+    axes.rhs_contract = {0};
+    grow(3, {n, i});
+    pool.push_back(tanh(ir::dot_general(pick({n, i}), w, axes) * 0.3 + ir::broadcast(b, {n, j}, {1})));
+    grow(4, {n, j});
+    pool.push_back(ir::dot_general(pick({n, j}), v, axes) * 0.3);
+    grow(4, {n, k});
+    const Expr out = pool.back();
+    const Expr loss = ir::reduce_sum(tanh(out), {0, 1}) / Expr(g, g.dimension(n));
+    ir::Function f{"predict", {{"out", out.node}, {"loss", loss.node}, {"columns", ir::reduce_sum(out * out, {0}).node}}, {}};
+    const auto gradients = passes::gradients(g, loss.node, {w.node, v.node, b.node});
+    f.updates = {{"w", (w - Expr(g, gradients[0]) * 0.1).node}, {"v", (v - Expr(g, gradients[1]) * 0.1).node}, {"b", (b - Expr(g, gradients[2]) * 0.1).node}};
+    p.functions.push_back(f);
+    return p;
+  }
+
+ private:
+  std::uint32_t seed_, count_ = 0;
+};
+
+bool close(double got, double expected) { return std::fabs(got - expected) <= 2e-4 * (1 + std::fabs(expected)); }
+
+void compare(std::uint32_t seed, std::int64_t rows) {
+  Generator generator(seed);
+  const ir::Program program = generator.program();
+  const ir::Program optimized = passes::run_pipeline(program);
+  INFO("seed " << seed << ", rows " << rows << "\n" << ir::print(optimized));
+  const auto compiled = codegen::compile(optimized, {"predict"});
+  const codegen::CompiledFunction& function = compiled->function("predict");
+
+  ir::Environment e;
+  e.dimensions = {{"n", rows}};
+  std::vector<std::vector<float>> memory(function.plan.buffers.size());
+  std::vector<float*> addresses;
+  for (std::size_t b = 0; b < memory.size(); ++b) {
+    const passes::Buffer& buffer = function.plan.buffers[b];
+    // A guard after each buffer shows writes beyond its end.
+    const auto count = static_cast<std::size_t>(ir::element_count(buffer.shape, e.dimensions));
+    memory[b].assign(count + 16, 12345.0f);
+    if (buffer.kind == passes::Buffer::Kind::input || buffer.kind == passes::Buffer::Kind::variable) {
+      ir::Tensor t{ir::evaluate(buffer.shape, e.dimensions), {}};
+      for (std::size_t i = 0; i < count; ++i) t.values.push_back(memory[b][i] = static_cast<float>(generator.uniform()));
+      e.tensors[buffer.name] = t;
+    }
+    addresses.push_back(memory[b].data());
+  }
+  codegen::RunState state;
+  function.run(addresses.data(), &rows, &state);
+  for (std::size_t b = 0; b < memory.size(); ++b) {
+    for (std::size_t i = memory[b].size() - 16; i < memory[b].size(); ++i) REQUIRE(memory[b][i] == 12345.0f);
+  }
+  // The oracle is the graph before any pass.
+  const ir::Function& f = program.function("predict");
+  const auto expected = ir::interpret(f.roots(), e);
+  std::vector<ir::Binding> bindings = f.results;
+  bindings.insert(bindings.end(), f.updates.begin(), f.updates.end());
+  for (std::size_t r = 0; r < bindings.size(); ++r) {
+    const auto& got = memory[static_cast<std::size_t>(function.plan.buffer(bindings[r].name))];
+    for (std::size_t i = 0; i < expected[r].values.size(); ++i) {
+      INFO(bindings[r].name << "[" << i << "]: " << got[i] << ", expected " << expected[r].values[i]);
+      REQUIRE(close(got[i], expected[r].values[i]));
+    }
+  }
+}
+
+}  // namespace
+
+TEST_CASE("generated_code_agrees_with_the_interpreter_on_200_random_graphs") {
+  static const std::int64_t rows[] = {1, 2, 7, 16, 33, 70};
+  for (std::uint32_t seed = 1; seed <= 200; ++seed) compare(seed, rows[seed % 6]);
+}

@@ -1,0 +1,72 @@
+#include <catch2/catch.hpp>
+
+#include "descent/error.h"
+#include "ir/expr.h"
+#include "ir/interpreter.h"
+#include "ir/text.h"
+
+using namespace descent::ir;
+using descent::Error;
+
+TEST_CASE("dimensions_are_equal_when_their_polynomials_are") {
+  const Dimension n = Dimension::symbol("n"), d = Dimension::symbol("d");
+  CHECK((n + 1) * 2 == n * 2 + 2);
+  CHECK(n * d == d * n);
+  CHECK_FALSE(n == d);
+  CHECK(((n + n) - n * 2) == Dimension(0));
+  CHECK((n * d * 2 + n - 3).to_string() == "2*d*n + n - 3");
+  CHECK(Dimension::parse("2*d*n + n - 3") == n * d * 2 + n - 3);
+  CHECK((n * 2 + 1).evaluate({{"n", 20}}) == 41);
+  CHECK_THROWS_AS(Dimension::parse("2 n"), Error);
+}
+
+TEST_CASE("equal_expressions_are_one_node") {
+  Graph graph;
+  const Expr x(graph, graph.leaf(Op::input, "x", {Dimension(3)}));
+  CHECK((exp(x) * 2.0).node == (exp(x) * 2.0).node);
+  CHECK((exp(x) * 2.0).node != (exp(x) * 3.0).node);
+  CHECK(graph.constant(0.0) != graph.constant(-0.0));
+}
+
+TEST_CASE("operands_of_unequal_shape_are_rejected") {
+  Graph graph;
+  const Expr x(graph, graph.leaf(Op::input, "x", {Dimension(3)}));
+  const Expr y(graph, graph.leaf(Op::input, "y", {Dimension(4)}));
+  CHECK_THROWS_WITH(x + y, "error: add takes operands of equal shape, not [3] and [4]");
+}
+
+TEST_CASE("the_text_form_reads_back_as_the_same_program") {
+  const char* text =
+      "program p\n"
+      "input x : f32[n, 2]\n"
+      "parameter w : f32[2, 3]\n"
+      "\n"
+      "function predict\n"
+      "  %0 = input name=x : f32[n, 2]\n"
+      "  %1 = parameter name=w : f32[2, 3]\n"
+      "  %2 = constant value=0.1 : f32[n, 3]\n"
+      "  %3 = dot_general %0, %1 lhs_contract=[1] rhs_contract=[0] : f32[n, 3]\n"
+      "  %4 = compare_lt %2, %3 : bool[n, 3]\n"
+      "  %5 = select %4, %3, %2 : f32[n, 3]\n"
+      "  %6 = reduce_sum %5 axes=[1] : f32[n]\n"
+      "  result y = %6\n";
+  CHECK(print(parse(text)) == text);
+  CHECK_THROWS_AS(parse("program p\nfunction f\n  %0 = nothing : f32[]\n"), Error);
+  CHECK_THROWS_AS(parse("program p\nfunction f\n  %0 = input name=x : f32[]\n  result y = %0\n"), Error);
+}
+
+TEST_CASE("the_interpreter_contracts_and_reduces") {
+  Graph graph;
+  const Expr a(graph, graph.leaf(Op::input, "a", {Dimension(2), Dimension(3)}));
+  const Expr b(graph, graph.leaf(Op::input, "b", {Dimension(3), Dimension(2)}));
+  Attributes axes;
+  axes.lhs_contract = {1};
+  axes.rhs_contract = {0};
+  Environment e;
+  e.tensors["a"] = {{2, 3}, {1, 2, 3, 4, 5, 6}};
+  e.tensors["b"] = {{3, 2}, {7, 8, 9, 10, 11, 12}};
+  CHECK(interpret({dot_general(a, b, axes).node}, e)[0].values == std::vector<double>{58, 64, 139, 154});
+  CHECK(interpret({reduce_sum(a, {0}).node}, e)[0].values == std::vector<double>{5, 7, 9});
+  CHECK(interpret({reduce_max(a, {1}).node}, e)[0].values == std::vector<double>{3, 6});
+  CHECK(interpret({transpose(a, {1, 0}).node}, e)[0].values == std::vector<double>{1, 4, 2, 5, 3, 6});
+}

@@ -1,0 +1,124 @@
+#include <catch2/catch.hpp>
+#include <cmath>
+#include <cstdio>
+
+#include "descent/descent.h"
+#include "ir/interpreter.h"
+#include "ir/threefry.h"
+#include "runtime/model.h"
+
+using namespace descent;
+
+namespace {
+
+std::vector<float> numbers(std::size_t count, std::uint32_t stream) {
+  std::vector<float> values;
+  for (std::size_t i = 0; i < count; ++i) values.push_back(2 * ir::uniform_from_bits(ir::threefry2x32(5, stream, static_cast<std::uint32_t>(i), 0)[0]) - 1);
+  return values;
+}
+
+/// The model's step, compared with the interpreter on the graph before any pass but differentiation.
+void check_steps(const std::string& body, std::int64_t rows, std::size_t width) {
+  const Model model = Model::from_string("model m {\n input x: [n, " + std::to_string(width) + "]\n target y: [n, 1]\n" + body + "}");
+  INFO(body);
+  const ir::Program& program = model.implementation()->program;
+  const std::vector<float> x = numbers(static_cast<std::size_t>(rows) * width, 1);
+  std::vector<float> y = numbers(static_cast<std::size_t>(rows), 2);
+  for (float& v : y) v = v > 0 ? 1.0f : 0.0f;
+  Trainer trainer(model, 3);
+  trainer.fit({x, y}, rows);
+  ir::Environment e;
+  e.dimensions = {{"n", rows}};
+  e.seed = 3;
+  e.counters = {{"step", 0}, {"epoch", 0}};
+  e.tensors["x"] = {{rows, static_cast<std::int64_t>(width)}, {x.begin(), x.end()}};
+  e.tensors["y"] = {{rows, 1}, {y.begin(), y.end()}};
+  for (int step = 1; step <= 3; ++step) {
+    for (std::size_t i = 0; i < program.variables.size(); ++i) {
+      const auto& values = trainer.implementation().variables[i];
+      e.tensors[program.variables[i].name] = {ir::evaluate(program.variables[i].shape, {}), {values.begin(), values.end()}};
+    }
+    e.counters["step"] = step;
+    const ir::Function& f = program.function("step");
+    const auto expected = ir::interpret(f.roots(), e);
+    const float loss = trainer.step({x, y}, rows);
+    // Float32 through some 20 roundings and sums of up to 100 terms.
+    CHECK(std::fabs(loss - expected[0].values[0]) <= 1e-5 * (1 + std::fabs(expected[0].values[0])));
+    for (std::size_t u = 0; u < f.updates.size(); ++u) {
+      for (std::size_t i = 0; i < program.variables.size(); ++i) {
+        if (program.variables[i].name != f.updates[u].name) continue;
+        const auto& got = trainer.implementation().variables[i];
+        for (std::size_t k = 0; k < got.size(); ++k) {
+          INFO(f.updates[u].name << "[" << k << "] after step " << step);
+          // Adam divides by the root of the second moment: where that is near 0, its error is the gradient's.
+          REQUIRE(std::fabs(got[k] - expected[u + 1].values[k]) <= 2e-4 * (1 + std::fabs(expected[u + 1].values[k])));
+        }
+      }
+    }
+  }
+}
+
+}  // namespace
+
+TEST_CASE("the_step_of_ten_models_agrees_with_the_interpreter") {
+  const char* bodies[] = {
+      " output p = sigmoid(dense(x, 1))\n loss = bce(p, y)\n",
+      " output p = x |> dense(16) |> relu |> dense(1) |> sigmoid\n loss = bce(p, y)\n",
+      " output p = x |> dense(33) |> tanh |> dense(5) |> tanh |> dense(1)\n loss = mse(p, y)\n",
+      " output p = x |> standardize |> dense(8) |> softplus |> dense(1) |> sigmoid\n loss = bce(p, y) + 1e-3 * l2(weights)\n",
+      " output p = x |> dense(16) |> relu |> dropout(0.3) |> dense(1) |> sigmoid\n loss = bce(p, y)\n",
+      " let h = dense(x, 12)\n output p = dense(h * sigmoid(h) + h, 1)\n loss = mean(abs(p - y))\n",
+      " param w: [7, 3] = normal\n param v: [3, 1] = glorot_uniform\n output p = exp(-(tanh(x @ w) @ v)^2)\n loss = mse(p, y) + 0.01 * l1(parameters)\n",
+      " output p = x |> dense(4, init = he_normal) |> leaky_relu(0.2) |> dense(1)\n loss = mean(log(1 + exp(p)) - p * y)\n",
+      " output p = sigmoid(sum(x * x, 1) |> reshape([count(y), 1]) |> dense(1))\n loss = bce(p, y)\n",
+      " output p = x |> dense(3) |> silu |> dense(1) |> sigmoid\n loss = bce(p, y) + 0.1 * mean(grad(sum(p), x)^2)\n",
+  };
+  for (const char* body : bodies) {
+    for (std::int64_t rows : {1, 13, 64}) check_steps(body, rows, 7);
+  }
+}
+
+TEST_CASE("the_same_seed_gives_bitwise_the_same_weights") {
+  const Model model = Model::from_string("model m { input x: [n, 5] target y: [n, 1] output p = x |> dense(9) |> relu |> dropout(0.2) |> dense(1) |> sigmoid loss = bce(p, y) }");
+  const auto x = numbers(500, 1);
+  std::vector<float> y(100);
+  for (std::size_t i = 0; i < 100; ++i) y[i] = x[5 * i] > 0 ? 1.0f : 0.0f;
+  const auto train = [&](std::uint64_t seed) {
+    Trainer trainer(model, seed);
+    for (int i = 0; i < 5; ++i) trainer.epoch({x, y}, 100, 32);
+    return trainer.implementation().variables;
+  };
+  CHECK(train(1) == train(1));
+  CHECK(train(1) != train(2));
+}
+
+TEST_CASE("weights_are_saved_and_loaded_and_training_goes_on_where_it_was") {
+  const Model model = Model::from_string("model m { input x: [n, 5] target y: [n, 1] output p = x |> standardize |> dense(9) |> tanh |> dense(1) |> sigmoid loss = bce(p, y) }");
+  const auto x = numbers(500, 1);
+  std::vector<float> y(100);
+  for (std::size_t i = 0; i < 100; ++i) y[i] = x[5 * i] > 0 ? 1.0f : 0.0f;
+  const std::string path = "trainer_test.safetensors";
+  Trainer one(model, 4);
+  one.epoch({x, y}, 100, 32);
+  one.save(path);
+  Trainer two(model, 9);
+  two.load(path, true);
+  CHECK(one.predict({x}, 100) == two.predict({x}, 100));
+  CHECK(one.epoch({x, y}, 100, 32) == two.epoch({x, y}, 100, 32));
+  CHECK(one.implementation().variables == two.implementation().variables);
+  const Model other = Model::from_string("model other { input x: [n, 5] output p = dense(x, 4) }");
+  Trainer stranger(other);
+  CHECK_THROWS_WITH(stranger.load(path), "trainer_test.safetensors: error: these weights are not of the model 'other': the tensor 'dense.0.w' has the shape [5, 9], expected [5, 4]\n  = help: use the weights that were saved by training this model file");
+  std::remove(path.c_str());
+}
+
+TEST_CASE("wrong_calls_are_errors") {
+  const Model model = Model::from_string("model m { input x: [n, 5] target y: [n, 1] output p = x |> standardize |> dense(1) |> sigmoid loss = bce(p, y) }");
+  Trainer trainer(model);
+  const std::vector<float> x(10), y(2);
+  CHECK_THROWS_AS(trainer.predict({x}, 2), Error);       // not fitted
+  CHECK_THROWS_AS(trainer.fit({x, y}, 3), Error);        // wrong size
+  CHECK_THROWS_AS(trainer.epoch({x}, 2, 1), Error);      // no target
+  CHECK_THROWS_AS(trainer.epoch({x, y}, 2, 0), Error);   // no batch
+  CHECK_THROWS_AS(Model::from_file("/nonexistent/model.descent"), Error);
+}
