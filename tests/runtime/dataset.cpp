@@ -1,0 +1,154 @@
+#include "runtime/dataset.h"
+
+#include <catch2/catch.hpp>
+
+#include "support.h"
+
+using namespace descent;
+using namespace descent::runtime;
+using namespace descent::test;
+
+namespace {
+
+const std::string at_binding = "  7 |     x = columns(...)\n    |         ^^^^^^^\n";
+
+frontend::Location location() { return {"m.descent", 7, 9, 7, "    x = columns(...)"}; }
+
+frontend::ColumnBinding bind(const std::string& tensor, const std::vector<std::pair<std::string, std::string>>& ranges) {
+  frontend::ColumnBinding binding;
+  binding.tensor = tensor;
+  for (const auto& [first, last] : ranges) binding.columns.push_back({first, last, location()});
+  binding.location = location();
+  return binding;
+}
+
+/// A model with input x: [n, 2] and target y: [n, 1].
+frontend::Model model_of(std::vector<frontend::ColumnBinding> bindings) {
+  auto program = std::make_shared<ir::Program>();
+  const ir::Dimension n = ir::Dimension::symbol("n");
+  program->inputs = {{"x", {n, 2}, false}, {"y", {n, 1}, true}};
+  frontend::Model model;
+  model.program = program;
+  model.data.emplace();
+  model.data->bindings = std::move(bindings);
+  model.data->location = location();
+  return model;
+}
+
+Table example() {
+  write("data.csv", "kind,area,radius,grade\nM,1,2,0.1\nB,3,4,0.2\nM,5,6,0.3\n");
+  return load_csv("data.csv");
+}
+
+using Values = std::vector<float>;
+
+Values target_of(frontend::ColumnBinding binding) {
+  return make_dataset(example(), model_of({bind("x", {{"area", "radius"}}), std::move(binding)}), true).tensors[1];
+}
+
+std::string error_of_binding(frontend::ColumnBinding binding) {
+  return error_of([&] { make_dataset(example(), model_of({std::move(binding)}), false); });
+}
+
+}  // namespace
+
+TEST_CASE("make_dataset_fills_tensors_row_by_row") {
+  const Folder folder;
+  auto target = bind("y", {{"kind", "kind"}});
+  target.equals_text.emplace("M");
+  const auto model = model_of({bind("x", {{"radius", "radius"}, {"area", "area"}}), target});
+  const Dataset data = make_dataset(example(), model, true);
+  CHECK(data.rows == 3);
+  CHECK(data.tensors == std::vector<Values>{{2, 1, 4, 3, 6, 5}, {1, 0, 1}});
+  CHECK(data.spans(true, *model.program).size() == 2);
+  CHECK(data.spans(false, *model.program).size() == 1);
+  const Dataset part = data.select({2, 0});
+  CHECK(part.rows == 2);
+  CHECK(part.tensors == std::vector<Values>{{6, 5, 2, 1}, {1, 1}});
+}
+
+TEST_CASE("a_column_is_compared_with_a_number_or_a_text") {
+  const Folder folder;
+  auto binding = bind("y", {{"grade", "grade"}});
+  binding.compare_value = 0.2;
+  const std::pair<const char*, Values> expected[] = {{"==", {0, 1, 0}}, {"!=", {1, 0, 1}}, {"<", {1, 0, 0}},
+                                                     {"<=", {1, 1, 0}}, {">", {0, 0, 1}},  {">=", {0, 1, 1}}};
+  for (const auto& [op, values] : expected) {
+    binding.compare_operator = op;
+    CHECK(target_of(binding) == values);
+  }
+  auto text = bind("y", {{"kind", "kind"}});
+  text.equals_text.emplace("B");
+  CHECK(target_of(text) == Values{0, 1, 0});
+  text.compare_operator = "!=";
+  CHECK(target_of(text) == Values{1, 0, 1});
+}
+
+TEST_CASE("without_targets_their_columns_may_be_absent") {
+  const Folder folder;
+  const auto model = model_of({bind("x", {{"area", "radius"}}), bind("y", {{"absent", "absent"}})});
+  const Dataset data = make_dataset(example(), model, false);
+  CHECK(data.tensors[0] == Values{1, 2, 3, 4, 5, 6});
+  CHECK(data.tensors[1].empty());
+}
+
+TEST_CASE("without_a_data_block_the_columns_are_taken_in_order") {
+  const Folder folder;
+  frontend::Model model = model_of({});
+  model.data.reset();
+  write("data.csv", "a,b,y\n1,2,0\n3,4,1\n");
+  CHECK(make_dataset(load_csv("data.csv"), model, true).tensors == std::vector<Values>{{1, 2, 3, 4}, {0, 1}});
+  write("data.csv", "a,b\n1,2\n3,4\n");
+  CHECK(make_dataset(load_csv("data.csv"), model, false).tensors[0] == Values{1, 2, 3, 4});
+  CHECK(error_of([&] { make_dataset(load_csv("data.csv"), model, true); }) ==
+        "data.csv: error: the file has 2 columns, but the model takes 3 or more\n"
+        "  = help: say in a data block which columns they are");
+}
+
+TEST_CASE("an_unknown_column_is_shown_in_the_model_file") {
+  const Folder folder;
+  CHECK(error_of_binding(bind("x", {{"area", "raduis"}})) ==
+        "m.descent:7:9: error: data.csv has no column \"raduis\"\n" + at_binding + "    = help: did you mean \"radius\"?");
+  CHECK(error_of_binding(bind("x", {{"entirely else", "area"}})) ==
+        "m.descent:7:9: error: data.csv has no column \"entirely else\"\n" + at_binding +
+            "    = help: its columns are \"kind\", \"area\", \"radius\", \"grade\"");
+}
+
+TEST_CASE("a_range_written_backwards_is_an_error") {
+  const Folder folder;
+  CHECK(error_of_binding(bind("x", {{"radius", "area"}})) ==
+        "m.descent:7:9: error: column \"radius\" stands after \"area\" in data.csv\n" + at_binding +
+            "    = help: write \"area\" .. \"radius\"");
+}
+
+TEST_CASE("another_number_of_columns_than_the_model_declares_is_an_error") {
+  const Folder folder;
+  CHECK(error_of_binding(bind("x", {{"area", "grade"}})) ==
+        "m.descent:7:9: error: x takes 2 columns, but 3 are bound to it\n" + at_binding +
+            "    = help: bind 2 columns, or declare x: [n, 3]");
+  CHECK(error_of_binding(bind("x", {{"area", "area"}})).find("x takes 2 columns, but 1 is bound to it\n") != std::string::npos);
+}
+
+TEST_CASE("a_tensor_that_the_data_block_leaves_out_is_an_error") {
+  const Folder folder;
+  CHECK(error_of_binding(bind("z", {})) ==
+        "m.descent:7:9: error: the data block does not say where x comes from\n" + at_binding +
+            "    = help: write x = columns(\"first\" .. \"last\")");
+}
+
+TEST_CASE("a_text_that_no_row_holds_is_an_error_where_the_rows_differ") {
+  const Folder folder;
+  auto binding = bind("y", {{"kind", "kind"}});
+  binding.equals_text.emplace("m");
+  CHECK(error_of([&] { target_of(binding); }) ==
+        "m.descent:7:9: error: no row of data.csv has \"m\" there\n" + at_binding + "    = help: the column holds \"M\", \"B\"");
+  // Rows of the other class alone are data like any other.
+  write("data.csv", "kind,area,radius\nB,1,2\nB,3,4\n");
+  CHECK(make_dataset(load_csv("data.csv"), model_of({bind("x", {{"area", "radius"}}), binding}), true).tensors[1] == Values{0, 0});
+}
+
+TEST_CASE("a_text_in_a_number_column_is_shown_in_the_data") {
+  const Folder folder;
+  CHECK(error_of_binding(bind("x", {{"kind", "area"}})).find(
+            "data.csv:2:1: error: column \"kind\" holds the text \"M\" where a number is expected\n  2 | M,1,2,0.1\n    | ^\n") == 0);
+}
