@@ -12,6 +12,7 @@
 
 #include "cli/bench.h"
 #include "frontend/frontend.h"
+#include "frontend/print.h"
 #include "ir/interpreter.h"
 #include "ir/text.h"
 #include "passes/passes.h"
@@ -133,6 +134,10 @@ int predict(const Arguments& a) {
 }
 
 int dump(const Arguments& a) {
+  if (a.stage == "ast") {
+    fmt::print("{}", frontend::print_syntax_tree(runtime::read_file(a.file), a.file));
+    return 0;
+  }
   const frontend::Model model = frontend::load_model(runtime::read_file(a.file), a.file);
   std::map<std::string, std::string> stages;
   const ir::Program optimized = passes::run_pipeline(*model.program, [&](const std::string& stage, const ir::Program& p) {
@@ -215,7 +220,7 @@ int run(int argc, char** argv) {
   predict_command->add_option("--output", a.output, "write here instead of standard output");
   CLI::App* check_command = add("check", "report every mistake of a file, or nothing");
   CLI::App* dump_command = add("dump", "print what the compiler makes of a file at a stage");
-  dump_command->add_option("--stage", a.stage, "graph simplified gradient derived optimized kernels llvm asm")->required()->check(CLI::IsMember({"graph", "simplified", "gradient", "derived", "optimized", "kernels", "llvm", "asm"}));
+  dump_command->add_option("--stage", a.stage, "ast graph simplified gradient derived optimized kernels llvm asm")->required()->check(CLI::IsMember({"ast", "graph", "simplified", "gradient", "derived", "optimized", "kernels", "llvm", "asm"}));
   CLI::App* bench_command = add("bench", "time the training step on made-up data");
   bench_command->add_option("--batch", a.batch, "rows in a step, instead of the train block's")->check(CLI::Range(std::int64_t{1}, std::int64_t{1000000000}));
   bench_command->add_option("--threads", a.threads, "the most threads to use; the step runs on one at present")->check(CLI::Range(std::int64_t{1}, std::int64_t{1024}));

@@ -355,7 +355,9 @@ class Planner {
   /// A kernel that copies a temporary into a variable: the temporary stands as a stored leaf.
   Kernel copy_kernel(Kernel kernel) {
     const int temporary = copied_.at(kernel.group);
-    const Node* leaf = program_.graph->leaf(Op::state, "@buffer" + std::to_string(temporary), kernel.space);
+    // In a graph of the plan's own: the program's is shared between threads and stays as it is.
+    if (!plan_.own_graph) plan_.own_graph = std::make_shared<ir::Graph>();
+    const Node* leaf = plan_.own_graph->leaf(Op::state, "@buffer" + std::to_string(temporary), kernel.space);
     plan_.stored[leaf] = temporary;
     kernel.stores[0].first = leaf;
     return kernel;

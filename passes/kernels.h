@@ -6,6 +6,7 @@
 // computes them again. Views (broadcast, transpose, reshape) are never computed: they are strides of the tensor they view.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -36,6 +37,7 @@ struct KernelPlan {
   std::vector<Buffer> buffers;
   std::unordered_map<const ir::Node*, int> group;   ///< the kernel group that computes an elementwise node; absent: any
   std::unordered_map<const ir::Node*, int> stored;  ///< the buffer that holds a node's value
+  std::shared_ptr<ir::Graph> own_graph;             ///< of leaves that stand for buffers
   int buffer(const std::string& name) const;        ///< of an input, variable or result; -1 if there is none
 };
 

@@ -31,7 +31,8 @@ std::size_t find_column(const Table& table, const std::string& name, const front
   if (const auto meant = ir::nearest(name, known)) {
     hint = "did you mean " + in_quotes(*meant) + "?";
   } else {
-    for (std::size_t i = 0; i < std::min(shown, known.size()); ++i) hint += (i > 0 ? ", " : "its columns are ") + in_quotes(known[i]);
+    for (std::size_t i = 0; i < std::min(shown, known.size()); ++i)
+      hint += (i > 0 ? ", " : "its columns are ") + in_quotes(known[i]);
     if (known.size() > shown) hint += fmt::format(" and {} more", known.size() - shown);
   }
   fail(at, table.path() + " has no column " + in_quotes(name), hint);
@@ -43,7 +44,8 @@ std::vector<std::size_t> columns_of(const Table& table, const frontend::ColumnBi
     const std::size_t first = find_column(table, range.first, range.location);
     const std::size_t last = find_column(table, range.last, range.location);
     if (last < first) {
-      fail(range.location, fmt::format("column {} stands after {} in {}", in_quotes(range.first), in_quotes(range.last), table.path()),
+      fail(range.location,
+           fmt::format("column {} stands after {} in {}", in_quotes(range.first), in_quotes(range.last), table.path()),
            fmt::format("write {} .. {}", in_quotes(range.last), in_quotes(range.first)));
     }
     for (std::size_t column = first; column <= last; ++column) columns.push_back(column);
@@ -78,7 +80,8 @@ std::vector<float> read_values(const Table& table, const std::vector<std::size_t
   if (binding.equals_text) {
     const bool differs = binding.compare_operator == "!=";
     for (std::size_t row = 0; row < table.rows(); ++row) {
-      for (const std::size_t column : columns) values.push_back((table.text(row, column) == *binding.equals_text) != differs);
+      for (const std::size_t column : columns)
+        values.push_back((table.text(row, column) == *binding.equals_text) != differs);
     }
     return values;
   }
@@ -89,9 +92,10 @@ std::vector<float> read_values(const Table& table, const std::vector<std::size_t
   return values;
 }
 
-/// A text that no cell holds makes every value equal. Where the cells differ it is taken for a misspelling, which would go
-/// unseen; where they do not, the data may well be rows of the other class alone.
-void fail_if_cells_differ(const Table& table, const std::vector<std::size_t>& columns, const frontend::ColumnBinding& binding) {
+/// A text that no cell holds makes every value equal. Where the cells differ it is taken for a misspelling, which would
+/// go unseen; where they do not, the data may well be rows of the other class alone.
+void fail_if_cells_differ(const Table& table, const std::vector<std::size_t>& columns,
+                          const frontend::ColumnBinding& binding) {
   std::vector<std::string> found;
   for (std::size_t row = 0; row < table.rows() && found.size() < 5; ++row) {
     for (const std::size_t column : columns) {
@@ -110,8 +114,9 @@ std::vector<float> fill_as_bound(const Table& table, const ir::Input& input, con
   const std::vector<std::size_t> columns = columns_of(table, binding);
   const auto width = row_width(input);
   if (width && columns.size() != *width) {
-    fail(binding.location, fmt::format("{} takes {}, but {} bound to it", input.name, count(*width, "column"),
-                                       columns.size() == 1 ? "1 is" : fmt::format("{} are", columns.size())),
+    fail(binding.location,
+         fmt::format("{} takes {}, but {} bound to it", input.name, count(*width, "column"),
+                     columns.size() == 1 ? "1 is" : fmt::format("{} are", columns.size())),
          fmt::format("bind {}, or declare {}: [n, {}]", count(*width, "column"), input.name, columns.size()));
   }
   std::vector<float> values = read_values(table, columns, binding);
@@ -128,7 +133,8 @@ std::vector<float> fill_in_order(const Table& table, const ir::Input& input, std
   if (!width) throw Error("the width of " + input.name + " is not fixed", "say in a data block which columns it takes");
   if (next_column + *width > table.columns().size()) {
     throw Error(Diagnostic{table.path(), 0, 0, 1,
-                           fmt::format("the file has {}, but the model takes {} or more", count(table.columns().size(), "column"), next_column + *width),
+                           fmt::format("the file has {}, but the model takes {} or more",
+                                       count(table.columns().size(), "column"), next_column + *width),
                            "say in a data block which columns they are", ""});
   }
   std::vector<std::size_t> columns(*width);
@@ -175,7 +181,8 @@ Dataset make_dataset(const Table& table, const frontend::Model& model, bool with
       continue;
     }
     const auto& bindings = model.data->bindings;
-    const auto binding = std::find_if(bindings.begin(), bindings.end(), [&](const auto& b) { return b.tensor == input.name; });
+    const auto binding =
+        std::find_if(bindings.begin(), bindings.end(), [&](const auto& b) { return b.tensor == input.name; });
     if (binding == bindings.end()) {
       fail(model.data->location, "the data block does not say where " + input.name + " comes from",
            "write " + input.name + " = columns(\"first\" .. \"last\")");

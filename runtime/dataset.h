@@ -12,7 +12,8 @@ namespace descent::runtime {
 
 struct Dataset {
   std::int64_t rows = 0;
-  std::vector<std::vector<float>> tensors;  ///< as Program::inputs, row-major, rows x width; empty where a target is left out
+  std::vector<std::vector<float>>
+      tensors;  ///< as Program::inputs, row-major, rows x width; empty where a target is left out
 
   /// The rows of these indexes, in their order.
   Dataset select(const std::vector<std::uint32_t>& which) const;
@@ -21,8 +22,8 @@ struct Dataset {
 };
 
 /// Fills the tensors as the data block says. Without a data block the inputs take the first columns and the targets the
-/// next ones, in the order of the model. Without targets, the table need not have their columns. Throws descent::Error: at
-/// the data block's line for an unknown column, a range written backwards, another number of columns than the model
+/// next ones, in the order of the model. Without targets, the table need not have their columns. Throws descent::Error:
+/// at the data block's line for an unknown column, a range written backwards, another number of columns than the model
 /// declares, or a text that no row holds; at the table's line for a cell that is no number.
 Dataset make_dataset(const Table& table, const frontend::Model& model, bool with_targets);
 

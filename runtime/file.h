@@ -1,5 +1,5 @@
-// Whole files, read and written: every failure is a descent::Error that names the path and the reason, and a file that is
-// written is either the old one or the new one, never half of it.
+// Whole files, read and written: every failure is a descent::Error that names the path and the reason, and a file that
+// is written is either the old one or the new one, never half of it.
 #pragma once
 
 #include <span>
@@ -13,8 +13,8 @@ namespace descent::runtime {
 /// An error about a whole file: "PATH: error: MESSAGE".
 Error file_error(const std::string& path, const std::string& message, const std::string& hint = "");
 
-/// The error for a path that cannot be opened or read, from the system's error number. A missing file's hint is the name
-/// in the same folder that is nearest to it.
+/// The error for a path that cannot be opened or read, from the system's error number. A missing file's hint is the
+/// name in the same folder that is nearest to it.
 Error unreadable_file(const std::string& path, int error_number);
 
 /// An open file descriptor that closes itself.
@@ -48,9 +48,9 @@ class InputFile {
 /// All bytes of a file. Throws descent::Error.
 std::string read_file(const std::string& path);
 
-/// Writes the pieces one after the other to a new file beside `path`, makes it durable (fsync) and renames it to `path`: a
-/// reader, or a crash at any moment, meets the old file or the new one. A link is followed; what is not a regular file
-/// (a terminal, a pipe) is written directly. Throws descent::Error and leaves the old file as it was.
+/// Writes the pieces one after the other to a new file beside `path`, makes it durable (fsync) and renames it to
+/// `path`: a reader, or a crash at any moment, meets the old file or the new one. A link is followed; what is not a
+/// regular file (a terminal, a pipe) is written directly. Throws descent::Error and leaves the old file as it was.
 void write_file_atomically(const std::string& path, std::span<const std::string_view> pieces);
 
 }  // namespace descent::runtime

@@ -1,6 +1,7 @@
 #include "runtime/model.h"
 
 #include <chrono>
+#include <future>
 
 #include "frontend/frontend.h"
 #include "passes/passes.h"
@@ -58,6 +59,17 @@ const codegen::CompiledProgram& Model::Implementation::compiled(const std::strin
     compiled_ms_ += milliseconds_since(begin);
   }
   return *slot;
+}
+
+void Model::Implementation::compile_together(const std::vector<std::string>& functions) {
+  const std::lock_guard lock(mutex_);
+  const auto begin = std::chrono::steady_clock::now();
+  std::vector<std::future<std::shared_ptr<const codegen::CompiledProgram>>> results;
+  for (const std::string& function : functions) {
+    results.push_back(std::async(std::launch::async, [this, function] { return codegen::compile(program, {function}); }));
+  }
+  for (std::size_t i = 0; i < functions.size(); ++i) compiled_[functions[i]] = results[i].get();
+  compiled_ms_ += milliseconds_since(begin);
 }
 
 void Arena::reserve(std::int64_t bytes) {

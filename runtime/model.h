@@ -17,6 +17,8 @@ struct Model::Implementation {
 
   /// A function compiled on first use; `compile_ms` counts what that took.
   const codegen::CompiledProgram& compiled(const std::string& function);
+  /// Compiles several functions at the same time, each on a thread of its own.
+  void compile_together(const std::vector<std::string>& functions);
   double compile_ms() const { return prepare_ms + compiled_ms_; }
 
  private:

@@ -1,8 +1,8 @@
 // Unbiased random permutations from the counter-based generator: what shuffling and splitting share.
 //
-// A draw below `bound` is Lemire's multiply-shift: the high word of word * bound, where the word is drawn again if the low
-// word shows that it is one of the 2^32 mod bound words too many. Source: Lemire, "Fast random integer generation in an
-// interval", ACM TOMACS 29, 2019. The permutation is Fisher and Yates' (Knuth, TAOCP vol. 2, algorithm P).
+// A draw below `bound` is Lemire's multiply-shift: the high word of word * bound, where the word is drawn again if the
+// low word shows that it is one of the 2^32 mod bound words too many. Source: Lemire, "Fast random integer generation
+// in an interval", ACM TOMACS 29, 2019. The permutation is Fisher and Yates' (Knuth, TAOCP vol. 2, algorithm P).
 #pragma once
 
 #include <cstdint>
@@ -13,8 +13,8 @@
 
 namespace descent::runtime {
 
-/// The words of one (seed, stream, step), in order: word i is half i % 2 of the block of counter (i / 2, step). The key is
-/// the seed's low 32 bits and the stream. After 2^33 words they repeat.
+/// The words of one (seed, stream, step), in order: word i is half i % 2 of the block of counter (i / 2, step). The key
+/// is the seed's low 32 bits and the stream. After 2^33 words they repeat.
 class RandomWords {
  public:
   RandomWords(std::uint64_t seed, ir::Stream stream, std::uint32_t step)

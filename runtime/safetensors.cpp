@@ -81,7 +81,8 @@ class Reader {
   std::string_view data() const { return std::string_view(bytes_).substr(length_bytes + header_length_); }
 
   json parse_header() {
-    if (bytes_.size() < length_bytes) fail(fmt::format("it has {} bytes, fewer than the length of its header", bytes_.size()));
+    if (bytes_.size() < length_bytes)
+      fail(fmt::format("it has {} bytes, fewer than the length of its header", bytes_.size()));
     std::memcpy(&header_length_, bytes_.data(), length_bytes);
     const std::size_t there = bytes_.size() - length_bytes;
     if (header_length_ > longest_header || header_length_ > there) {
@@ -128,7 +129,8 @@ class Reader {
     if (!entry["dtype"].is_string()) fails("has a dtype that is not a text");
     const auto dtype = entry["dtype"].get<std::string>();
     if (dtype != "F32") {
-      throw file_error(path_, fmt::format("tensor {} has the dtype {}, expected F32", in_quotes(name), shorten(dtype, 20)),
+      throw file_error(path_,
+                       fmt::format("tensor {} has the dtype {}, expected F32", in_quotes(name), shorten(dtype, 20)),
                        "convert the file's tensors to float32");
     }
     if (!entry["shape"].is_array()) fails("has a shape that is not a list");

@@ -27,8 +27,9 @@ struct TensorFile {
   friend bool operator==(const TensorFile&, const TensorFile&) = default;
 };
 
-/// Writes the file atomically (runtime/file.h), the tensors in the order of their names. Throws descent::Error if the file
-/// cannot be written, if a tensor is called "__metadata__", if a shape does not fit its values, or if a text is not UTF-8.
+/// Writes the file atomically (runtime/file.h), the tensors in the order of their names. Throws descent::Error if the
+/// file cannot be written, if a tensor is called "__metadata__", if a shape does not fit its values, or if a text is
+/// not UTF-8.
 void save_tensors(const std::string& path, const TensorFile& file);
 
 /// Throws descent::Error for a file that cannot be read, is malformed in any way, or holds another dtype than F32.

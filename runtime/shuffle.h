@@ -1,5 +1,5 @@
-// The order in which an epoch visits the rows: a random permutation that depends on the seed and the epoch alone, so that
-// any epoch can be run again, or training resumed at it, without the epochs before.
+// The order in which an epoch visits the rows: a random permutation that depends on the seed and the epoch alone, so
+// that any epoch can be run again, or training resumed at it, without the epochs before.
 #pragma once
 
 #include <cstdint>

@@ -54,12 +54,15 @@ std::vector<std::uint32_t> shares(const std::vector<std::vector<std::uint32_t>>&
   for (std::size_t c = 0; c < groups.size(); ++c) {
     const double exact = fraction * static_cast<double>(groups[c].size());
     share[c] = static_cast<std::uint32_t>(exact);
-    remainder[c] = std::round((exact - share[c]) * 1e9);  // so that equal remainders are equal after rounding errors too
+    remainder[c] =
+        std::round((exact - share[c]) * 1e9);  // so that equal remainders are equal after rounding errors too
     given += share[c];
   }
   std::vector<std::size_t> order(groups.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
-  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return remainder[a] > remainder[b]; });
+  std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+    return remainder[a] != remainder[b] ? remainder[a] > remainder[b] : a < b;
+  });
   // The rest is at most one row for each class, for the fractional parts sum to it within rounding.
   for (std::size_t i = 0; given < total && i < order.size(); ++i, ++given) ++share[order[i]];
   return share;

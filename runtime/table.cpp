@@ -71,14 +71,16 @@ Complaint complain(Found found, const std::string& column, std::string_view cell
                           without_blanks(cell).empty() ? "is empty" : "holds " + in_quotes(cell), row + 1),
               fill};
     case Found::infinite:
-      return {fmt::format("{} holds {} in row {} where a finite number is expected", name, in_quotes(cell), row + 1), fill};
+      return {fmt::format("{} holds {} in row {} where a finite number is expected", name, in_quotes(cell), row + 1),
+              fill};
     case Found::too_large:
-      return {fmt::format("{} holds {} in row {}, which is too large for a number of the model", name, in_quotes(cell), row + 1),
+      return {fmt::format("{} holds {} in row {}, which is too large for a number of the model", name, in_quotes(cell),
+                          row + 1),
               "scale the column: the largest number is 3.4e38"};
     default:
       return {fmt::format("{} holds the text {} where a number is expected", name, in_quotes(cell)),
-              fmt::format("write a number there, or compare the column with a text: column({}) == {}", in_quotes(column),
-                          in_quotes(cell))};
+              fmt::format("write a number there, or compare the column with a text: column({}) == {}",
+                          in_quotes(column), in_quotes(cell))};
   }
 }
 
@@ -194,11 +196,13 @@ class TableReader {
     const std::size_t taken = csv_parse(&parser_, line.data(), line.size(), on_cell, on_record, this);
     if (taken < line.size()) {
       if (csv_error(&parser_) != CSV_EPARSE) throw std::bad_alloc();
-      fail(cells_, "a quote stands inside a cell", "write the whole cell in quotes, and a quote in it twice: \"6\"\" pipe\"");
+      fail(cells_, "a quote stands inside a cell",
+           "write the whole cell in quotes, and a quote in it twice: \"6\"\" pipe\"");
     }
     const bool ends_record = line.back() == '\n' || line.back() == '\r';
     if (records_in_line_ > 1 || (records_in_line_ == 1 && !ends_record)) {
-      fail(table_.columns_.size(), "a carriage return stands inside the line", "save the file with line ends LF or CRLF");
+      fail(table_.columns_.size(), "a carriage return stands inside the line",
+           "save the file with line ends LF or CRLF");
     }
     if (failure_) std::rethrow_exception(failure_);
     // A line that ended no record is blank, unless a quote is open in it.
@@ -207,7 +211,8 @@ class TableReader {
 
   void finish() {
     if (csv_fini(&parser_, on_cell, on_record, this) != 0) {
-      fail(cells_, "the quote that begins this cell is not closed", "end the cell with a quote; a quote in it is written twice");
+      fail(cells_, "the quote that begins this cell is not closed",
+           "end the cell with a quote; a quote in it is written twice");
     }
     if (failure_) std::rethrow_exception(failure_);
     if (table_.columns_.empty()) {
@@ -227,7 +232,8 @@ class TableReader {
     }
     table_.text_ += text;
     const std::uint64_t end = table_.text_.size() - record_.text_begin;
-    if (end > std::numeric_limits<std::uint32_t>::max()) fail(0, "this row has more than 4 GB", "is a quote not closed?");
+    if (end > std::numeric_limits<std::uint32_t>::max())
+      fail(0, "this row has more than 4 GB", "is a quote not closed?");
     table_.cell_ends_.push_back(static_cast<std::uint32_t>(end));
   }
 
@@ -237,7 +243,8 @@ class TableReader {
     if (std::exchange(in_header_, false)) return check_header();
     if (found == expected) return table_.row_places_.push_back(record_);
     fail(std::min(found, expected),
-         fmt::format("row {} has {} cell{}, but the header has {}", table_.rows() + 1, found, found == 1 ? "" : "s", expected),
+         fmt::format("row {} has {} cell{}, but the header has {}", table_.rows() + 1, found, found == 1 ? "" : "s",
+                     expected),
          found < expected ? "every row must have a cell for every column, which may be empty"
                           : "a cell that holds a comma must stand in quotes");
   }
@@ -251,17 +258,18 @@ class TableReader {
            "give every column a name of its own");
     }
     if (names.size() == 1 && names[0].find_first_of(";\t") != std::string::npos) {
-      fail(0, "the header has one column: its names are not separated by commas", "save the file with commas between the cells");
+      fail(0, "the header has one column: its names are not separated by commas",
+           "save the file with commas between the cells");
     }
     // 0, 1, 2 are what tools give columns without names; 17.99, 10.38 are data.
     float value = 0;
-    const bool data = std::all_of(names.begin(), names.end(), [&](const std::string& name) {
-      return parse_number(name, value) == Found::number;
-    });
+    const bool data = std::all_of(names.begin(), names.end(),
+                                  [&](const std::string& name) { return parse_number(name, value) == Found::number; });
     const bool whole = std::all_of(names.begin(), names.end(), [](const std::string& name) {
       return name.find_first_not_of("0123456789") == std::string::npos;
     });
-    if (data && !whole) fail(0, "the first row holds numbers: expected a header row", "write the columns' names above the data");
+    if (data && !whole)
+      fail(0, "the first row holds numbers: expected a header row", "write the columns' names above the data");
   }
 
   // libcsv is C: what goes wrong in its callbacks waits until it has returned.

@@ -1,8 +1,8 @@
 // A CSV file in memory, its cells as text, turned into numbers a column at a time.
 //
 // The file is read in one pass, a block at a time, and split by libcsv. The text of all cells is one string, and a cell
-// costs its text and four bytes: a file of 1 GB takes little more than that in memory. For each row its line and byte in
-// the file are kept; when a cell turns out to be wrong, the file is opened again to show the place.
+// costs its text and four bytes: a file of 1 GB takes little more than that in memory. For each row its line and byte
+// in the file are kept; when a cell turns out to be wrong, the file is opened again to show the place.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +20,7 @@ namespace descent::runtime {
 class Table {
  public:
   const std::string& path() const { return path_; }
-  std::size_t rows() const { return row_places_.size(); }  ///< at least one; the header row is not counted
+  std::size_t rows() const { return row_places_.size(); }               ///< at least one; the header row is not counted
   const std::vector<std::string>& columns() const { return columns_; }  ///< names in the order of the file
   std::optional<std::size_t> find_column(const std::string& name) const;
 
@@ -33,14 +33,15 @@ class Table {
   }
   std::vector<std::string_view> texts(std::size_t column) const;
 
-  /// The numbers of several columns, row-major: rows() x columns.size(). Blanks around a number and a plus sign before it
-  /// are allowed. Throws descent::Error that shows the first cells that hold no finite number. Number: float or double.
+  /// The numbers of several columns, row-major: rows() x columns.size(). Blanks around a number and a plus sign before
+  /// it are allowed. Throws descent::Error that shows the first cells that hold no finite number. Number: float or
+  /// double.
   template <class Number>
   std::vector<Number> numbers(std::span<const std::size_t> columns) const;
   std::vector<float> numbers(std::size_t column) const { return numbers<float>(std::span(&column, 1)); }
 
-  /// A mistake in a cell, shown with its place in the file: line and column (in characters of that line), and the line if
-  /// the cell stands near enough to its beginning.
+  /// A mistake in a cell, shown with its place in the file: line and column (in characters of that line), and the line
+  /// if the cell stands near enough to its beginning.
   Diagnostic diagnose(std::size_t row, std::size_t column, const std::string& message, const std::string& hint) const;
 
  private:
@@ -59,9 +60,9 @@ class Table {
   std::vector<RowPlace> row_places_;
 };
 
-/// Reads a CSV file as RFC 4180 describes it: a header row, cells separated by commas, in quotes where they hold commas,
-/// quotes (written twice) or line ends; lines end with LF or CRLF. A UTF-8 byte order mark and blank lines are passed
-/// over. Throws descent::Error with the place of the mistake.
+/// Reads a CSV file as RFC 4180 describes it: a header row, cells separated by commas, in quotes where they hold
+/// commas, quotes (written twice) or line ends; lines end with LF or CRLF. A UTF-8 byte order mark and blank lines are
+/// passed over. Throws descent::Error with the place of the mistake.
 Table load_csv(const std::string& path);
 
 }  // namespace descent::runtime

@@ -78,8 +78,7 @@ TrainReport train(const Model& model, const std::string& model_path, const Train
   const Tensors tensors = training.spans(true, program);
   trainer.fit(tensors, training.rows);
   if (!options.resume.empty()) trainer.load(options.resume, true);
-  if (epochs > 0) model.implementation()->compiled("step");
-  model.implementation()->compiled("evaluate");
+  if (epochs > 0) model.implementation()->compile_together({"step", "evaluate"});
 
   TrainReport report;
   report.parameters = model.parameter_count();

@@ -26,6 +26,6 @@ test "$(head -1 "$folder/p.csv")" = p
 "$DESCENT" train "$model" --epochs 0 --save "$folder/initial" --json 2>/dev/null | grep -q '"steps":0'
 test -s "$folder/initial"
 "$DESCENT" bench "$model" --seconds 0.05 --json | grep -q '"step_us_min"'
-for stage in graph gradient optimized kernels llvm asm; do
+for stage in ast graph gradient optimized kernels llvm asm; do
   test "$("$DESCENT" dump "$model" --stage=$stage | wc -l)" -gt 20
 done

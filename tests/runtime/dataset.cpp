@@ -14,7 +14,8 @@ const std::string at_binding = "  7 |     x = columns(...)\n    |         ^^^^^^
 
 frontend::Location location() { return {"m.descent", 7, 9, 7, "    x = columns(...)"}; }
 
-frontend::ColumnBinding bind(const std::string& tensor, const std::vector<std::pair<std::string, std::string>>& ranges) {
+frontend::ColumnBinding bind(const std::string& tensor,
+                             const std::vector<std::pair<std::string, std::string>>& ranges) {
   frontend::ColumnBinding binding;
   binding.tensor = tensor;
   for (const auto& [first, last] : ranges) binding.columns.push_back({first, last, location()});
@@ -108,7 +109,8 @@ TEST_CASE("without_a_data_block_the_columns_are_taken_in_order") {
 TEST_CASE("an_unknown_column_is_shown_in_the_model_file") {
   const Folder folder;
   CHECK(error_of_binding(bind("x", {{"area", "raduis"}})) ==
-        "m.descent:7:9: error: data.csv has no column \"raduis\"\n" + at_binding + "    = help: did you mean \"radius\"?");
+        "m.descent:7:9: error: data.csv has no column \"raduis\"\n" + at_binding +
+            "    = help: did you mean \"radius\"?");
   CHECK(error_of_binding(bind("x", {{"entirely else", "area"}})) ==
         "m.descent:7:9: error: data.csv has no column \"entirely else\"\n" + at_binding +
             "    = help: its columns are \"kind\", \"area\", \"radius\", \"grade\"");
@@ -126,29 +128,31 @@ TEST_CASE("another_number_of_columns_than_the_model_declares_is_an_error") {
   CHECK(error_of_binding(bind("x", {{"area", "grade"}})) ==
         "m.descent:7:9: error: x takes 2 columns, but 3 are bound to it\n" + at_binding +
             "    = help: bind 2 columns, or declare x: [n, 3]");
-  CHECK(error_of_binding(bind("x", {{"area", "area"}})).find("x takes 2 columns, but 1 is bound to it\n") != std::string::npos);
+  CHECK(error_of_binding(bind("x", {{"area", "area"}})).find("x takes 2 columns, but 1 is bound to it\n") !=
+        std::string::npos);
 }
 
 TEST_CASE("a_tensor_that_the_data_block_leaves_out_is_an_error") {
   const Folder folder;
-  CHECK(error_of_binding(bind("z", {})) ==
-        "m.descent:7:9: error: the data block does not say where x comes from\n" + at_binding +
-            "    = help: write x = columns(\"first\" .. \"last\")");
+  CHECK(error_of_binding(bind("z", {})) == "m.descent:7:9: error: the data block does not say where x comes from\n" +
+                                               at_binding + "    = help: write x = columns(\"first\" .. \"last\")");
 }
 
 TEST_CASE("a_text_that_no_row_holds_is_an_error_where_the_rows_differ") {
   const Folder folder;
   auto binding = bind("y", {{"kind", "kind"}});
   binding.equals_text.emplace("m");
-  CHECK(error_of([&] { target_of(binding); }) ==
-        "m.descent:7:9: error: no row of data.csv has \"m\" there\n" + at_binding + "    = help: the column holds \"M\", \"B\"");
+  CHECK(error_of([&] { target_of(binding); }) == "m.descent:7:9: error: no row of data.csv has \"m\" there\n" +
+                                                     at_binding + "    = help: the column holds \"M\", \"B\"");
   // Rows of the other class alone are data like any other.
   write("data.csv", "kind,area,radius\nB,1,2\nB,3,4\n");
-  CHECK(make_dataset(load_csv("data.csv"), model_of({bind("x", {{"area", "radius"}}), binding}), true).tensors[1] == Values{0, 0});
+  CHECK(make_dataset(load_csv("data.csv"), model_of({bind("x", {{"area", "radius"}}), binding}), true).tensors[1] ==
+        Values{0, 0});
 }
 
 TEST_CASE("a_text_in_a_number_column_is_shown_in_the_data") {
   const Folder folder;
-  CHECK(error_of_binding(bind("x", {{"kind", "area"}})).find(
-            "data.csv:2:1: error: column \"kind\" holds the text \"M\" where a number is expected\n  2 | M,1,2,0.1\n    | ^\n") == 0);
+  CHECK(error_of_binding(bind("x", {{"kind", "area"}}))
+            .find("data.csv:2:1: error: column \"kind\" holds the text \"M\" where a number is expected\n  2 | "
+                  "M,1,2,0.1\n    | ^\n") == 0);
 }

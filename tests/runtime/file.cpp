@@ -76,7 +76,8 @@ TEST_CASE("a_write_that_fails_leaves_the_old_file_and_nothing_else") {
 
 TEST_CASE("write_file_atomically_says_why_it_cannot_write") {
   const Folder folder;
-  CHECK(error_of([] { write_pieces("no/f", {"x"}); }) == "no/f: error: cannot write the file: its folder does not exist");
+  CHECK(error_of([] { write_pieces("no/f", {"x"}); }) ==
+        "no/f: error: cannot write the file: its folder does not exist");
   CHECK(error_of([] { write_pieces(".", {"x"}); }) == ".: error: cannot write the file: it is a folder");
   write("f", "");
   CHECK(error_of([] { write_pieces("f/g", {"x"}); }) == "f/g: error: cannot write the file: Not a directory");

@@ -75,7 +75,9 @@ TEST_CASE("brier_score_is_the_mean_squared_difference") {
 }
 
 TEST_CASE("metrics_say_what_does_not_fit") {
-  CHECK(error_of([] { accuracy(Values{1}, Values{1, 0}); }) == "error: 1 predictions cannot be compared with 2 targets");
+  CHECK(error_of([] { accuracy(Values{1}, Values{1, 0}); }) ==
+        "error: 1 predictions cannot be compared with 2 targets");
   CHECK(error_of([] { brier_score(Values{}, Values{}); }) == "error: there are no predictions to measure");
-  CHECK(error_of([] { auc(Values{1, 0, 1}, Values{1, 0, 1}, 2); }) == "error: 3 predictions are no whole number of rows of 2");
+  CHECK(error_of([] { auc(Values{1, 0, 1}, Values{1, 0, 1}, 2); }) ==
+        "error: 3 predictions are no whole number of rows of 2");
 }

@@ -83,7 +83,8 @@ TEST_CASE("save_tensors_rejects_what_no_file_can_hold") {
   CHECK(error_of([&] { save_tensors("w", file); }) ==
         "w: error: tensor \"a\" has 3 values, which do not fit its shape [2, 2]");
   file.tensors = {{"\xFF", {{1}, {1}}}};
-  CHECK(error_of([&] { save_tensors("w", file); }) == "w: error: a tensor's name or a text of the metadata is not UTF-8");
+  CHECK(error_of([&] { save_tensors("w", file); }) ==
+        "w: error: a tensor's name or a text of the metadata is not UTF-8");
   CHECK(files_in(".") == 0);
 }
 
@@ -102,26 +103,34 @@ TEST_CASE("load_tensors_says_what_is_wrong_with_a_malformed_file") {
   CHECK(error_of_header(R"({"__metadata__":{"k":1}})") == preamble + "its metadata \"k\" is not a text" + hint);
   CHECK(error_of_header(R"({"__metadata__":{},"__metadata__":{}})") ==
         preamble + "its header names \"__metadata__\" twice" + hint);
-  CHECK(error_of_header(R"({"a":1})") == preamble + "tensor \"a\" has other fields than dtype, shape and data_offsets" + hint);
+  CHECK(error_of_header(R"({"a":1})") ==
+        preamble + "tensor \"a\" has other fields than dtype, shape and data_offsets" + hint);
   CHECK(error_of_header(R"({"a":{"dtype":1,"shape":[],"data_offsets":[0,4]}})", 4) ==
         preamble + "tensor \"a\" has a dtype that is not a text" + hint);
   CHECK(error_of_header(R"({"a":{"dtype":"BF16","shape":[2],"data_offsets":[0,4]}})", 4) ==
         "w: error: tensor \"a\" has the dtype BF16, expected F32\n  = help: convert the file's tensors to float32");
   CHECK(error_of_header(tensor("1", "[0,4]"), 4) == preamble + "tensor \"a\" has a shape that is not a list" + hint);
-  CHECK(error_of_header(tensor("[-1]", "[0,4]"), 4) == preamble + "tensor \"a\" has a shape that is not of whole numbers" + hint);
-  CHECK(error_of_header(tensor("[1.0]", "[0,4]"), 4) == preamble + "tensor \"a\" has a shape that is not of whole numbers" + hint);
-  CHECK(error_of_header(tensor("[1]", "[0]"), 4) == preamble + "tensor \"a\" has data_offsets that are not a list of two" + hint);
+  CHECK(error_of_header(tensor("[-1]", "[0,4]"), 4) ==
+        preamble + "tensor \"a\" has a shape that is not of whole numbers" + hint);
+  CHECK(error_of_header(tensor("[1.0]", "[0,4]"), 4) ==
+        preamble + "tensor \"a\" has a shape that is not of whole numbers" + hint);
+  CHECK(error_of_header(tensor("[1]", "[0]"), 4) ==
+        preamble + "tensor \"a\" has data_offsets that are not a list of two" + hint);
   CHECK(error_of_header(tensor("[1]", "[0,\"4\"]"), 4) ==
         preamble + "tensor \"a\" has a data_offsets that is not of whole numbers" + hint);
 }
 
 TEST_CASE("load_tensors_checks_where_the_data_lie") {
-  CHECK(error_of_header(tensor("[1]", "[0,8]"), 4) == preamble + "tensor \"a\" lies at bytes 0 to 8, but there are 4" + hint);
-  CHECK(error_of_header(tensor("[1]", "[4,0]"), 4) == preamble + "tensor \"a\" lies at bytes 4 to 0, but there are 4" + hint);
+  CHECK(error_of_header(tensor("[1]", "[0,8]"), 4) ==
+        preamble + "tensor \"a\" lies at bytes 0 to 8, but there are 4" + hint);
+  CHECK(error_of_header(tensor("[1]", "[4,0]"), 4) ==
+        preamble + "tensor \"a\" lies at bytes 4 to 0, but there are 4" + hint);
   CHECK(error_of_header(tensor("[1]", "[0,18446744073709551615]"), 4) ==
         preamble + "tensor \"a\" has a data_offsets that is not of whole numbers" + hint);
-  CHECK(error_of_header(tensor("[2]", "[0,4]"), 4) == preamble + "tensor \"a\" has 4 bytes, which do not fit its shape [2]" + hint);
-  CHECK(error_of_header(tensor("[1]", "[0,5]"), 5) == preamble + "tensor \"a\" has 5 bytes, which do not fit its shape [1]" + hint);
+  CHECK(error_of_header(tensor("[2]", "[0,4]"), 4) ==
+        preamble + "tensor \"a\" has 4 bytes, which do not fit its shape [2]" + hint);
+  CHECK(error_of_header(tensor("[1]", "[0,5]"), 5) ==
+        preamble + "tensor \"a\" has 5 bytes, which do not fit its shape [1]" + hint);
   // The product of the sizes is 2^64, in 64 bits 0.
   CHECK(error_of_header(tensor("[4294967296,4294967296]", "[0,0]")) ==
         preamble + "tensor \"a\" has 0 bytes, which do not fit its shape [4294967296, 4294967296]" + hint);
@@ -129,8 +138,8 @@ TEST_CASE("load_tensors_checks_where_the_data_lie") {
   CHECK(error_of_header(tensor("[1]", "[0,4]"), 8) == preamble + "bytes 4 to 8 of its data belong to no tensor" + hint);
   CHECK(error_of_header("{}", 1) == preamble + "bytes 0 to 1 of its data belong to no tensor" + hint);
   CHECK(error_of_header(R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},)"
-                        R"("b":{"dtype":"F32","shape":[2],"data_offsets":[4,12]}})", 12) ==
-        preamble + "tensor \"b\" overlaps another" + hint);
+                        R"("b":{"dtype":"F32","shape":[2],"data_offsets":[4,12]}})",
+                        12) == preamble + "tensor \"b\" overlaps another" + hint);
 }
 
 TEST_CASE("load_tensors_survives_deep_nesting_and_long_lists") {
@@ -175,7 +184,8 @@ TEST_CASE("load_tensors_rejects_or_reads_random_changes") {
   for (int round = 0; round < 5'000; ++round) {
     std::string changed = bytes;
     for (int i = 0; i < 1 + round % 4; ++i) {
-      changed[random() % changed.size()] = round % 2 ? alphabet[random() % alphabet.size()] : static_cast<char>(random());
+      changed[random() % changed.size()] =
+          round % 2 ? alphabet[random() % alphabet.size()] : static_cast<char>(random());
     }
     const std::string outcome = error_of([&] { parse_tensors(changed, "w"); });
     if (outcome != "nothing thrown") REQUIRE(outcome.find("w: error: ") == 0);

@@ -58,7 +58,8 @@ TEST_CASE("a_stratified_split_keeps_the_shares_of_the_classes") {
 TEST_CASE("a_stratified_split_shares_the_rest_by_the_largest_remainder") {
   // Of 10, 7 and 4 rows a quarter is 2.5, 1.75 and 1: together 5, so that the one left goes to the second class.
   std::vector<float> classes;
-  for (const auto& [label, rows] : {std::pair{0.f, 10}, {1.f, 7}, {2.f, 4}}) classes.insert(classes.end(), static_cast<std::size_t>(rows), label);
+  for (const auto& [label, rows] : {std::pair{0.f, 10}, {1.f, 7}, {2.f, 4}})
+    classes.insert(classes.end(), static_cast<std::size_t>(rows), label);
   const Split split = split_rows_stratified(spec(0.25), classes);
   check_parts(split, 21, 5);
   int held_out[3] = {};
@@ -82,8 +83,9 @@ TEST_CASE("a_split_that_leaves_a_part_empty_is_an_error") {
         "  4 |     validation = split(20%)\n"
         "    |                  ^^^^^\n"
         "    = help: choose another fraction, or give more data");
-  CHECK(error_of([] { split_rows(spec(0.9), 1); }).find(
-            "m.descent:4:18: error: the split leaves no row for training: 90% of 1 row is every row\n") == 0);
+  CHECK(error_of([] {
+          split_rows(spec(0.9), 1);
+        }).find("m.descent:4:18: error: the split leaves no row for training: 90% of 1 row is every row\n") == 0);
 }
 
 TEST_CASE("a_class_with_one_row_alone_cannot_be_stratified") {

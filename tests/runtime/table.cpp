@@ -43,7 +43,9 @@ TEST_CASE("load_csv_keeps_names_texts_and_numbers") {
 TEST_CASE("load_csv_reads_quotes_line_ends_byte_order_mark_and_blank_lines") {
   const Folder folder;
   CHECK(parse("a,b\r\n1,2\r\n3,4\r\n").numbers(1) == std::vector<float>{2, 4});
-  CHECK(parse("\xEF\xBB\xBF" "a,b\n1,2").columns()[0] == "a");
+  CHECK(parse("\xEF\xBB\xBF"
+              "a,b\n1,2")
+            .columns()[0] == "a");
   CHECK(parse("\n\na,b\n\n1,2\n  \n3,4\n\n\n").numbers(0) == std::vector<float>{1, 3});
   const Table table = parse("a,b\n\"1,5\",\"say \"\"hi\"\"\"\n\"two\nlines\",  x  \n,\"\"\n");
   CHECK(table.texts(0) == std::vector<std::string_view>{"1,5", "two\nlines", ""});
@@ -87,7 +89,8 @@ TEST_CASE("load_csv_rejects_files_without_data") {
   CHECK(error_of_parsing("") == empty);
   CHECK(error_of_parsing("\n \r\n") == empty);
   CHECK(error_of_parsing("\xEF\xBB\xBF") == empty);
-  const std::string no_rows = "data.csv: error: the file has a header row but no data: expected at least one row below it";
+  const std::string no_rows =
+      "data.csv: error: the file has a header row but no data: expected at least one row below it";
   CHECK(error_of_parsing("a,b\n") == no_rows);
   CHECK(error_of_parsing("a,b") == no_rows);
 }
@@ -125,7 +128,8 @@ TEST_CASE("load_csv_shows_what_is_wrong_with_the_header") {
         "    | ^^^^^\n"
         "    = help: write the columns' names above the data");
   CHECK(parse("0,1,2\n1,2,3\n").rows() == 1);
-  CHECK(error_of_parsing("\xFF\xFE" "a") == "data.csv: error: the file is UTF-16: expected UTF-8\n  = help: save it as CSV UTF-8");
+  CHECK(error_of_parsing("\xFF\xFE"
+                         "a") == "data.csv: error: the file is UTF-16: expected UTF-8\n  = help: save it as CSV UTF-8");
 }
 
 TEST_CASE("load_csv_shows_quotes_and_line_ends_that_are_wrong") {
@@ -156,7 +160,8 @@ TEST_CASE("numbers_shows_a_text_where_a_number_is_expected") {
         "    |    ^^^\n"
         "    = help: write a number there, or compare the column with a text: column(\"mean radius\") == \"abc\"");
   for (const char* text : {"1.5x", "1 2", "0x10", "--1", "+-1", "\"1,5\"", "."}) {
-    CHECK(error_of_numbers(std::string("a,b\n1,") + text + "\n", 1).find("data.csv:2:3: error: column \"b\" holds the text") == 0);
+    CHECK(error_of_numbers(std::string("a,b\n1,") + text + "\n", 1)
+              .find("data.csv:2:3: error: column \"b\" holds the text") == 0);
   }
 }
 
@@ -199,7 +204,10 @@ TEST_CASE("numbers_shows_the_first_five_mistakes_and_counts_the_others") {
 TEST_CASE("mistakes_are_placed_by_characters_and_by_the_line_of_the_cell") {
   const Folder folder;
   CHECK(error_of_numbers("name,b\nMüller,x\n", 1).find("data.csv:2:8: error:") == 0);
-  CHECK(error_of_numbers("\xEF\xBB\xBF" "name,b\nM,x\n", 1).find("data.csv:2:3: error:") == 0);
+  CHECK(error_of_numbers("\xEF\xBB\xBF"
+                         "name,b\nM,x\n",
+                         1)
+            .find("data.csv:2:3: error:") == 0);
   CHECK(error_of_numbers("a,b,c\n\"two\nlines\",x,1\n", 1) ==
         "data.csv:3:8: error: column \"b\" holds the text \"x\" where a number is expected\n"
         "  3 | lines\",x,1\n"
