@@ -20,7 +20,8 @@ BenchResult run_bench(const Model& model, std::int64_t batch, double seconds) {
   for (const Model::Input& input : model.inputs()) {
     std::vector<float> values(static_cast<std::size_t>(input.width * result.batch));
     for (std::size_t i = 0; i < values.size(); ++i) {
-      const auto bits = ir::threefry2x32(0, static_cast<std::uint32_t>(ir::Stream::bench_data), static_cast<std::uint32_t>(i), static_cast<std::uint32_t>(data.size()));
+      const auto bits = ir::threefry2x32(0, static_cast<std::uint32_t>(ir::Stream::bench_data),
+                                         static_cast<std::uint32_t>(i), static_cast<std::uint32_t>(data.size()));
       const float u = ir::uniform_from_bits(bits[0]);
       values[i] = input.is_target ? (u < 0.5f ? 0.0f : 1.0f) : 2 * u - 1;
     }
@@ -58,7 +59,8 @@ BenchResult run_bench(const Model& model, std::int64_t batch, double seconds) {
   for (const passes::Kernel& kernel : step.plan.kernels) {
     if (kernel.contraction == nullptr) continue;
     std::int64_t flops = 2 * ir::element_count(kernel.contraction->shape(), sizes);
-    for (const auto& axis : passes::contraction_axes(kernel.contraction, step.plan).contracted) flops *= axis.size.evaluate(sizes);
+    for (const auto& axis : passes::contraction_axes(kernel.contraction, step.plan).contracted)
+      flops *= axis.size.evaluate(sizes);
     result.flops += flops;
   }
   result.gflops = static_cast<double>(result.flops) / result.step_us_min / 1e3;

@@ -83,7 +83,8 @@ class ModuleBuilder {
     }
     auto* pointer = llvm::PointerType::get(module_.getContext(), 0);
     auto* run = create("descent_" + name, {pointer, pointer, pointer});
-    for (llvm::Function* kernel : kernels) builder_.CreateCall(kernel, {run->getArg(0), run->getArg(1), run->getArg(2)});
+    for (llvm::Function* kernel : kernels)
+      builder_.CreateCall(kernel, {run->getArg(0), run->getArg(1), run->getArg(2)});
     builder_.CreateRetVoid();
     if (name == "step") add_epoch(run, plan);
   }
@@ -174,7 +175,8 @@ class ModuleBuilder {
       builder_.CreateStore(count, dimensions);
       for (std::size_t i = 0; i < program_.inputs.size(); ++i) {
         std::int64_t width = 1;
-        for (std::size_t d = 1; d < program_.inputs[i].shape.size(); ++d) width *= program_.inputs[i].shape[d].constant();
+        for (std::size_t d = 1; d < program_.inputs[i].shape.size(); ++d)
+          width *= program_.inputs[i].shape[d].constant();
         Value* from = load(pointer, builder_.CreateConstGEP1_64(pointer, data, i));
         Value* to = slot(plan.buffer(program_.inputs[i].name));
         loop(count, i64(1), [&](Value* row) {
@@ -191,7 +193,8 @@ class ModuleBuilder {
       Value* done = builder_.CreateFMul(builder_.CreateSIToFP(index, builder_.getFloatTy()), share);
       builder_.CreateStore(builder_.CreateFAdd(first_epoch, done), field(state, offsetof(RunState, epoch)));
       builder_.CreateCall(run, {buffers, dimensions, state});
-      Value* loss = builder_.CreateFPExt(load(builder_.getFloatTy(), slot(plan.buffer("loss"))), builder_.getDoubleTy());
+      Value* loss =
+          builder_.CreateFPExt(load(builder_.getFloatTy(), slot(plan.buffer("loss"))), builder_.getDoubleTy());
       Value* weighted = builder_.CreateFMul(loss, builder_.CreateSIToFP(count, builder_.getDoubleTy()));
       Value* total = field(arguments, offsetof(EpochArguments, loss_sum));
       builder_.CreateStore(builder_.CreateFAdd(load(builder_.getDoubleTy(), total), weighted), total);
@@ -236,8 +239,8 @@ class JitProgram : public CompiledProgram {
     auto target = check(machine.createTargetMachine());
     Built built = build(program, names, *target);
     jit_ = check(llvm::orc::LLJITBuilder().setJITTargetMachineBuilder(std::move(machine)).create());
-    if (auto error = jit_->addIRModule(
-            llvm::orc::ThreadSafeModule(std::move(built.module), std::move(built.context)))) {
+    if (auto error =
+            jit_->addIRModule(llvm::orc::ThreadSafeModule(std::move(built.module), std::move(built.context)))) {
       throw std::runtime_error("LLVM: " + llvm::toString(std::move(error)));
     }
     for (const std::string& name : names) {
@@ -247,7 +250,10 @@ class JitProgram : public CompiledProgram {
     }
     if (functions_.contains("step")) {
       auto symbol = jit_->lookup("descent_epoch");
-      if (symbol) epoch_ = symbol->toPtr<RunEpoch>(); else llvm::consumeError(symbol.takeError());
+      if (symbol)
+        epoch_ = symbol->toPtr<RunEpoch>();
+      else
+        llvm::consumeError(symbol.takeError());
     }
   }
 

@@ -24,13 +24,13 @@ using RunFunction = void (*)(float* const* buffers, const std::int64_t* dimensio
 /// Arguments of the native epoch: it walks the shuffled batches, gathers their rows into the input buffers and steps.
 struct EpochArguments {
   float* const* buffers;
-  std::int64_t* dimensions;          ///< the first one is the batch; set by the native code
+  std::int64_t* dimensions;  ///< the first one is the batch; set by the native code
   RunState* state;
   const float* const* data;          ///< for each input of the program: rows x width, row-major
   const std::uint32_t* permutation;  ///< the order of the rows
   std::int64_t rows;
   std::int64_t batch;
-  double loss_sum;                   ///< out: sum over batches of loss * rows of the batch
+  double loss_sum;  ///< out: sum over batches of loss * rows of the batch
 };
 using RunEpoch = void (*)(EpochArguments* arguments);
 

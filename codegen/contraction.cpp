@@ -1,13 +1,14 @@
 // Contractions: register-blocked matrix products, written as vector code for the machine.
 //
-// The result is made in tiles of R rows by V vectors of columns. All R * V sums stay in vector registers while the contracted
-// axis is walked: each step loads V vectors of the second operand, repeats R numbers of the first in all lanes, and does R * V
-// fused multiply-adds. When a tile is complete it goes to a small block on the stack, and the elementwise rest of the kernel
-// (bias, activation, reductions, the optimizer's update) runs over it while it is in the first-level cache.
+// The result is made in tiles of R rows by V vectors of columns. All R * V sums stay in vector registers while the
+// contracted axis is walked: each step loads V vectors of the second operand, repeats R numbers of the first in all
+// lanes, and does R * V fused multiply-adds. When a tile is complete it goes to a small block on the stack, and the
+// elementwise rest of the kernel (bias, activation, reductions, the optimizer's update) runs over it while it is in the
+// first-level cache.
 //
 // Layouts: the lanes run along the columns, so the second operand's columns must be contiguous; where they are not the
-// planner has reserved a workspace and the operand is copied there first (needs_packing). A single column with contiguous
-// contracted axes is a set of dot products, whose lanes run along the contracted axis instead.
+// planner has reserved a workspace and the operand is copied there first (needs_packing). A single column with
+// contiguous contracted axes is a set of dot products, whose lanes run along the contracted axis instead.
 #include <llvm/IR/Intrinsics.h>
 
 #include "codegen/kernel_emitter.h"
@@ -57,7 +58,12 @@ void KernelEmitter::emit_contraction() {
       });
       return;
     }
-    Product product{a, b, axes.rows.back().size, axes.columns.back().size, axes.rows.back().lhs, axes.columns.back().rhs,
+    Product product{a,
+                    b,
+                    axes.rows.back().size,
+                    axes.columns.back().size,
+                    axes.rows.back().lhs,
+                    axes.columns.back().rhs,
                     axes.contracted,
                     row < 0 ? nullptr : &loops[static_cast<std::size_t>(row)],
                     column < 0 ? nullptr : &loops[static_cast<std::size_t>(column)]};
@@ -124,8 +130,10 @@ void KernelEmitter::emit_rows(const Product& product, std::vector<Loop>& loops, 
     const std::int64_t total = product.rows.constant();
     rows = std::min(rows, total);
     const std::int64_t whole = total / rows * rows;
-    if (whole == rows) tile(rows, i64(0));
-    else loop(i64(0), i64(whole), i64(rows), [&](Value* i) { tile(rows, i); });
+    if (whole == rows)
+      tile(rows, i64(0));
+    else
+      loop(i64(0), i64(whole), i64(rows), [&](Value* i) { tile(rows, i); });
     if (total > whole) tile(total - whole, i64(whole));
     return;
   }
@@ -138,8 +146,8 @@ void KernelEmitter::emit_rows(const Product& product, std::vector<Loop>& loops, 
   loop(rows > 4 ? fours : whole, total, i64(1), [&](Value* i) { tile(1, i); });
 }
 
-void KernelEmitter::emit_tile(const Product& product, std::vector<Loop>& loops, unsigned rows, unsigned vectors, Value* row,
-                              Value* column, Value* column_count) {
+void KernelEmitter::emit_tile(const Product& product, std::vector<Loop>& loops, unsigned rows, unsigned vectors,
+                              Value* row, Value* column, Value* column_count) {
   const unsigned width = machine_.width;
   auto* type = lanes_.float_vector();
   auto* exact = llvm::dyn_cast<llvm::ConstantInt>(column_count);
@@ -185,7 +193,8 @@ void KernelEmitter::emit_tile(const Product& product, std::vector<Loop>& loops, 
 
   Value* tile = stack(llvm::ArrayType::get(builder_.getFloatTy(), std::uint64_t{rows} * vectors * width), "tile");
   for (unsigned i = 0; i < rows * vectors; ++i) {
-    builder_.CreateAlignedStore(builder_.CreateLoad(type, sums[i]), element(tile, i64(std::int64_t{i} * width)), llvm::Align(64));
+    builder_.CreateAlignedStore(builder_.CreateLoad(type, sums[i]), element(tile, i64(std::int64_t{i} * width)),
+                                llvm::Align(64));
   }
   if (product.row_loop != nullptr) {
     product.row_loop->base = row;
@@ -217,7 +226,8 @@ void KernelEmitter::emit_dot_products(const Product& product, std::vector<Loop>&
   });
 }
 
-void KernelEmitter::emit_dot_rows(const Product& product, unsigned rows, Value* first, Value* tile, Value* tile_offset) {
+void KernelEmitter::emit_dot_rows(const Product& product, unsigned rows, Value* first, Value* tile,
+                                  Value* tile_offset) {
   auto* type = lanes_.float_vector();
   const Axis& k = product.contracted[0];
   const auto width = i64(machine_.width);

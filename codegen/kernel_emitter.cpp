@@ -61,13 +61,13 @@ llvm::Function* KernelEmitter::emit(const std::string& name) {
   if (kernel_.workspace >= 0) used.insert(kernel_.workspace);
   std::vector<llvm::Value*> arguments;
   for (int b : used) {
-    arguments.push_back(builder_.CreateLoad(pointer, builder_.CreateConstGEP1_64(pointer, function_->getArg(0),
-                                                                                 static_cast<std::uint64_t>(b))));
+    arguments.push_back(builder_.CreateLoad(
+        pointer, builder_.CreateConstGEP1_64(pointer, function_->getArg(0), static_cast<std::uint64_t>(b))));
   }
   arguments.push_back(function_->getArg(1));
   arguments.push_back(function_->getArg(2));
-  auto* body_type = llvm::FunctionType::get(builder_.getVoidTy(),
-                                            std::vector<llvm::Type*>(arguments.size(), pointer), false);
+  auto* body_type =
+      llvm::FunctionType::get(builder_.getVoidTy(), std::vector<llvm::Type*>(arguments.size(), pointer), false);
   auto* body = llvm::Function::Create(body_type, llvm::Function::InternalLinkage, name + "_body", module_);
   body->addFnAttr(llvm::Attribute::NoInline);
   body->addFnAttr(llvm::Attribute::NoUnwind);
@@ -88,12 +88,15 @@ llvm::Function* KernelEmitter::emit(const std::string& name) {
   state_ = body->getArg(index);
   std::uint64_t position = 0;
   for (const std::string& symbol : program_.dimensions()) {
-    symbols_[symbol] = builder_.CreateLoad(builder_.getInt64Ty(),
-                                           builder_.CreateConstGEP1_64(builder_.getInt64Ty(), dimensions, position++), symbol);
+    symbols_[symbol] = builder_.CreateLoad(
+        builder_.getInt64Ty(), builder_.CreateConstGEP1_64(builder_.getInt64Ty(), dimensions, position++), symbol);
   }
   collect_buffers();
   begin_reductions();
-  if (kernel_.contraction != nullptr) emit_contraction(); else emit_elementwise();
+  if (kernel_.contraction != nullptr)
+    emit_contraction();
+  else
+    emit_elementwise();
   end_reductions();
   builder_.CreateRetVoid();
   return wrapper;
@@ -134,7 +137,8 @@ void KernelEmitter::collect_buffers() {
   }
   values_.clear();
   if (kernel_.contraction == nullptr) {
-    while (merge_axes()) {}
+    while (merge_axes()) {
+    }
   }
 }
 
@@ -246,7 +250,8 @@ llvm::Value* KernelEmitter::reduce_lanes(const Node* reduction, Value* vector) {
 void KernelEmitter::begin_reductions() {
   for (Accumulator& a : accumulators_) {
     // Whole vectors of partial results stay in lanes; others are kept in the result itself.
-    const bool whole = std::all_of(a.strides.begin(), a.strides.end(), [](const Dimension& d) { return d == Dimension(0); });
+    const bool whole =
+        std::all_of(a.strides.begin(), a.strides.end(), [](const Dimension& d) { return d == Dimension(0); });
     if (!a.strides.empty() && a.strides.back() == Dimension(0)) a.vector = stack(lanes_.float_vector(), "partial");
     if (a.strides.empty()) a.vector = stack(lanes_.float_vector(), "partial");
     if (a.vector != nullptr) builder_.CreateStore(identity(a.node), a.vector);
@@ -259,7 +264,8 @@ void KernelEmitter::begin_reductions() {
 
 void KernelEmitter::end_reductions() {
   for (Accumulator& a : accumulators_) {
-    const bool whole = std::all_of(a.strides.begin(), a.strides.end(), [](const Dimension& d) { return d == Dimension(0); });
+    const bool whole =
+        std::all_of(a.strides.begin(), a.strides.end(), [](const Dimension& d) { return d == Dimension(0); });
     if (!whole) continue;
     Value* total = reduce_lanes(a.node, builder_.CreateLoad(lanes_.float_vector(), a.vector));
     builder_.CreateStore(total, pointers_.at(a.buffer));
@@ -316,7 +322,8 @@ void KernelEmitter::emit_inner(std::vector<Loop>& loops, Value* tile) {
     if (!is_row(a)) continue;
     inner.index = i64(0);
     Value* at = element(pointers_.at(a.buffer), offset_of(a.strides, loops));
-    Value* row = builder_.CreateVectorSplat(machine_.width, reduce_lanes(a.node, builder_.CreateLoad(lanes_.float_vector(), a.vector)));
+    Value* row = builder_.CreateVectorSplat(machine_.width,
+                                            reduce_lanes(a.node, builder_.CreateLoad(lanes_.float_vector(), a.vector)));
     Value* old = builder_.CreateVectorSplat(machine_.width, builder_.CreateLoad(builder_.getFloatTy(), at));
     builder_.CreateStore(builder_.CreateExtractElement(combine(a.node, old, row), std::uint64_t{0}), at);
   }
@@ -339,23 +346,29 @@ llvm::Value* KernelEmitter::load_vector(Value* pointer, Value* stride, bool unit
   }
   llvm::SmallVector<llvm::Constant*> numbers;
   for (unsigned i = 0; i < machine_.width; ++i) numbers.push_back(builder_.getInt64(i));
-  Value* offsets = builder_.CreateMul(llvm::ConstantVector::get(numbers), builder_.CreateVectorSplat(machine_.width, stride));
+  Value* offsets =
+      builder_.CreateMul(llvm::ConstantVector::get(numbers), builder_.CreateVectorSplat(machine_.width, stride));
   Value* pointers = builder_.CreateGEP(builder_.getFloatTy(), pointer, offsets);
-  if (mask == nullptr) mask = llvm::Constant::getAllOnesValue(llvm::FixedVectorType::get(builder_.getInt1Ty(), machine_.width));
+  if (mask == nullptr)
+    mask = llvm::Constant::getAllOnesValue(llvm::FixedVectorType::get(builder_.getInt1Ty(), machine_.width));
   return builder_.CreateMaskedGather(type, pointers, llvm::Align(4), mask, zero);
 }
 
 void KernelEmitter::store_vector(Value* value, Value* pointer, Value* stride, bool unit, Value* mask) {
   if (unit) {
-    if (mask == nullptr) builder_.CreateAlignedStore(value, pointer, llvm::Align(4));
-    else builder_.CreateMaskedStore(value, pointer, llvm::Align(4), mask);
+    if (mask == nullptr)
+      builder_.CreateAlignedStore(value, pointer, llvm::Align(4));
+    else
+      builder_.CreateMaskedStore(value, pointer, llvm::Align(4), mask);
     return;
   }
   llvm::SmallVector<llvm::Constant*> numbers;
   for (unsigned i = 0; i < machine_.width; ++i) numbers.push_back(builder_.getInt64(i));
-  Value* offsets = builder_.CreateMul(llvm::ConstantVector::get(numbers), builder_.CreateVectorSplat(machine_.width, stride));
+  Value* offsets =
+      builder_.CreateMul(llvm::ConstantVector::get(numbers), builder_.CreateVectorSplat(machine_.width, stride));
   Value* pointers = builder_.CreateGEP(builder_.getFloatTy(), pointer, offsets);
-  if (mask == nullptr) mask = llvm::Constant::getAllOnesValue(llvm::FixedVectorType::get(builder_.getInt1Ty(), machine_.width));
+  if (mask == nullptr)
+    mask = llvm::Constant::getAllOnesValue(llvm::FixedVectorType::get(builder_.getInt1Ty(), machine_.width));
   builder_.CreateMaskedScatter(value, pointers, llvm::Align(4), mask);
 }
 
@@ -375,7 +388,8 @@ llvm::Value* KernelEmitter::uniform(const Node* leaf) {
       if (leaf->attributes.name == "step") {
         number = builder_.CreateSIToFP(builder_.CreateLoad(builder_.getInt64Ty(), state_), builder_.getFloatTy());
       } else {
-        number = builder_.CreateLoad(builder_.getFloatTy(), builder_.CreateConstGEP1_64(builder_.getInt8Ty(), state_, 8));
+        number =
+            builder_.CreateLoad(builder_.getFloatTy(), builder_.CreateConstGEP1_64(builder_.getInt8Ty(), state_, 8));
       }
   }
   return builder_.CreateVectorSplat(machine_.width, number);
@@ -417,7 +431,8 @@ llvm::Value* KernelEmitter::lane_value(const Node* node) {
     Value* first = builder_.CreateTrunc(offset_of(store_strides_, *current_), builder_.getInt32Ty());
     Value* index = builder_.CreateAdd(static_cast<Value*>(splat(first).handle), llvm::ConstantVector::get(numbers));
     Value* step = builder_.CreateTrunc(builder_.CreateLoad(builder_.getInt64Ty(), state_), builder_.getInt32Ty());
-    Value* seed = builder_.CreateLoad(builder_.getInt32Ty(), builder_.CreateConstGEP1_64(builder_.getInt8Ty(), state_, 12));
+    Value* seed =
+        builder_.CreateLoad(builder_.getInt32Ty(), builder_.CreateConstGEP1_64(builder_.getInt8Ty(), state_, 12));
     const auto stream = builder_.getInt32(static_cast<std::uint32_t>(node->attributes.value));
     value = static_cast<Value*>(
         ir::scalar::threefry_uniform(splat(seed), splat(stream), ir::Lane{&lanes_, index}, splat(step)).handle);
@@ -470,7 +485,8 @@ void KernelEmitter::emit_vector(std::vector<Loop>& loops, Value* tile, Value* ma
     if (kernel_.stores[i].first->type.dtype == ir::DType::boolean) {
       value = builder_.CreateUIToFP(value, lanes_.float_vector());
     }
-    store_vector(value, element(pointers_.at(kernel_.stores[i].second), offset_of(store_strides_, loops)), i64(1), true, mask);
+    store_vector(value, element(pointers_.at(kernel_.stores[i].second), offset_of(store_strides_, loops)), i64(1), true,
+                 mask);
   }
   for (std::size_t i = 0; i < reduced.size(); ++i) accumulate(accumulators_[i], reduced[i]);
   values_.clear();

@@ -30,9 +30,9 @@ class KernelEmitter {
 
   /// One axis of the space while its loop runs: elements base + local, local in [0, count).
   struct Loop {
-    Value* base;         ///< where this part of the axis begins
-    Value* count;        ///< how many elements it has
-    ir::Dimension size;  ///< of the whole axis
+    Value* base;                   ///< where this part of the axis begins
+    Value* count;                  ///< how many elements it has
+    ir::Dimension size;            ///< of the whole axis
     Value* index = nullptr;        ///< base + local, of the first lane on the innermost axis
     Value* tile_stride = nullptr;  ///< of the contraction's tile, in elements
   };
@@ -75,13 +75,14 @@ class KernelEmitter {
     Dimension rows, columns;
     Dimension a_row, b_column;
     std::vector<passes::ContractionAxes::Axis> contracted;  ///< lhs: stride in a, rhs: stride in b
-    Loop* row_loop;     ///< null where there is one row
-    Loop* column_loop;  ///< null where there is one column
+    Loop* row_loop;                                         ///< null where there is one row
+    Loop* column_loop;                                      ///< null where there is one column
   };
   void emit_product(const Product& product, std::vector<Loop>& loops);
-  void emit_rows(const Product& product, std::vector<Loop>& loops, unsigned vectors, Value* column, Value* column_count);
-  void emit_tile(const Product& product, std::vector<Loop>& loops, unsigned rows, unsigned vectors, Value* row, Value* column,
+  void emit_rows(const Product& product, std::vector<Loop>& loops, unsigned vectors, Value* column,
                  Value* column_count);
+  void emit_tile(const Product& product, std::vector<Loop>& loops, unsigned rows, unsigned vectors, Value* row,
+                 Value* column, Value* column_count);
   /// One column, contracted along contiguous memory: sums of products in lanes, several rows at a time.
   void emit_dot_products(const Product& product, std::vector<Loop>& loops);
   void emit_dot_rows(const Product& product, unsigned rows, Value* first, Value* tile, Value* tile_offset);
@@ -111,8 +112,8 @@ class KernelEmitter {
   const Machine machine_;
 
   llvm::Function* function_ = nullptr;
-  std::map<int, Value*> pointers_;          // buffer → address
-  std::map<std::string, Value*> symbols_;   // symbolic size → value
+  std::map<int, Value*> pointers_;         // buffer → address
+  std::map<std::string, Value*> symbols_;  // symbolic size → value
   Value* state_ = nullptr;
   std::vector<Accumulator> accumulators_;
 

@@ -29,7 +29,7 @@ struct Argument {
 struct Expression {
   enum class Kind { number, string, name, unary, binary, call, member, conditional, list } kind;
   Span span;
-  std::string text;      ///< the name, string, operator or member
+  std::string text;  ///< the name, string, operator or member
   double number = 0;
   std::vector<ExpressionPtr> operands;  ///< also: callee, condition and branches, list items
   std::vector<Argument> arguments;      ///< of a call

@@ -30,14 +30,22 @@ std::string describe(const Value& v) {
       if (text.back() == '.') text.pop_back();
       return text;
     }
-    case Kind::boolean: return v.boolean ? "true" : "false";
-    case Kind::dimension: return "the size " + v.dimension.to_string();
-    case Kind::tensor: return ir::to_string(v.node->type);
-    case Kind::text: return "the text \"" + v.text + "\"";
-    case Kind::list: return "a list";
-    case Kind::callable: return "'" + v.definition->name + "'";
-    case Kind::builtin: return "'" + v.text + "'";
-    case Kind::broken: break;
+    case Kind::boolean:
+      return v.boolean ? "true" : "false";
+    case Kind::dimension:
+      return "the size " + v.dimension.to_string();
+    case Kind::tensor:
+      return ir::to_string(v.node->type);
+    case Kind::text:
+      return "the text \"" + v.text + "\"";
+    case Kind::list:
+      return "a list";
+    case Kind::callable:
+      return "'" + v.definition->name + "'";
+    case Kind::builtin:
+      return "'" + v.text + "'";
+    case Kind::broken:
+      break;
   }
   return "nothing";
 }
@@ -45,18 +53,19 @@ std::string describe(const Value& v) {
 namespace {
 
 const std::map<std::string, Op>& unary_builtins() {
-  static const std::map<std::string, Op> table = {
-      {"exp", Op::exponential}, {"expm1", Op::exponential_minus_one}, {"log", Op::log}, {"log1p", Op::log_plus_one},
-      {"sqrt", Op::sqrt},       {"abs", Op::abs},                     {"sign", Op::sign}, {"sin", Op::sine},
-      {"cos", Op::cosine},      {"stop_gradient", Op::stop_gradient}};
+  static const std::map<std::string, Op> table = {{"exp", Op::exponential}, {"expm1", Op::exponential_minus_one},
+                                                  {"log", Op::log},         {"log1p", Op::log_plus_one},
+                                                  {"sqrt", Op::sqrt},       {"abs", Op::abs},
+                                                  {"sign", Op::sign},       {"sin", Op::sine},
+                                                  {"cos", Op::cosine},      {"stop_gradient", Op::stop_gradient}};
   return table;
 }
 
 /// Name and number of arguments (least, most) of the other primitive functions.
 const std::map<std::string, std::pair<std::size_t, std::size_t>>& other_builtins() {
   static const std::map<std::string, std::pair<std::size_t, std::size_t>> table = {
-      {"max", {2, 2}},   {"min", {2, 2}},    {"sum", {1, 2}},     {"count", {1, 2}},         {"largest", {1, 2}},
-      {"grad", {2, 2}},  {"fan_in", {1, 1}}, {"fan_out", {1, 1}}, {"random_uniform", {1, 1}}, {"transpose", {1, 1}},
+      {"max", {2, 2}},    {"min", {2, 2}},    {"sum", {1, 2}},     {"count", {1, 2}},          {"largest", {1, 2}},
+      {"grad", {2, 2}},   {"fan_in", {1, 1}}, {"fan_out", {1, 1}}, {"random_uniform", {1, 1}}, {"transpose", {1, 1}},
       {"reshape", {2, 2}}};
   return table;
 }
@@ -69,7 +78,8 @@ const Definition* Lowering::find_definition(const std::string& wanted) const {
   // A later file hides an earlier one: the user's definitions replace the prelude's.
   for (auto file = files_.rbegin(); file != files_.rend(); ++file) {
     for (const auto& d : (*file)->definitions) {
-      const bool callable = d->kind == Definition::Kind::function || d->kind == Definition::Kind::layer || d->kind == Definition::Kind::optimizer;
+      const bool callable = d->kind == Definition::Kind::function || d->kind == Definition::Kind::layer ||
+                            d->kind == Definition::Kind::optimizer;
       if (callable && d->name == wanted) return d.get();
     }
   }
@@ -125,20 +135,24 @@ Value Lowering::name(const Expression& e, const Scope& scope) {
 
 Value Lowering::evaluate(const Expression& e, const Scope& scope) {
   switch (e.kind) {
-    case Expression::Kind::number: return Value::of(e.number);
+    case Expression::Kind::number:
+      return Value::of(e.number);
     case Expression::Kind::string: {
       Value v;
       v.kind = Kind::text;
       v.text = e.text;
       return v;
     }
-    case Expression::Kind::name: return name(e, scope);
-    case Expression::Kind::unary: return unary(e, scope);
+    case Expression::Kind::name:
+      return name(e, scope);
+    case Expression::Kind::unary:
+      return unary(e, scope);
     case Expression::Kind::binary: {
       const Value a = evaluate(*e.operands[0], scope), b = evaluate(*e.operands[1], scope);
       return e.text == "@" ? matrix_product(a, b, e) : binary(e.text, a, b, e);
     }
-    case Expression::Kind::call: return call(e, scope);
+    case Expression::Kind::call:
+      return call(e, scope);
     case Expression::Kind::conditional: {
       const Value condition = evaluate(*e.operands[0], scope);
       // A condition known now decides now: what is not chosen is not even evaluated.
@@ -150,26 +164,35 @@ Value Lowering::evaluate(const Expression& e, const Scope& scope) {
       for (const ExpressionPtr& item : e.operands) items.push_back(evaluate(*item, scope));
       return Value::list(std::move(items));
     }
-    case Expression::Kind::member: fail(e.span, "'" + e.text + "' is no part of a value");
+    case Expression::Kind::member:
+      fail(e.span, "'" + e.text + "' is no part of a value");
   }
   return {};
 }
 
 Expr Lowering::tensor(const Value& v, const Span& span) {
   switch (v.kind) {
-    case Kind::tensor: return {graph_, v.node};
-    case Kind::number: return {graph_, graph_.constant(v.number)};
-    case Kind::boolean: return {graph_, graph_.boolean(v.boolean)};
-    case Kind::dimension: return {graph_, graph_.dimension(v.dimension)};
-    case Kind::broken: throw Failure{};
+    case Kind::tensor:
+      return {graph_, v.node};
+    case Kind::number:
+      return {graph_, graph_.constant(v.number)};
+    case Kind::boolean:
+      return {graph_, graph_.boolean(v.boolean)};
+    case Kind::dimension:
+      return {graph_, graph_.dimension(v.dimension)};
+    case Kind::broken:
+      throw Failure{};
     case Kind::callable:
     case Kind::builtin:
-      fail(span, "expected a number or a tensor, found " + describe(v), "call it: " + (v.definition ? v.definition->name : v.text) + "(...)");
-    default: fail(span, "expected a number or a tensor, found " + describe(v));
+      fail(span, "expected a number or a tensor, found " + describe(v),
+           "call it: " + (v.definition ? v.definition->name : v.text) + "(...)");
+    default:
+      fail(span, "expected a number or a tensor, found " + describe(v));
   }
 }
 
-/// The shape of an elementwise result: a scalar, a missing leading axis or an explicit size 1 is repeated; nothing else.
+/// The shape of an elementwise result: a scalar, a missing leading axis or an explicit size 1 is repeated; nothing
+/// else.
 ir::Shape Lowering::common_shape(const ir::Shape& a, const ir::Shape& b, const Span& span) {
   if (a == b || b.empty()) return a;
   if (a.empty()) return b;
@@ -180,13 +203,16 @@ ir::Shape Lowering::common_shape(const ir::Shape& a, const ir::Shape& b, const S
   for (std::size_t i = 0; i < shorter.size(); ++i) {
     const Dimension &l = longer[shift + i], &s = shorter[i];
     if (l == s || (s.is_one() && shift == 0)) continue;
-    if (l.is_one() && shift == 0) shape[shift + i] = s;
-    else fits = false;
+    if (l.is_one() && shift == 0)
+      shape[shift + i] = s;
+    else
+      fits = false;
   }
   if (fits) return shape;
   std::string hint;
   if (shift == 1 && longer.back().is_one() && shorter.size() == 1 && longer[0] == shorter[0]) {
-    hint = "one side is a column: write reshape(..., " + ir::to_string(longer) + ") for the other, or declare both " + ir::to_string(longer);
+    hint = "one side is a column: write reshape(..., " + ir::to_string(longer) + ") for the other, or declare both " +
+           ir::to_string(longer);
   } else if (shift == 0 && shorter.size() == 2 && longer[0] == shorter[1] && longer[1] == shorter[0]) {
     hint = "transpose one of them";
   }
@@ -211,27 +237,37 @@ Value Lowering::apply(Op op, const Value& a, const Span& span) {
     return Value::list(std::move(items));
   }
   const Expr x = tensor(a, span);
-  if (x.node->type.dtype != ir::DType::f32) fail(span, "expected a number or a tensor of numbers, found " + describe(a));
+  if (x.node->type.dtype != ir::DType::f32)
+    fail(span, "expected a number or a tensor of numbers, found " + describe(a));
   return Value::of(ir::elementwise(op, {x}).node);
 }
 
 Value Lowering::unary(const Expression& e, const Scope& scope) {
   const Value a = evaluate(*e.operands[0], scope);
-  if (e.text == "-") return a.kind == Kind::dimension ? Value::of(Dimension(-1) * a.dimension) : apply(Op::negate, a, e.span);
+  if (e.text == "-")
+    return a.kind == Kind::dimension ? Value::of(Dimension(-1) * a.dimension) : apply(Op::negate, a, e.span);
   if (a.kind == Kind::boolean) return Value::truth(!a.boolean);
   const Expr x = tensor(a, e.span);
-  if (x.node->type.dtype != ir::DType::boolean) fail(e.operands[0]->span, "'not' takes a condition, found " + describe(a));
+  if (x.node->type.dtype != ir::DType::boolean)
+    fail(e.operands[0]->span, "'not' takes a condition, found " + describe(a));
   return Value::of((!x).node);
 }
 
 Value Lowering::binary(const std::string& op, const Value& a, const Value& b, const Expression& e) {
-  struct Entry { Op op; bool swapped; bool boolean; };
+  struct Entry {
+    Op op;
+    bool swapped;
+    bool boolean;
+  };
   static const std::map<std::string, Entry> table = {
-      {"+", {Op::add, false, false}},          {"-", {Op::subtract, false, false}},     {"*", {Op::multiply, false, false}},
-      {"/", {Op::divide, false, false}},       {"^", {Op::power, false, false}},        {"max", {Op::maximum, false, false}},
-      {"min", {Op::minimum, false, false}},    {"==", {Op::compare_eq, false, false}},  {"!=", {Op::compare_ne, false, false}},
-      {"<", {Op::compare_lt, false, false}},   {"<=", {Op::compare_le, false, false}},  {">", {Op::compare_lt, true, false}},
-      {">=", {Op::compare_le, true, false}},   {"and", {Op::logical_and, false, true}}, {"or", {Op::logical_or, false, true}}};
+      {"+", {Op::add, false, false}},         {"-", {Op::subtract, false, false}},
+      {"*", {Op::multiply, false, false}},    {"/", {Op::divide, false, false}},
+      {"^", {Op::power, false, false}},       {"max", {Op::maximum, false, false}},
+      {"min", {Op::minimum, false, false}},   {"==", {Op::compare_eq, false, false}},
+      {"!=", {Op::compare_ne, false, false}}, {"<", {Op::compare_lt, false, false}},
+      {"<=", {Op::compare_le, false, false}}, {">", {Op::compare_lt, true, false}},
+      {">=", {Op::compare_le, true, false}},  {"and", {Op::logical_and, false, true}},
+      {"or", {Op::logical_or, false, true}}};
   auto at = table.find(op);
   if (at == table.end()) fail(e.span, "'" + op + "' has no meaning here");
   const Entry& entry = at->second;
@@ -270,7 +306,9 @@ Value Lowering::binary(const std::string& op, const Value& a, const Value& b, co
   const auto expected = entry.boolean ? ir::DType::boolean : ir::DType::f32;
   for (const auto& [value, span] : {std::pair(x, left), std::pair(y, right)}) {
     if (value.node->type.dtype != expected) {
-      fail(span, "'" + op + "' takes " + (entry.boolean ? "conditions" : "numbers") + ", found " + ir::to_string(value.node->type),
+      fail(span,
+           "'" + op + "' takes " + (entry.boolean ? "conditions" : "numbers") + ", found " +
+               ir::to_string(value.node->type),
            entry.boolean ? "" : "write if ... then 1 else 0 to make a number of a condition");
     }
   }
@@ -285,8 +323,10 @@ Value Lowering::matrix_product(const Value& a, const Value& b, const Expression&
     fail(e.span, "'@' takes a tensor and a matrix, found " + describe(a) + " and " + describe(b));
   }
   if (x.shape().back() != y.shape()[0]) {
-    fail(e.span, "'@' sums over the last axis of the first and the first axis of the second, but " + ir::to_string(x.shape()) +
-                     " ends with " + x.shape().back().to_string() + " and " + ir::to_string(y.shape()) + " begins with " + y.shape()[0].to_string(),
+    fail(e.span,
+         "'@' sums over the last axis of the first and the first axis of the second, but " + ir::to_string(x.shape()) +
+             " ends with " + x.shape().back().to_string() + " and " + ir::to_string(y.shape()) + " begins with " +
+             y.shape()[0].to_string(),
          y.shape().size() == 2 && x.shape().back() == y.shape()[1] ? "transpose the second: transpose(...)" : "");
   }
   ir::Attributes axes;
@@ -296,7 +336,8 @@ Value Lowering::matrix_product(const Value& a, const Value& b, const Expression&
 }
 
 Value Lowering::choose(const Value& condition, const Value& a, const Value& b, const Expression& e) {
-  const Expr c = tensor(condition, e.operands[0]->span), x = tensor(a, e.operands[1]->span), y = tensor(b, e.operands[2]->span);
+  const Expr c = tensor(condition, e.operands[0]->span), x = tensor(a, e.operands[1]->span),
+             y = tensor(b, e.operands[2]->span);
   if (c.node->type.dtype != ir::DType::boolean) {
     fail(e.operands[0]->span, "expected a condition, found " + describe(condition), "compare it: ... > 0");
   }
@@ -314,12 +355,14 @@ Value Lowering::call(const Expression& e, const Scope& scope) {
     }
     return call_definition(*callee.definition, std::move(arguments), e.span, scope);
   }
-  if (callee.kind != Kind::builtin) fail(e.operands[0]->span, "only a function or a layer can be called, not " + describe(callee));
+  if (callee.kind != Kind::builtin)
+    fail(e.operands[0]->span, "only a function or a layer can be called, not " + describe(callee));
   const auto& [least, most] = unary_builtins().contains(callee.text) ? std::pair<std::size_t, std::size_t>{1, 1}
                                                                      : other_builtins().at(callee.text);
   if (arguments.size() < least || arguments.size() > most) {
-    fail(e.span, "'" + callee.text + "' takes " + std::to_string(least) + (most > least ? " or " + std::to_string(most) : "") +
-                     " argument" + (most == 1 ? "" : "s") + ", found " + std::to_string(arguments.size()));
+    fail(e.span, "'" + callee.text + "' takes " + std::to_string(least) +
+                     (most > least ? " or " + std::to_string(most) : "") + " argument" + (most == 1 ? "" : "s") +
+                     ", found " + std::to_string(arguments.size()));
   }
   std::vector<Value> values;
   for (auto& [argument, value] : arguments) {
@@ -336,7 +379,8 @@ void Lowering::bind_shape(const Parameter& p, const Value& value, const Span& sp
   const auto mismatch = [&] {
     std::string expected;
     for (const ExpressionPtr& size : p.shape) {
-      expected += (expected.empty() ? "[" : ", ") + (size->kind == Expression::Kind::name ? size->text : describe(evaluate(*size, scope)));
+      expected += (expected.empty() ? "[" : ", ") +
+                  (size->kind == Expression::Kind::name ? size->text : describe(evaluate(*size, scope)));
     }
     fail(span, "'" + p.name + "' must have the shape " + expected + "], found " + ir::to_string(shape));
   };
@@ -364,11 +408,15 @@ Value Lowering::call_definition(const Definition& d, std::vector<std::pair<const
     const Value* given = nullptr;
     Span at = span;
     for (std::size_t j = 0; j < arguments.size(); ++j) {
-      if (arguments[j].first != nullptr && arguments[j].first->name == p.name) given = &arguments[j].second, used[j] = true, at = arguments[j].first->span;
+      if (arguments[j].first != nullptr && arguments[j].first->name == p.name)
+        given = &arguments[j].second, used[j] = true, at = arguments[j].first->span;
     }
     while (given == nullptr && position < arguments.size()) {
       const Argument* a = arguments[position].first;
-      if (a != nullptr && !a->name.empty()) { ++position; continue; }
+      if (a != nullptr && !a->name.empty()) {
+        ++position;
+        continue;
+      }
       given = &arguments[position].second;
       used[position++] = true;
       if (a != nullptr) at = a->span;
@@ -378,7 +426,8 @@ Value Lowering::call_definition(const Definition& d, std::vector<std::pair<const
       fail(span, "the argument '" + p.name + "' of '" + d.name + "' is missing");
     }
     const Value value = given != nullptr ? *given : evaluate(*p.fallback, scope);
-    if (p.is_size && !(value.kind == Kind::number && value.number >= 1 && value.number == std::floor(value.number)) && value.kind != Kind::dimension) {
+    if (p.is_size && !(value.kind == Kind::number && value.number >= 1 && value.number == std::floor(value.number)) &&
+        value.kind != Kind::dimension) {
       fail(at, "'" + p.name + "' must be a whole number from 1, not " + describe(value));
     }
     if (p.has_shape) bind_shape(p, value, at, scope);
@@ -391,9 +440,11 @@ Value Lowering::call_definition(const Definition& d, std::vector<std::pair<const
     for (const Parameter& p : d.parameters) names.push_back(p.name);
     const auto meant = a != nullptr ? ir::nearest(a->name, names) : std::nullopt;
     if (a != nullptr && !a->name.empty()) {
-      fail(a->span, "'" + d.name + "' has no argument '" + a->name + "'", meant ? "did you mean '" + *meant + "'?" : "");
+      fail(a->span, "'" + d.name + "' has no argument '" + a->name + "'",
+           meant ? "did you mean '" + *meant + "'?" : "");
     }
-    fail(a != nullptr ? a->span : span, "'" + d.name + "' takes " + std::to_string(d.parameters.size()) + " arguments, found " + std::to_string(arguments.size()));
+    fail(a != nullptr ? a->span : span, "'" + d.name + "' takes " + std::to_string(d.parameters.size()) +
+                                            " arguments, found " + std::to_string(arguments.size()));
   }
   if (is_layer) path_ += d.name + "." + std::to_string(layer_counts_[path_ + d.name]++) + ".";
   ++depth_;
@@ -401,7 +452,8 @@ Value Lowering::call_definition(const Definition& d, std::vector<std::pair<const
     Value result = run_body(d, scope);
     --depth_;
     path_ = saved_path;
-    if (result.kind == Kind::broken) fail(d.name_span, "'" + d.name + "' returns nothing", "end its body with: return ...");
+    if (result.kind == Kind::broken)
+      fail(d.name_span, "'" + d.name + "' returns nothing", "end its body with: return ...");
     return result;
   } catch (Failure& failure) {
     --depth_;
@@ -433,9 +485,12 @@ ir::Shape Lowering::shape_argument(const Value& v, const Span& span) {
   ir::Shape shape;
   if (v.kind != Kind::list) fail(span, "expected a shape such as [n, 16], found " + describe(v));
   for (const Value& item : v.items) {
-    if (item.kind == Kind::dimension) shape.push_back(item.dimension);
-    else if (item.kind == Kind::number && item.number >= 1) shape.emplace_back(static_cast<std::int64_t>(item.number));
-    else fail(span, "a size must be a whole number from 1, not " + describe(item));
+    if (item.kind == Kind::dimension)
+      shape.push_back(item.dimension);
+    else if (item.kind == Kind::number && item.number >= 1)
+      shape.emplace_back(static_cast<std::int64_t>(item.number));
+    else
+      fail(span, "a size must be a whole number from 1, not " + describe(item));
   }
   return shape;
 }
@@ -483,8 +538,10 @@ Value Lowering::call_builtin(const std::string& function, const std::vector<Valu
     return Value::of(ir::reshape(x, shape).node);
   }
   std::vector<int> axes;
-  if (arguments.size() > 1) axes = axis_argument(arguments[1], rank, e.arguments[1].span);
-  else for (std::size_t i = 0; i < rank; ++i) axes.push_back(static_cast<int>(i));
+  if (arguments.size() > 1)
+    axes = axis_argument(arguments[1], rank, e.arguments[1].span);
+  else
+    for (std::size_t i = 0; i < rank; ++i) axes.push_back(static_cast<int>(i));
   if (x.node->type.dtype != ir::DType::f32) fail(span, "'" + function + "' takes numbers, found " + describe(first));
   if (function == "sum") return Value::of(ir::reduce_sum(x, axes).node);
   if (function == "largest") return Value::of(ir::reduce_max(x, axes).node);

@@ -24,7 +24,8 @@ const File& prelude() {
 }
 
 [[noreturn]] void report(std::vector<Diagnostic> mistakes) {
-  std::stable_sort(mistakes.begin(), mistakes.end(), [](const Diagnostic& a, const Diagnostic& b) { return a.line < b.line; });
+  std::stable_sort(mistakes.begin(), mistakes.end(),
+                   [](const Diagnostic& a, const Diagnostic& b) { return a.line < b.line; });
   throw Error(std::move(mistakes));
 }
 
@@ -38,13 +39,16 @@ Model load_model(const std::string& text, const std::string& file) {
 
   std::map<Definition::Kind, const Definition*> blocks;
   for (const auto& d : tree.definitions) {
-    const bool block = d->kind == Definition::Kind::model || d->kind == Definition::Kind::data || d->kind == Definition::Kind::train;
+    const bool block =
+        d->kind == Definition::Kind::model || d->kind == Definition::Kind::data || d->kind == Definition::Kind::train;
     if (block && !blocks.emplace(d->kind, d.get()).second) {
-      mistakes.push_back(diagnostic(d->span, "there is a second block of this kind", "a file holds one model, one data and one train block"));
+      mistakes.push_back(diagnostic(d->span, "there is a second block of this kind",
+                                    "a file holds one model, one data and one train block"));
     }
   }
   if (!blocks.contains(Definition::Kind::model)) {
-    Diagnostic missing = diagnostic({&source, 0, 0}, "there is no model in this file", "begin with: model name { ... }");
+    Diagnostic missing =
+        diagnostic({&source, 0, 0}, "there is no model in this file", "begin with: model name { ... }");
     missing.source_line.clear();
     mistakes.push_back(missing);
     report(mistakes);
@@ -83,9 +87,9 @@ ir::Program load_expression(const std::string& expression, const std::map<std::s
   Lowering lowering(program, {&prelude()}, mistakes);
   try {
     const Value value = lowering.evaluate(*tree, scope);
-    const ir::Node* node = value.kind == Value::Kind::number ? program.graph->constant(value.number)
+    const ir::Node* node = value.kind == Value::Kind::number    ? program.graph->constant(value.number)
                            : value.kind == Value::Kind::boolean ? program.graph->boolean(value.boolean)
-                           : value.node;
+                                                                : value.node;
     if (node == nullptr) throw Failure{{diagnostic(tree->span, "expected a number, found " + describe(value))}};
     program.functions.push_back({"predict", {{"value", node}}, {}});
   } catch (const Failure& failure) {

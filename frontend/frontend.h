@@ -12,7 +12,8 @@ namespace descent::frontend {
 /// Throws descent::Error with every mistake of the text.
 Model load_model(const std::string& text, const std::string& file);
 
-/// A program whose function "predict" has the value of `expression` (scalars in the names of `values`) as result "value".
+/// A program whose function "predict" has the value of `expression` (scalars in the names of `values`) as result
+/// "value".
 ir::Program load_expression(const std::string& expression, const std::map<std::string, double>& values);
 
 }  // namespace descent::frontend

@@ -6,8 +6,8 @@
 namespace descent::frontend {
 
 std::vector<Token> tokenize(const Source& source, std::vector<Diagnostic>& mistakes) {
-  static const char* const symbols[] = {"|>", "->", "<-", "..", "==", "!=", "<=", ">=", "(", ")", "[", "]", "{", "}",
-                                        ",",  ":",  "=",  "<",  ">",  "+",  "-",  "*",  "/", "^", "@", "."};
+  static const char* const symbols[] = {"|>", "->", "<-", "..", "==", "!=", "<=", ">=", "(", ")", "[", "]", "{",
+                                        "}",  ",",  ":",  "=",  "<",  ">",  "+",  "-",  "*", "/", "^", "@", "."};
   const std::string& text = source.text;
   std::vector<Token> tokens;
   std::size_t at = 0;
@@ -50,18 +50,25 @@ std::vector<Token> tokenize(const Source& source, std::vector<Diagnostic>& mista
       ++at;
       while (at < text.size() && text[at] != '"' && text[at] != '\n') ++at;
       std::string content = text.substr(begin + 1, at - begin - 1);
-      if (at < text.size() && text[at] == '"') ++at;
-      else mistakes.push_back(diagnostic({&source, begin, at}, "this text has no closing quote", "end it with \""));
+      if (at < text.size() && text[at] == '"')
+        ++at;
+      else
+        mistakes.push_back(diagnostic({&source, begin, at}, "this text has no closing quote", "end it with \""));
       add(Token::Kind::string, begin, std::move(content));
     } else {
       const char* found = nullptr;
       for (const char* symbol : symbols) {
-        if (text.compare(at, std::string_view(symbol).size(), symbol) == 0) { found = symbol; break; }
+        if (text.compare(at, std::string_view(symbol).size(), symbol) == 0) {
+          found = symbol;
+          break;
+        }
       }
       if (found == nullptr) {
         ++at;
-        while (at < text.size() && (static_cast<unsigned char>(text[at]) & 0xC0) == 0x80) ++at;  // the rest of a UTF-8 character
-        mistakes.push_back(diagnostic({&source, begin, begin + 1}, "unexpected character '" + text.substr(begin, at - begin) + "'"));
+        while (at < text.size() && (static_cast<unsigned char>(text[at]) & 0xC0) == 0x80)
+          ++at;  // the rest of a UTF-8 character
+        mistakes.push_back(
+            diagnostic({&source, begin, begin + 1}, "unexpected character '" + text.substr(begin, at - begin) + "'"));
         continue;
       }
       at += std::string_view(found).size();

@@ -49,10 +49,14 @@ void Lowering::lower_body(const Definition& model, bool training, ir::Function& 
     try {
       switch (s.kind) {
         case Statement::Kind::input:
-        case Statement::Kind::target: declare_input(s, scope); break;
+        case Statement::Kind::target:
+          declare_input(s, scope);
+          break;
         case Statement::Kind::param:
         case Statement::Kind::state:
-        case Statement::Kind::fit: declare_variable(s, scope); break;
+        case Statement::Kind::fit:
+          declare_variable(s, scope);
+          break;
         case Statement::Kind::loss: {
           const Expr loss = tensor(evaluate(*s.value, scope), s.value->span);
           if (!loss.shape().empty()) {
@@ -66,8 +70,10 @@ void Lowering::lower_body(const Definition& model, bool training, ir::Function& 
           if (!s.value) fail(s.span, "the output '" + s.name + "' has no value", "write output " + s.name + " = ...");
           const Value value = evaluate(*s.value, scope);
           scope[s.name] = value;
-          if (!training) outputs.results.push_back({s.name, tensor(value, s.value->span).node});
-          else tensor(value, s.value->span);
+          if (!training)
+            outputs.results.push_back({s.name, tensor(value, s.value->span).node});
+          else
+            tensor(value, s.value->span);
           break;
         }
         case Statement::Kind::let:
@@ -76,7 +82,8 @@ void Lowering::lower_body(const Definition& model, bool training, ir::Function& 
           scope[s.name] = evaluate(*s.value, scope);
           break;
         case Statement::Kind::result:
-        case Statement::Kind::update: fail(s.span, "this statement belongs into a layer", "a model has outputs and a loss");
+        case Statement::Kind::update:
+          fail(s.span, "this statement belongs into a layer", "a model has outputs and a loss");
       }
     } catch (const Failure& failure) {
       mistakes_.insert(mistakes_.end(), failure.diagnostics.begin(), failure.diagnostics.end());
@@ -86,7 +93,9 @@ void Lowering::lower_body(const Definition& model, bool training, ir::Function& 
   if (training && mistakes_.empty()) {
     bool has_output = false;
     for (const Statement& s : model.body) has_output = has_output || s.kind == Statement::Kind::output;
-    if (!has_output) mistakes_.push_back(diagnostic(model.name_span, "the model '" + model.name + "' has no output", "add a line such as: output p = sigmoid(dense(x, 1))"));
+    if (!has_output)
+      mistakes_.push_back(diagnostic(model.name_span, "the model '" + model.name + "' has no output",
+                                     "add a line such as: output p = sigmoid(dense(x, 1))"));
   }
 }
 
@@ -113,7 +122,8 @@ ir::Shape Lowering::shape_of(const std::vector<ExpressionPtr>& sizes, const Scop
     const Value v = evaluate(*e, scope);
     if (v.kind == Value::Kind::dimension) {
       shape.push_back(v.dimension);
-    } else if (v.kind == Value::Kind::number && v.number >= 1 && v.number <= 1e9 && v.number == static_cast<double>(static_cast<std::int64_t>(v.number))) {
+    } else if (v.kind == Value::Kind::number && v.number >= 1 && v.number <= 1e9 &&
+               v.number == static_cast<double>(static_cast<std::int64_t>(v.number))) {
       shape.emplace_back(static_cast<std::int64_t>(v.number));
     } else if (v.kind == Value::Kind::broken) {
       throw Failure{};
@@ -132,7 +142,8 @@ void Lowering::declare_variable(const Statement& s, Scope& scope) {
                                                      : ir::Variable::Kind::fitted;
   if (s.has_shape) variable.shape = shape_of(s.shape, scope);
   for (const ir::Dimension& d : variable.shape) {
-    if (!d.is_constant()) fail(s.name_span, "the shape of '" + s.name + "' must be known, but " + d.to_string() + " is not");
+    if (!d.is_constant())
+      fail(s.name_span, "the shape of '" + s.name + "' must be known, but " + d.to_string() + " is not");
   }
   if (!declared_.insert(variable.name).second) fail(s.name_span, "'" + s.name + "' is declared twice");
   const Op op = variable.kind == ir::Variable::Kind::parameter ? Op::parameter : Op::state;
@@ -158,21 +169,29 @@ Value Lowering::run_body(const Definition& d, Scope& scope) {
     switch (s.kind) {
       case Statement::Kind::param:
       case Statement::Kind::state:
-      case Statement::Kind::fit: declare_variable(s, scope); break;
+      case Statement::Kind::fit:
+        declare_variable(s, scope);
+        break;
       case Statement::Kind::let:
-      case Statement::Kind::assign: scope[s.name] = evaluate(*s.value, scope); break;
-      case Statement::Kind::result: return evaluate(*s.value, scope);
+      case Statement::Kind::assign:
+        scope[s.name] = evaluate(*s.value, scope);
+        break;
+      case Statement::Kind::result:
+        return evaluate(*s.value, scope);
       case Statement::Kind::update: {
         auto at = scope.find(s.name);
         if (at == scope.end() || at->second.kind != Value::Kind::tensor) {
-          fail(s.name_span, "'" + s.name + "' is no state of '" + d.name + "'", "declare it: state " + s.name + " = zeros");
+          fail(s.name_span, "'" + s.name + "' is no state of '" + d.name + "'",
+               "declare it: state " + s.name + " = zeros");
         }
-        const Expr value = fit_to(tensor(evaluate(*s.value, scope), s.value->span), at->second.node->shape(), s.value->span);
+        const Expr value =
+            fit_to(tensor(evaluate(*s.value, scope), s.value->span), at->second.node->shape(), s.value->span);
         if (training_) state_updates_.push_back({path_ + s.name, value.node});
         at->second = Value::of(value.node);
         break;
       }
-      default: fail(s.span, "this statement belongs into a model");
+      default:
+        fail(s.span, "this statement belongs into a model");
     }
   }
   return result;
@@ -194,12 +213,14 @@ void Lowering::lower_optimizer(const Expression* choice, const Node* loss, ir::F
     if (optimizer == nullptr || optimizer->kind != Definition::Kind::optimizer) {
       std::vector<std::string> known;
       for (const File* file : files_) {
-        for (const auto& d : file->definitions) if (d->kind == Definition::Kind::optimizer) known.push_back(d->name);
+        for (const auto& d : file->definitions)
+          if (d->kind == Definition::Kind::optimizer) known.push_back(d->name);
       }
       const auto meant = ir::nearest(name, known);
       fail(span, "there is no optimizer '" + name + "'", meant ? "did you mean '" + *meant + "'?" : "");
     }
-    if (optimizer->parameters.size() < 2) fail(optimizer->name_span, "an optimizer takes a parameter and its gradient first");
+    if (optimizer->parameters.size() < 2)
+      fail(optimizer->name_span, "an optimizer takes a parameter and its gradient first");
     const std::vector<ir::Variable> variables = program_.variables;
     for (const ir::Variable& v : variables) {
       if (v.kind != ir::Variable::Kind::parameter) continue;
@@ -226,7 +247,9 @@ void Lowering::lower_optimizer(const Expression* choice, const Node* loss, ir::F
           names.push_back(optimizer->parameters[i].name);
         }
         const auto meant = ir::nearest(argument->name, names);
-        if (!known) fail(argument->span, "'" + name + "' has no argument '" + argument->name + "'", meant ? "did you mean '" + *meant + "'?" : "");
+        if (!known)
+          fail(argument->span, "'" + name + "' has no argument '" + argument->name + "'",
+               meant ? "did you mean '" + *meant + "'?" : "");
       }
       std::map<std::string, std::string> states;
       for (const Statement& s : optimizer->body) {
@@ -245,7 +268,8 @@ void Lowering::lower_optimizer(const Expression* choice, const Node* loss, ir::F
         } else if (s.kind == Statement::Kind::update) {
           const bool is_parameter = s.name == optimizer->parameters[0].name;
           if (!is_parameter && !states.contains(s.name)) {
-            fail(s.name_span, "'" + s.name + "' is no state of '" + name + "'", "declare it: state " + s.name + " = zeros");
+            fail(s.name_span, "'" + s.name + "' is no state of '" + name + "'",
+                 "declare it: state " + s.name + " = zeros");
           }
           const Expr value = fit_to(tensor(evaluate(*s.value, scope), s.value->span), v.shape, s.value->span);
           scope[s.name] = Value::of(value.node);

@@ -1,7 +1,7 @@
 // Syntax tree to graph: names, types and shapes are resolved while the expressions are evaluated.
 //
-// Lowering is evaluation: a fn is evaluated where it is called, with nodes of the graph as values; numbers that are known
-// stay numbers. A model is lowered twice, once for training and once for prediction, over the same graph.
+// Lowering is evaluation: a fn is evaluated where it is called, with nodes of the graph as values; numbers that are
+// known stay numbers. A model is lowered twice, once for training and once for prediction, over the same graph.
 #pragma once
 
 #include <map>
@@ -14,7 +14,9 @@
 namespace descent::frontend {
 
 /// A mistake that ends the statement being lowered; without a diagnostic if the mistake has been reported before.
-struct Failure { std::vector<Diagnostic> diagnostics; };
+struct Failure {
+  std::vector<Diagnostic> diagnostics;
+};
 
 using Scope = std::map<std::string, Value>;
 
@@ -70,7 +72,7 @@ class Lowering {
   std::map<std::string, int> layer_counts_;  // path + layer name → how many so far
   ir::Function initial_{"initial", {}, {}};
   std::vector<ir::Binding> state_updates_;
-  std::set<std::string> declared_;           // variables seen in this lowering
+  std::set<std::string> declared_;  // variables seen in this lowering
 };
 
 }  // namespace descent::frontend

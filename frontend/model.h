@@ -19,7 +19,8 @@ struct Location {
   std::string source_line;
 };
 
-/// One item of `columns("a", "b" .. "f")`: a column, or the range of columns from `first` to `last` in the file's order.
+/// One item of `columns("a", "b" .. "f")`: a column, or the range of columns from `first` to `last` in the file's
+/// order.
 struct ColumnRange {
   std::string first;
   std::string last;  ///< equal to `first` for a single column
@@ -39,8 +40,8 @@ struct ColumnBinding {
 };
 
 struct SplitSpec {
-  double fraction = 0.2;               ///< share of the rows held out, in (0, 1)
-  std::optional<std::string> stratify; ///< target whose classes keep their shares in both parts
+  double fraction = 0.2;                ///< share of the rows held out, in (0, 1)
+  std::optional<std::string> stratify;  ///< target whose classes keep their shares in both parts
   std::uint64_t seed = 0;
   Location location;
 };

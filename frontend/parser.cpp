@@ -9,7 +9,9 @@ namespace descent::frontend {
 
 namespace {
 
-struct SyntaxError { Diagnostic diagnostic; };
+struct SyntaxError {
+  Diagnostic diagnostic;
+};
 
 /// How tightly an infix operator binds; all associate to the left but ^.
 int precedence(const std::string& symbol) {
@@ -19,13 +21,13 @@ int precedence(const std::string& symbol) {
   auto at = table.find(symbol);
   return at == table.end() ? 0 : at->second;
 }
-constexpr int kUnary = 8;          // -x^2 is -(x^2)
-constexpr int kMaximumDepth = 500; // of nested expressions: a clear error instead of a full stack
+constexpr int kUnary = 8;           // -x^2 is -(x^2)
+constexpr int kMaximumDepth = 500;  // of nested expressions: a clear error instead of a full stack
 
 const std::map<std::string, Statement::Kind>& keywords() {
   static const std::map<std::string, Statement::Kind> table = {
-      {"input", Statement::Kind::input}, {"target", Statement::Kind::target}, {"param", Statement::Kind::param},
-      {"state", Statement::Kind::state}, {"fit", Statement::Kind::fit},       {"let", Statement::Kind::let},
+      {"input", Statement::Kind::input},   {"target", Statement::Kind::target}, {"param", Statement::Kind::param},
+      {"state", Statement::Kind::state},   {"fit", Statement::Kind::fit},       {"let", Statement::Kind::let},
       {"output", Statement::Kind::output}, {"return", Statement::Kind::result}};
   return table;
 }
@@ -43,7 +45,8 @@ class Parser {
       } catch (const SyntaxError& error) {
         mistakes_.push_back(error.diagnostic);
         // On to the next definition: a word at the beginning of a line, outside of all braces.
-        do next(); while (peek().kind != Token::Kind::end && !(peek().first_on_line && is_definition(peek().text)));
+        do next();
+        while (peek().kind != Token::Kind::end && !(peek().first_on_line && is_definition(peek().text)));
       }
     }
     return file;
@@ -52,7 +55,8 @@ class Parser {
   ExpressionPtr only_expression() {
     try {
       auto e = expression(0);
-      if (peek().kind != Token::Kind::end) fail(peek().span, "expected the end of the expression, found " + shown(peek()));
+      if (peek().kind != Token::Kind::end)
+        fail(peek().span, "expected the end of the expression, found " + shown(peek()));
       return e;
     } catch (const SyntaxError& error) {
       mistakes_.push_back(error.diagnostic);
@@ -79,7 +83,8 @@ class Parser {
     return true;
   }
   const Token& expect(std::string_view text, const std::string& where) {
-    if (!is_symbol(text)) fail(peek().span, "expected '" + std::string(text) + "' " + where + ", found " + shown(peek()));
+    if (!is_symbol(text))
+      fail(peek().span, "expected '" + std::string(text) + "' " + where + ", found " + shown(peek()));
     return next();
   }
   const Token& expect_name(const std::string& what) {
@@ -92,7 +97,8 @@ class Parser {
                                                : "'" + token.text + "'";
   }
   static bool is_definition(const std::string& word) {
-    return word == "fn" || word == "layer" || word == "optimizer" || word == "model" || word == "data" || word == "train";
+    return word == "fn" || word == "layer" || word == "optimizer" || word == "model" || word == "data" ||
+           word == "train";
   }
 
   std::unique_ptr<Definition> definition() {
@@ -104,8 +110,9 @@ class Parser {
     }
     auto d = std::make_unique<Definition>();
     static const std::map<std::string, Definition::Kind> kinds = {
-        {"fn", Definition::Kind::function}, {"layer", Definition::Kind::layer}, {"optimizer", Definition::Kind::optimizer},
-        {"model", Definition::Kind::model}, {"data", Definition::Kind::data},   {"train", Definition::Kind::train}};
+        {"fn", Definition::Kind::function},         {"layer", Definition::Kind::layer},
+        {"optimizer", Definition::Kind::optimizer}, {"model", Definition::Kind::model},
+        {"data", Definition::Kind::data},           {"train", Definition::Kind::train}};
     d->kind = kinds.at(word.text);
     d->span = next().span;
     d->name_span = d->span;
@@ -114,7 +121,8 @@ class Parser {
       d->name = name.text;
       d->name_span = name.span;
     }
-    if (d->kind == Definition::Kind::function || d->kind == Definition::Kind::layer || d->kind == Definition::Kind::optimizer) {
+    if (d->kind == Definition::Kind::function || d->kind == Definition::Kind::layer ||
+        d->kind == Definition::Kind::optimizer) {
       parameters(*d);
     }
     if (d->kind == Definition::Kind::layer && accept("->")) shape();  // documentation: the body says what comes out
@@ -151,8 +159,10 @@ class Parser {
       p.name = name.text;
       p.span = name.span;
       if (accept(":")) {
-        if (peek().text == "size") next(), p.is_size = true;
-        else p.shape = shape(), p.has_shape = true;
+        if (peek().text == "size")
+          next(), p.is_size = true;
+        else
+          p.shape = shape(), p.has_shape = true;
       }
       if (accept("=")) p.fallback = expression(0);
       d.parameters.push_back(std::move(p));
@@ -277,7 +287,7 @@ class Parser {
     while (true) {
       if (is_symbol("(")) {
         e = call(std::move(e));
-      } else if (is_symbol(".") ) {
+      } else if (is_symbol(".")) {
         next();
         const Token& name = expect_name("a name after '.'");
         auto member = make(Expression::Kind::member, join(e->span, name.span), name.text);

@@ -10,13 +10,17 @@ class Printer {
  public:
   std::string text;
 
-  void line(int depth, const std::string& content) { text += std::string(static_cast<std::size_t>(depth) * 2, ' ') + content + "\n"; }
+  void line(int depth, const std::string& content) {
+    text += std::string(static_cast<std::size_t>(depth) * 2, ' ') + content + "\n";
+  }
 
   void expression(int depth, const Expression& e, const std::string& label = "") {
     static const char* kinds[] = {"number", "text", "name", "unary", "binary", "call", "member", "if", "list"};
     std::string head = label + kinds[static_cast<int>(e.kind)];
-    if (e.kind == Expression::Kind::string) head += " \"" + e.text + "\"";
-    else if (!e.text.empty()) head += " " + e.text;
+    if (e.kind == Expression::Kind::string)
+      head += " \"" + e.text + "\"";
+    else if (!e.text.empty())
+      head += " " + e.text;
     const bool named_call = e.kind == Expression::Kind::call && e.operands[0]->kind == Expression::Kind::name;
     if (named_call) head += " " + e.operands[0]->text;
     line(depth, head);
@@ -33,7 +37,8 @@ class Printer {
 
   void definition(const Definition& d) {
     static const char* kinds[] = {"fn", "layer", "optimizer", "model", "data", "train"};
-    static const char* statements[] = {"input", "target", "param", "state", "fit", "let", "output", "loss", "return", "assign", "update"};
+    static const char* statements[] = {"input",  "target", "param",  "state",  "fit",   "let",
+                                       "output", "loss",   "return", "assign", "update"};
     line(0, kinds[static_cast<int>(d.kind)] + (d.name.empty() ? "" : " " + d.name));
     for (const Parameter& p : d.parameters) {
       line(1, "parameter " + p.name + (p.is_size ? ": size" : ""));

@@ -9,7 +9,9 @@ namespace descent::frontend {
 
 namespace {
 
-struct Mistake { Diagnostic diagnostic; };
+struct Mistake {
+  Diagnostic diagnostic;
+};
 
 [[noreturn]] void fail(const Span& span, const std::string& message, const std::string& hint = "") {
   throw Mistake{diagnostic(span, message, hint)};
@@ -44,7 +46,8 @@ std::vector<ColumnRange> column_ranges(const Expression& call) {
   for (const Argument& a : call.arguments) {
     const Expression& e = *a.value;
     if (e.kind == Expression::Kind::binary && e.text == "..") {
-      ranges.push_back({text(*e.operands[0], "the name of a column"), text(*e.operands[1], "the name of a column"), locate(e.span)});
+      ranges.push_back(
+          {text(*e.operands[0], "the name of a column"), text(*e.operands[1], "the name of a column"), locate(e.span)});
     } else {
       const std::string name = text(e, "the name of a column");
       ranges.push_back({name, name, locate(e.span)});
@@ -61,7 +64,8 @@ ColumnBinding binding(const Statement& s) {
   if (e->kind == Expression::Kind::binary) {
     static const std::vector<std::string> comparisons = {"==", "!=", "<", "<=", ">", ">="};
     if (std::find(comparisons.begin(), comparisons.end(), e->text) == comparisons.end()) {
-      fail(e->span, "a column can be compared, but '" + e->text + "' is not a comparison", "write column(\"name\") == \"M\"");
+      fail(e->span, "a column can be compared, but '" + e->text + "' is not a comparison",
+           "write column(\"name\") == \"M\"");
     }
     const Expression& right = *e->operands[1];
     if (right.kind == Expression::Kind::string) {
@@ -119,7 +123,8 @@ DataSpec read_data_block(const Definition& block, const ir::Program& program, st
   data.location = locate(block.span);
   each_setting(block, mistakes, [&](const Statement& s) {
     if (s.name == "source") {
-      if (called(*s.value) != "csv" || s.value->arguments.size() != 1) fail(s.value->span, "expected a source", "write source = csv(\"data.csv\")");
+      if (called(*s.value) != "csv" || s.value->arguments.size() != 1)
+        fail(s.value->span, "expected a source", "write source = csv(\"data.csv\")");
       data.source = text(*s.value->arguments[0].value, "the name of a file");
       data.source_location = locate(s.value->arguments[0].span);
     } else if (s.name == "validation") {
@@ -130,10 +135,12 @@ DataSpec read_data_block(const Definition& block, const ir::Program& program, st
       std::vector<std::string> known{"source", "validation"};
       for (const ir::Input& input : program.inputs) known.push_back(input.name);
       const auto meant = ir::nearest(s.name, known);
-      fail(s.name_span, "the model has no input or target '" + s.name + "'", meant ? "did you mean '" + *meant + "'?" : "");
+      fail(s.name_span, "the model has no input or target '" + s.name + "'",
+           meant ? "did you mean '" + *meant + "'?" : "");
     }
   });
-  if (data.source.empty() && mistakes.empty()) mistakes.push_back(diagnostic(block.span, "the data block has no source", "write source = csv(\"data.csv\")"));
+  if (data.source.empty() && mistakes.empty())
+    mistakes.push_back(diagnostic(block.span, "the data block has no source", "write source = csv(\"data.csv\")"));
   return data;
 }
 
@@ -151,11 +158,13 @@ TrainSpec read_train_block(const Definition& block, const Expression** optimizer
     } else if (s.name == "stop") {
       EarlyStopping stop;
       stop.location = locate(s.value->span);
-      if (called(*s.value) != "early") fail(s.value->span, "expected a rule for stopping", "write stop = early(validation.loss, patience = 15)");
+      if (called(*s.value) != "early")
+        fail(s.value->span, "expected a rule for stopping", "write stop = early(validation.loss, patience = 15)");
       for (const Argument& a : s.value->arguments) {
         if (a.name == "patience") {
           stop.patience = static_cast<int>(whole(*a.value, 1));
-        } else if (a.value->kind == Expression::Kind::member && a.value->text == "loss" && a.value->operands[0]->text == "validation") {
+        } else if (a.value->kind == Expression::Kind::member && a.value->text == "loss" &&
+                   a.value->operands[0]->text == "validation") {
           stop.metric = "validation.loss";
         } else {
           fail(a.span, "expected validation.loss or patience = ...");
@@ -164,7 +173,8 @@ TrainSpec read_train_block(const Definition& block, const Expression** optimizer
       train.stop = stop;
     } else {
       const auto meant = ir::nearest(s.name, {"optimizer", "batch", "epochs", "seed", "stop"});
-      fail(s.name_span, "the train block has no setting '" + s.name + "'", meant ? "did you mean '" + *meant + "'?" : "");
+      fail(s.name_span, "the train block has no setting '" + s.name + "'",
+           meant ? "did you mean '" + *meant + "'?" : "");
     }
   });
   return train;

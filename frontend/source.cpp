@@ -13,9 +13,11 @@ Location locate(const Span& span) {
   if (line_end == std::string::npos) line_end = text.size();
   Location location;
   location.file = span.source->name;
-  location.line = 1 + static_cast<int>(std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(begin), '\n'));
+  location.line =
+      1 + static_cast<int>(std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(begin), '\n'));
   location.column = static_cast<int>(begin - line_begin) + 1;
-  location.length = static_cast<int>(std::max<std::size_t>(1, std::min(span.end, line_end) - std::min(begin, line_end)));
+  location.length =
+      static_cast<int>(std::max<std::size_t>(1, std::min(span.end, line_end) - std::min(begin, line_end)));
   location.source_line = text.substr(line_begin, line_end - line_begin);
   if (!location.source_line.empty() && location.source_line.back() == '\r') location.source_line.pop_back();
   return location;

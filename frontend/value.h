@@ -11,10 +11,10 @@ namespace descent::frontend {
 
 struct Value {
   enum class Kind {
-    number,    ///< known while compiling
-    boolean,   ///< known while compiling
-    dimension, ///< a size with a symbol in it
-    tensor,    ///< a node of the graph
+    number,     ///< known while compiling
+    boolean,    ///< known while compiling
+    dimension,  ///< a size with a symbol in it
+    tensor,     ///< a node of the graph
     text,
     list,
     callable,  ///< a fn, layer or optimizer
@@ -29,11 +29,31 @@ struct Value {
   std::vector<Value> items;
   const Definition* definition = nullptr;
 
-  static Value of(double number) { Value v; v.kind = Kind::number; v.number = number; return v; }
-  static Value of(const ir::Node* node) { Value v; v.kind = Kind::tensor; v.node = node; return v; }
-  static Value truth(bool b) { Value v; v.kind = Kind::boolean; v.boolean = b; return v; }
+  static Value of(double number) {
+    Value v;
+    v.kind = Kind::number;
+    v.number = number;
+    return v;
+  }
+  static Value of(const ir::Node* node) {
+    Value v;
+    v.kind = Kind::tensor;
+    v.node = node;
+    return v;
+  }
+  static Value truth(bool b) {
+    Value v;
+    v.kind = Kind::boolean;
+    v.boolean = b;
+    return v;
+  }
   static Value of(const ir::Dimension& d);
-  static Value list(std::vector<Value> items) { Value v; v.kind = Kind::list; v.items = std::move(items); return v; }
+  static Value list(std::vector<Value> items) {
+    Value v;
+    v.kind = Kind::list;
+    v.items = std::move(items);
+    return v;
+  }
 };
 
 std::string describe(const Value& value);  ///< for messages: "a number", "f32[n, 30]"

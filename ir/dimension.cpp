@@ -91,7 +91,9 @@ std::string Dimension::to_string() const {
 Dimension Dimension::parse(const std::string& text) {
   Dimension sum(0);
   std::size_t at = 0;
-  const auto blank = [&] { while (at < text.size() && text[at] == ' ') ++at; };
+  const auto blank = [&] {
+    while (at < text.size() && text[at] == ' ') ++at;
+  };
   const auto fail = [&] { throw Error("'" + text + "' is not a dimension"); };
   std::int64_t sign = 1;
   blank();
@@ -105,13 +107,17 @@ Dimension Dimension::parse(const std::string& text) {
       if (begin == at || at - begin > 18) fail();
       const std::string factor = text.substr(begin, at - begin);
       if (std::isdigit(static_cast<unsigned char>(factor[0]))) {
-        for (char c : factor) if (!std::isdigit(static_cast<unsigned char>(c))) fail();
+        for (char c : factor)
+          if (!std::isdigit(static_cast<unsigned char>(c))) fail();
         product = product * Dimension(std::stoll(factor));
       } else {
         product = product * symbol(factor);
       }
       blank();
-      if (at < text.size() && text[at] == '*') ++at; else break;
+      if (at < text.size() && text[at] == '*')
+        ++at;
+      else
+        break;
     }
     sum = sum + product;
     if (at == text.size()) return sum;

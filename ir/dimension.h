@@ -1,7 +1,7 @@
 // The size of one axis of a tensor: a polynomial with integer coefficients in symbolic sizes, such as n, 30 or 2*n + 1.
 //
-// Sizes that are known only when a function is called (the batch) are symbols. Two sizes are equal when their polynomials
-// are the same, which is decided by keeping them in one normal form: sorted terms, no zero coefficients.
+// Sizes that are known only when a function is called (the batch) are symbols. Two sizes are equal when their
+// polynomials are the same, which is decided by keeping them in one normal form: sorted terms, no zero coefficients.
 #pragma once
 
 #include <cstdint>
@@ -26,7 +26,7 @@ class Dimension {
   /// The size where every symbol has its value in `values`; throws descent::Error for a symbol without one.
   std::int64_t evaluate(const DimensionValues& values) const;
   void collect_symbols(std::vector<std::string>& names) const;  ///< appends those not yet in `names`
-  std::string to_string() const;                               ///< "30", "n", "2*n + 1"
+  std::string to_string() const;                                ///< "30", "n", "2*n + 1"
   static Dimension parse(const std::string& text);              ///< inverse of to_string; throws descent::Error
   std::size_t hash() const;
 

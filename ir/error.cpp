@@ -41,7 +41,6 @@ Error::Error(std::vector<Diagnostic> diagnostics)
 
 Error::Error(Diagnostic diagnostic) : Error(std::vector<Diagnostic>{std::move(diagnostic)}) {}
 
-Error::Error(const std::string& message, const std::string& hint)
-    : Error(Diagnostic{"", 0, 0, 1, message, hint, ""}) {}
+Error::Error(const std::string& message, const std::string& hint) : Error(Diagnostic{"", 0, 0, 1, message, hint, ""}) {}
 
 }  // namespace descent

@@ -17,8 +17,8 @@ struct Expr {
 Expr elementwise(Op op, std::initializer_list<Expr> operands);
 Expr like(Expr e, double value);  ///< a constant of e's shape
 
-#define DESCENT_BINARY(op_symbol, op_name)                                                        \
-  inline Expr operator op_symbol(Expr a, Expr b) { return elementwise(Op::op_name, {a, b}); }      \
+#define DESCENT_BINARY(op_symbol, op_name)                                                               \
+  inline Expr operator op_symbol(Expr a, Expr b) { return elementwise(Op::op_name, {a, b}); }            \
   inline Expr operator op_symbol(Expr a, double b) { return elementwise(Op::op_name, {a, like(a, b)}); } \
   inline Expr operator op_symbol(double a, Expr b) { return elementwise(Op::op_name, {like(b, a), b}); }
 DESCENT_BINARY(+, add)
@@ -65,7 +65,7 @@ inline Expr select(Expr condition, Expr a, double b) { return select(condition, 
 Expr broadcast(Expr a, const Shape& shape, std::vector<int> axes);
 Expr reshape(Expr a, const Shape& shape);
 Expr transpose(Expr a, std::vector<int> permutation);  ///< axis i of the result is axis permutation[i] of the operand
-Expr reduce_sum(Expr a, std::vector<int> axes);         ///< the axes are removed
+Expr reduce_sum(Expr a, std::vector<int> axes);        ///< the axes are removed
 Expr reduce_max(Expr a, std::vector<int> axes);
 Expr dot_general(Expr a, Expr b, Attributes axes);
 Expr gradient(Expr e, Expr x);

@@ -19,7 +19,10 @@ bool operator==(const Attributes& a, const Attributes& b) {
 
 std::size_t Graph::Hash::operator()(const Node* node) const {
   std::size_t h = static_cast<std::size_t>(node->op);
-  const auto mix = [&h](std::size_t v) { h = (h ^ v) * 0x9E3779B97F4A7C15u; h ^= h >> 29; };
+  const auto mix = [&h](std::size_t v) {
+    h = (h ^ v) * 0x9E3779B97F4A7C15u;
+    h ^= h >> 29;
+  };
   for (const Node* operand : node->operands) mix(operand->id + 1);
   const Attributes& a = node->attributes;
   mix(std::bit_cast<std::uint64_t>(a.value));

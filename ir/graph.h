@@ -2,8 +2,8 @@
 //
 // A node is an op, its operands, its attributes and the type (dtype and shape) that follows from them. Nodes are
 // hash-consed: asking for a node that exists returns it, so that equal expressions are one node (common subexpressions
-// never arise) and comparing two expressions is comparing two pointers. A graph only grows; which nodes matter is said by
-// the functions of the program (ir/program.h) that reach them.
+// never arise) and comparing two expressions is comparing two pointers. A graph only grows; which nodes matter is said
+// by the functions of the program (ir/program.h) that reach them.
 #pragma once
 
 #include <cstdint>
@@ -39,13 +39,13 @@ enum class Op : std::uint8_t {
 
 /// The attributes of a node; an op uses those that ir/ops.def names and leaves the others empty.
 struct Attributes {
-  std::string name;               ///< of an input, parameter, state or counter
-  double value = 0;               ///< of a constant; the stream of rng_uniform
-  DType dtype = DType::f32;       ///< of a constant
-  std::vector<int> axes;          ///< of broadcast_in_dim, transpose and reductions
-  Shape shape;                    ///< of leaves, broadcast_in_dim and reshape
+  std::string name;                                                   ///< of an input, parameter, state or counter
+  double value = 0;                                                   ///< of a constant; the stream of rng_uniform
+  DType dtype = DType::f32;                                           ///< of a constant
+  std::vector<int> axes;                                              ///< of broadcast_in_dim, transpose and reductions
+  Shape shape;                                                        ///< of leaves, broadcast_in_dim and reshape
   std::vector<int> lhs_batch, rhs_batch, lhs_contract, rhs_contract;  ///< of dot_general
-  friend bool operator==(const Attributes&, const Attributes&);  ///< values are compared bit by bit (NaN, -0)
+  friend bool operator==(const Attributes&, const Attributes&);       ///< values are compared bit by bit (NaN, -0)
 };
 
 struct Node {
@@ -77,8 +77,12 @@ class Graph {
   std::size_t size() const { return nodes_.size(); }
 
  private:
-  struct Hash { std::size_t operator()(const Node* node) const; };
-  struct Equal { bool operator()(const Node* a, const Node* b) const; };
+  struct Hash {
+    std::size_t operator()(const Node* node) const;
+  };
+  struct Equal {
+    bool operator()(const Node* a, const Node* b) const;
+  };
   std::deque<Node> nodes_;
   std::unordered_set<const Node*, Hash, Equal> index_;
 };

@@ -31,17 +31,21 @@ double counter_value(const Environment& environment, const std::string& name) {
 void evaluate_leaf(const Node& node, const Environment& environment, Tensor& y) {
   const std::string& name = node.attributes.name;
   switch (node.op) {
-    case Op::constant: std::fill(y.values.begin(), y.values.end(), node.attributes.value); return;
+    case Op::constant:
+      std::fill(y.values.begin(), y.values.end(), node.attributes.value);
+      return;
     case Op::dimension:
       y.values[0] = static_cast<double>(node.attributes.shape[0].evaluate(environment.dimensions));
       return;
-    case Op::counter: y.values[0] = counter_value(environment, name); return;
+    case Op::counter:
+      y.values[0] = counter_value(environment, name);
+      return;
     case Op::rng_uniform: {
       const auto step = static_cast<std::uint32_t>(counter_value(environment, "step"));
       for (std::size_t i = 0; i < y.values.size(); ++i) {
-        const auto bits = threefry2x32(static_cast<std::uint32_t>(environment.seed),
-                                       static_cast<std::uint32_t>(node.attributes.value),
-                                       static_cast<std::uint32_t>(i), step);
+        const auto bits =
+            threefry2x32(static_cast<std::uint32_t>(environment.seed),
+                         static_cast<std::uint32_t>(node.attributes.value), static_cast<std::uint32_t>(i), step);
         y.values[i] = uniform_from_bits(bits[0]);
       }
       return;
@@ -77,9 +81,15 @@ std::vector<Tensor> interpret(const std::vector<const Node*>& roots, const Envir
     std::vector<const Tensor*> x;
     for (const Node* operand : node->operands) x.push_back(&values.at(operand));
     switch (info(node->op).kind) {
-      case OpKind::leaf: evaluate_leaf(*node, environment, y); break;
-      case OpKind::elementwise: evaluate_elementwise(*node, x, y); break;
-      case OpKind::structural: info(node->op).evaluate(*node, x, y); break;
+      case OpKind::leaf:
+        evaluate_leaf(*node, environment, y);
+        break;
+      case OpKind::elementwise:
+        evaluate_elementwise(*node, x, y);
+        break;
+      case OpKind::structural:
+        info(node->op).evaluate(*node, x, y);
+        break;
     }
     values.emplace(node, std::move(y));
   }

@@ -18,10 +18,10 @@ struct Tensor {
 
 /// What a call of a function reads: the values of the leaves.
 struct Environment {
-  std::map<std::string, Tensor> tensors;    ///< inputs, parameters, states by name
-  std::map<std::string, double> counters;   ///< "step", "epoch"
-  DimensionValues dimensions;               ///< values of the symbolic sizes
-  std::uint64_t seed = 0;                   ///< of rng_uniform; its low 32 bits are the key
+  std::map<std::string, Tensor> tensors;   ///< inputs, parameters, states by name
+  std::map<std::string, double> counters;  ///< "step", "epoch"
+  DimensionValues dimensions;              ///< values of the symbolic sizes
+  std::uint64_t seed = 0;                  ///< of rng_uniform; its low 32 bits are the key
 };
 
 /// The values of `roots`. Throws descent::Error where a leaf has no value or one of another shape than it declares,

@@ -17,8 +17,8 @@ constexpr std::nullopt_t none = std::nullopt;
 Type infer_elementwise(const OpInfo& op, std::span<const Node* const> operands, const Attributes&) {
   const auto expect = [&](std::size_t i, DType dtype) {
     if (operands[i]->type.dtype != dtype) {
-      throw Error(std::string(op.name) + " takes " + to_string(dtype) + " as operand " + std::to_string(i + 1) + ", not " +
-                  to_string(operands[i]->type));
+      throw Error(std::string(op.name) + " takes " + to_string(dtype) + " as operand " + std::to_string(i + 1) +
+                  ", not " + to_string(operands[i]->type));
     }
   };
   for (std::size_t i = 0; i < operands.size(); ++i) {
@@ -38,17 +38,18 @@ Type infer_elementwise(const OpInfo& op, std::span<const Node* const> operands, 
   []([[maybe_unused]] double a, [[maybe_unused]] double b, [[maybe_unused]] double c) -> double { return __VA_ARGS__; }
 #define CODE(...) \
   []([[maybe_unused]] Lane a, [[maybe_unused]] Lane b, [[maybe_unused]] Lane c) -> Lane { return __VA_ARGS__; }
-#define DERIVATIVE(...)                                                                                      \
-  []([[maybe_unused]] Expr y, [[maybe_unused]] Expr g, std::span<const Expr> x) -> Adjoints {                \
-    [[maybe_unused]] const Expr a = x[0], b = x.size() > 1 ? x[1] : a, c = x.size() > 2 ? x[2] : a;          \
-    return Adjoints{__VA_ARGS__};                                                                            \
+#define DERIVATIVE(...)                                                                             \
+  []([[maybe_unused]] Expr y, [[maybe_unused]] Expr g, std::span<const Expr> x) -> Adjoints {       \
+    [[maybe_unused]] const Expr a = x[0], b = x.size() > 1 ? x[1] : a, c = x.size() > 2 ? x[2] : a; \
+    return Adjoints{__VA_ARGS__};                                                                   \
   }
 
 constexpr OpInfo table[] = {
 #define ELEMENTWISE(name, arity, commutative, signature, means, derivative, code) \
   {#name, OpKind::elementwise, arity, commutative, signature, infer_elementwise, derivative, means, code, nullptr},
-#define STRUCTURAL(name, arity) \
-  {#name, OpKind::structural, arity, false, arithmetic, infer_##name, derivative_##name, nullptr, nullptr, evaluate_##name},
+#define STRUCTURAL(name, arity)                                    \
+  {#name,        OpKind::structural, arity,   false,   arithmetic, \
+   infer_##name, derivative_##name,  nullptr, nullptr, evaluate_##name},
 #define LEAF(name) {#name, OpKind::leaf, 0, false, arithmetic, infer_##name, nullptr, nullptr, nullptr, nullptr},
 #include "ir/ops.def"
 #undef ELEMENTWISE

@@ -59,7 +59,8 @@ struct Program {
   const Function* find_function(const std::string& name) const;
   const Variable* find_variable(const std::string& name) const;
   const Input* find_input(const std::string& name) const;
-  /// The symbolic dimensions of the inputs, in order of appearance: the order in which native code is given their values.
+  /// The symbolic dimensions of the inputs, in order of appearance: the order in which native code is given their
+  /// values.
   std::vector<std::string> dimensions() const;
 };
 

@@ -1,8 +1,8 @@
 // Elementwise code without a machine: what an op does to one lane, written once in the few instructions below.
 //
-// The code generator implements ScalarEmitter with vectors of LLVM IR; tests implement it with plain floats, so that the
-// accuracy of every function can be measured without a compiler. Functions such as exp are built from these instructions
-// in scalar_math.cpp: no call leaves the kernel.
+// The code generator implements ScalarEmitter with vectors of LLVM IR; tests implement it with plain floats, so that
+// the accuracy of every function can be measured without a compiler. Functions such as exp are built from these
+// instructions in scalar_math.cpp: no call leaves the kernel.
 #pragma once
 
 #include <cstdint>
@@ -11,21 +11,41 @@ namespace descent::ir {
 
 /// Instructions on lanes: f are float32 lanes, i int32 lanes, m masks.
 enum class Instruction : std::uint8_t {
-  f_add, f_sub, f_mul, f_div,
-  f_fma,       ///< a * b + c, rounded once
-  f_min,       ///< a < b ? a : b, so the second operand where either is NaN
-  f_max,       ///< a > b ? a : b, so the second operand where either is NaN
-  f_sqrt, f_abs, f_neg,
+  f_add,
+  f_sub,
+  f_mul,
+  f_div,
+  f_fma,  ///< a * b + c, rounded once
+  f_min,  ///< a < b ? a : b, so the second operand where either is NaN
+  f_max,  ///< a > b ? a : b, so the second operand where either is NaN
+  f_sqrt,
+  f_abs,
+  f_neg,
   f_copysign,  ///< the magnitude of a with the sign of b
   f_round,     ///< to the nearest integer, ties to even
-  f_lt, f_le, f_eq, f_ne,  ///< masks; false for NaN, but f_ne true
-  f_select,    ///< mask a: b, else c
-  f_to_i,      ///< truncation; only for values that fit
+  f_lt,
+  f_le,
+  f_eq,
+  f_ne,      ///< masks; false for NaN, but f_ne true
+  f_select,  ///< mask a: b, else c
+  f_to_i,    ///< truncation; only for values that fit
   i_to_f,
-  f_bits, i_as_f,  ///< the same bits as int32, as float32
-  i_add, i_sub, i_mul, i_and, i_or, i_xor, i_shl, i_lshr, i_ashr,
-  i_select, i_eq,
-  m_and, m_or, m_not,
+  f_bits,
+  i_as_f,  ///< the same bits as int32, as float32
+  i_add,
+  i_sub,
+  i_mul,
+  i_and,
+  i_or,
+  i_xor,
+  i_shl,
+  i_lshr,
+  i_ashr,
+  i_select,
+  i_eq,
+  m_and,
+  m_or,
+  m_not,
 };
 
 using LaneHandle = void*;
@@ -84,16 +104,17 @@ Lane maximum(Lane a, Lane b);
 Lane minimum(Lane a, Lane b);
 Lane sign(Lane a);
 
-// Functions in float32; the error bounds in units in the last place (ULP) are those that tests/ir/scalar_math.cpp checks.
-Lane exp(Lane a);       ///< 1 ULP, gradual underflow included
-Lane expm1(Lane a);     ///< 2 ULP
-Lane log(Lane a);       ///< 1 ULP
-Lane log1p(Lane a);     ///< 2 ULP
-Lane logistic(Lane a);  ///< 3 ULP
-Lane softplus(Lane a);  ///< 3 ULP
-Lane tanh(Lane a);      ///< 3 ULP
-Lane sine(Lane a);      ///< absolute error 1e-6 for |a| <= 1000
-Lane cosine(Lane a);    ///< absolute error 1e-6 for |a| <= 1000
+// Functions in float32; the error bounds in units in the last place (ULP) are those that tests/ir/scalar_math.cpp
+// checks.
+Lane exp(Lane a);            ///< 1 ULP, gradual underflow included
+Lane expm1(Lane a);          ///< 2 ULP
+Lane log(Lane a);            ///< 1 ULP
+Lane log1p(Lane a);          ///< 2 ULP
+Lane logistic(Lane a);       ///< 3 ULP
+Lane softplus(Lane a);       ///< 3 ULP
+Lane tanh(Lane a);           ///< 3 ULP
+Lane sine(Lane a);           ///< absolute error 1e-6 for |a| <= 1000
+Lane cosine(Lane a);         ///< absolute error 1e-6 for |a| <= 1000
 Lane power(Lane a, Lane b);  ///< relative error 2^-22 * (2 + |b log a|)
 
 /// The uniform number in [0, 1) of ir/threefry.h for int32 lanes.

@@ -1,10 +1,10 @@
 // exp, log and their relatives in float32, from the instructions of ir/scalar.h.
 //
-// The method is the classical one: reduce the argument to a small interval where a polynomial is exact to a fraction of a
-// ULP, and undo the reduction with operations on the exponent. Polynomials are minimax (Remez) or Taylor where the interval
-// is small enough; every function treats NaN, infinities, zeros and subnormal numbers as IEEE 754 asks.
-// Sources: Cody and Waite, "Software manual for the elementary functions", 1980 (reductions); S. Moshier's Cephes library
-// (coefficients of log, sine and cosine); Goldberg, 1991 (log1p).
+// The method is the classical one: reduce the argument to a small interval where a polynomial is exact to a fraction of
+// a ULP, and undo the reduction with operations on the exponent. Polynomials are minimax (Remez) or Taylor where the
+// interval is small enough; every function treats NaN, infinities, zeros and subnormal numbers as IEEE 754 asks.
+// Sources: Cody and Waite, "Software manual for the elementary functions", 1980 (reductions); S. Moshier's Cephes
+// library (coefficients of log, sine and cosine); Goldberg, 1991 (log1p).
 #include <limits>
 
 #include "ir/scalar.h"
@@ -16,8 +16,8 @@ namespace {
 
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
-constexpr float kLn2High = 0x1.62e4p-1f;            // ln 2 with few bits, so that n * kLn2High is exact
-constexpr float kLn2Low = 1.42860677e-6f;           // ln 2 - kLn2High
+constexpr float kLn2High = 0x1.62e4p-1f;   // ln 2 with few bits, so that n * kLn2High is exact
+constexpr float kLn2Low = 1.42860677e-6f;  // ln 2 - kLn2High
 constexpr float kLog2E = 1.44269504088896341f;
 
 Lane to_int(Lane a) { return emit(Instruction::f_to_i, a); }
@@ -53,7 +53,9 @@ Lane scale(Lane x, Lane n) {
 }
 
 /// a = n ln 2 + r with |r| <= ln 2 / 2, for |a| <= 150.
-struct Reduced { Lane n, r; };
+struct Reduced {
+  Lane n, r;
+};
 Reduced reduce_by_ln2(Lane a) {
   const Lane n = round(a * kLog2E);
   Lane r = fma(n, -kLn2High, a);
@@ -72,7 +74,9 @@ Lane clamp(Lane a, float low, float high) {
 }
 
 /// log(x) = e ln 2 + log(1 + f) with sqrt(1/2) <= 1 + f < sqrt(2), for finite x > 0.
-struct LogParts { Lane exponent, f; };
+struct LogParts {
+  Lane exponent, f;
+};
 LogParts split_for_log(Lane x) {
   const Lane subnormal = less(x, x.number(std::numeric_limits<float>::min()));
   const Lane b = bits(select(subnormal, x * 0x1p23f, x));
@@ -84,9 +88,9 @@ LogParts split_for_log(Lane x) {
 
 /// log(1 + f) - f + f^2 / 2, for sqrt(1/2) <= 1 + f < sqrt(2).
 Lane log_tail(Lane f) {
-  const Lane p = polynomial(f, {7.0376836292e-2f, -1.1514610310e-1f, 1.1676998740e-1f, -1.2420140846e-1f,
-                                1.4249322787e-1f, -1.6668057665e-1f, 2.0000714765e-1f, -2.4999993993e-1f,
-                                3.3333331174e-1f});
+  const Lane p =
+      polynomial(f, {7.0376836292e-2f, -1.1514610310e-1f, 1.1676998740e-1f, -1.2420140846e-1f, 1.4249322787e-1f,
+                     -1.6668057665e-1f, 2.0000714765e-1f, -2.4999993993e-1f, 3.3333331174e-1f});
   return f * f * (f * p);
 }
 

@@ -12,7 +12,9 @@ namespace {
 
 [[noreturn]] void fail(const std::string& op, const std::string& what) { throw Error(op + ": " + what); }
 
-bool contains(const std::vector<int>& axes, int axis) { return std::find(axes.begin(), axes.end(), axis) != axes.end(); }
+bool contains(const std::vector<int>& axes, int axis) {
+  return std::find(axes.begin(), axes.end(), axis) != axes.end();
+}
 
 /// The axes of a tensor of this rank that are in neither list, in order.
 std::vector<int> remaining_axes(std::size_t rank, const std::vector<int>& a, const std::vector<int>& b = {}) {
@@ -26,7 +28,8 @@ std::vector<int> remaining_axes(std::size_t rank, const std::vector<int>& a, con
 void check_axes(const char* op, const std::vector<int>& axes, std::size_t rank) {
   for (std::size_t i = 0; i < axes.size(); ++i) {
     if (axes[i] < 0 || axes[i] >= static_cast<int>(rank)) fail(op, "there is no axis " + std::to_string(axes[i]));
-    if (std::count(axes.begin(), axes.end(), axes[i]) > 1) fail(op, "axis " + std::to_string(axes[i]) + " is given twice");
+    if (std::count(axes.begin(), axes.end(), axes[i]) > 1)
+      fail(op, "axis " + std::to_string(axes[i]) + " is given twice");
   }
 }
 
@@ -232,7 +235,8 @@ std::vector<int> range(std::size_t begin, std::size_t end) {
 /// Brings the axes of `e`, which stand for the axes `meaning` of a tensor, into that tensor's order.
 Expr in_order(Expr e, const std::vector<int>& meaning) {
   std::vector<int> permutation(meaning.size());
-  for (std::size_t i = 0; i < meaning.size(); ++i) permutation[static_cast<std::size_t>(meaning[i])] = static_cast<int>(i);
+  for (std::size_t i = 0; i < meaning.size(); ++i)
+    permutation[static_cast<std::size_t>(meaning[i])] = static_cast<int>(i);
   return transpose(e, permutation);
 }
 

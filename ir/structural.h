@@ -7,9 +7,9 @@ namespace descent::ir {
 
 #define ELEMENTWISE(...)
 #define LEAF(name, ...) Type infer_##name(const OpInfo&, std::span<const Node* const>, const Attributes&);
-#define STRUCTURAL(name, ...)                                                               \
-  Type infer_##name(const OpInfo&, std::span<const Node* const>, const Attributes&);        \
-  Adjoints derivative_##name(Expr y, Expr g, std::span<const Expr> operands);               \
+#define STRUCTURAL(name, ...)                                                        \
+  Type infer_##name(const OpInfo&, std::span<const Node* const>, const Attributes&); \
+  Adjoints derivative_##name(Expr y, Expr g, std::span<const Expr> operands);        \
   void evaluate_##name(const Node& node, std::span<const Tensor* const> x, Tensor& y);
 #include "ir/ops.def"
 #undef ELEMENTWISE

@@ -18,9 +18,12 @@ namespace {
 
 const char* keyword(const Variable& variable) {
   switch (variable.kind) {
-    case Variable::Kind::parameter: return "parameter";
-    case Variable::Kind::fitted: return "fitted";
-    case Variable::Kind::state: return variable.of_optimizer ? "optimizer_state" : "state";
+    case Variable::Kind::parameter:
+      return "parameter";
+    case Variable::Kind::fitted:
+      return "fitted";
+    case Variable::Kind::state:
+      return variable.of_optimizer ? "optimizer_state" : "state";
   }
   return "";
 }
@@ -74,7 +77,10 @@ class LineReader {
   void expect(std::string_view token) {
     if (!accept(token)) fail("expected '" + std::string(token) + "'");
   }
-  bool at_end() { skip(); return at_ >= text_.size(); }
+  bool at_end() {
+    skip();
+    return at_ >= text_.size();
+  }
   std::string word() {
     skip();
     const std::size_t begin = at_;
@@ -123,7 +129,10 @@ class LineReader {
   }
   Type type() {
     Type t;
-    if (accept("bool")) t.dtype = DType::boolean; else expect("f32");
+    if (accept("bool"))
+      t.dtype = DType::boolean;
+    else
+      expect("f32");
     t.shape = shape();
     return t;
   }
@@ -132,7 +141,9 @@ class LineReader {
   }
 
  private:
-  void skip() { while (at_ < text_.size() && text_[at_] == ' ') ++at_; }
+  void skip() {
+    while (at_ < text_.size() && text_[at_] == ' ') ++at_;
+  }
   std::string text_;
   int line_;
   std::size_t at_ = 0;
@@ -153,19 +164,28 @@ const Node* read_node(LineReader& in, Graph& graph, const std::vector<const Node
   while (!in.accept(":")) {
     const std::string key = in.word();
     in.expect("=");
-    if (key == "name") a.name = in.word();
-    else if (key == "value") a.value = in.real();
-    else if (key == "axes") a.axes = in.axes();
-    else if (key == "size") a.shape = in.shape();
-    else if (key == "lhs_batch") a.lhs_batch = in.axes();
-    else if (key == "rhs_batch") a.rhs_batch = in.axes();
-    else if (key == "lhs_contract") a.lhs_contract = in.axes();
-    else if (key == "rhs_contract") a.rhs_contract = in.axes();
-    else in.fail("there is no attribute '" + key + "'");
+    if (key == "name")
+      a.name = in.word();
+    else if (key == "value")
+      a.value = in.real();
+    else if (key == "axes")
+      a.axes = in.axes();
+    else if (key == "size")
+      a.shape = in.shape();
+    else if (key == "lhs_batch")
+      a.lhs_batch = in.axes();
+    else if (key == "rhs_batch")
+      a.rhs_batch = in.axes();
+    else if (key == "lhs_contract")
+      a.lhs_contract = in.axes();
+    else if (key == "rhs_contract")
+      a.rhs_contract = in.axes();
+    else
+      in.fail("there is no attribute '" + key + "'");
   }
   const Type type = in.type();
-  const bool shape_is_attribute = (info(*op).kind == OpKind::leaf && *op != Op::dimension) ||
-                                  *op == Op::broadcast_in_dim || *op == Op::reshape;
+  const bool shape_is_attribute =
+      (info(*op).kind == OpKind::leaf && *op != Op::dimension) || *op == Op::broadcast_in_dim || *op == Op::reshape;
   if (shape_is_attribute) a.shape = type.shape;
   if (*op == Op::constant) a.dtype = type.dtype;
   const Node* node = nullptr;
@@ -229,10 +249,14 @@ Program parse(const std::string& text) {
         continue;
       }
       Variable variable{name, shape};
-      if (word == "fitted") variable.kind = Variable::Kind::fitted;
-      else if (word == "state") variable.kind = Variable::Kind::state;
-      else if (word == "optimizer_state") variable.kind = Variable::Kind::state, variable.of_optimizer = true;
-      else if (word != "parameter") in.fail("unknown declaration '" + word + "'");
+      if (word == "fitted")
+        variable.kind = Variable::Kind::fitted;
+      else if (word == "state")
+        variable.kind = Variable::Kind::state;
+      else if (word == "optimizer_state")
+        variable.kind = Variable::Kind::state, variable.of_optimizer = true;
+      else if (word != "parameter")
+        in.fail("unknown declaration '" + word + "'");
       program.variables.push_back(variable);
     }
   }

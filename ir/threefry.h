@@ -1,8 +1,9 @@
 // Threefry-2x32 with 20 rounds: the counter-based random generator of Descent.
 //
-// A counter-based generator is a pure function of (key, counter): there is no state to carry, so that any element of any
-// tensor can be made at any time, on any thread, with the same result. Descent uses it for initial weights, dropout,
-// shuffling and splitting. Source: Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC 2011.
+// A counter-based generator is a pure function of (key, counter): there is no state to carry, so that any element of
+// any tensor can be made at any time, on any thread, with the same result. Descent uses it for initial weights,
+// dropout, shuffling and splitting. Source: Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 1, 2, 3",
+// SC 2011.
 #pragma once
 
 #include <array>

@@ -65,8 +65,8 @@ std::vector<const Node*> substitute(Graph& graph, const std::vector<const Node*>
 
 namespace {
 
-/// Gradients of `e` with respect to nodes that may be inner ones: an inner node is hidden behind a leaf meanwhile, so that
-/// simplifying `e` cannot dissolve it.
+/// Gradients of `e` with respect to nodes that may be inner ones: an inner node is hidden behind a leaf meanwhile, so
+/// that simplifying `e` cannot dissolve it.
 std::vector<const Node*> expand(Graph& graph, const Node* e, const std::vector<const Node*>& x) {
   std::unordered_map<const Node*, const Node*> hide, reveal;
   std::vector<const Node*> leaves;

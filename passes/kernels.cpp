@@ -110,7 +110,10 @@ class Planner {
     if (ir::is_leaf(node)) return;
     if (is_view(node)) {
       // A view of a view is composed, except a reshape, which needs its operand stored in row-major order.
-      if (node->op == Op::reshape) store(node->operands[0]); else make_viewable(node->operands[0]);
+      if (node->op == Op::reshape)
+        store(node->operands[0]);
+      else
+        make_viewable(node->operands[0]);
     } else if (node->op == Op::dot_general) {
       for (const Node* operand : node->operands) {
         if (!is_view(operand) || !viewable(operand)) store(operand);
@@ -137,7 +140,8 @@ class Planner {
     }
   }
 
-  /// An elementwise node joins the last group that computes an operand, if none of its other operands waits for that group.
+  /// An elementwise node joins the last group that computes an operand, if none of its other operands waits for that
+  /// group.
   void join(const Node* node) {
     int best = -1;
     for (const Node* operand : node->operands) {
@@ -242,7 +246,8 @@ class Planner {
   void bind_result(const ir::Binding& result) {
     const int b = add_buffer(Buffer::Kind::result, result.name, result.node->shape());
     auto at = plan_.stored.find(result.node);
-    if (at != plan_.stored.end() && plan_.buffers[static_cast<std::size_t>(at->second)].kind == Buffer::Kind::temporary &&
+    if (at != plan_.stored.end() &&
+        plan_.buffers[static_cast<std::size_t>(at->second)].kind == Buffer::Kind::temporary &&
         producer_.contains(at->second)) {
       // The temporary becomes the result.
       auto& buffers = plan_.buffers;
@@ -255,8 +260,8 @@ class Planner {
     if (at == plan_.stored.end() && plan_.group.contains(result.node)) plan_.stored[result.node] = b;
   }
 
-  /// A variable is overwritten in place by the kernel that computes its new value, which then runs after all other readers
-  /// of the old one. Where that is impossible the value goes to a temporary that is copied at the end.
+  /// A variable is overwritten in place by the kernel that computes its new value, which then runs after all other
+  /// readers of the old one. Where that is impossible the value goes to a temporary that is copied at the end.
   void bind_updates() {
     for (const ir::Binding& update : function_.updates) {
       const int variable = plan_.buffer(update.name);
@@ -364,7 +369,8 @@ class Planner {
   }
 
   void drop_empty_groups() {
-    // A contraction whose value is only used by its own group needs no store; a group without any effect needs no kernel.
+    // A contraction whose value is only used by its own group needs no store; a group without any effect needs no
+    // kernel.
     for (Kernel& kernel : groups_) {
       if (kernel.stores.empty() && kernel.reductions.empty() && kernel.contraction) kernel.contraction = nullptr;
     }
@@ -378,7 +384,10 @@ class Planner {
     const auto visit = [&](auto&& self, int g) -> void {
       char& s = state[static_cast<std::size_t>(g)];
       if (s == 2 || cyclic) return;
-      if (s == 1) { cyclic = true; return; }
+      if (s == 1) {
+        cyclic = true;
+        return;
+      }
       s = 1;
       for (int p : before[static_cast<std::size_t>(g)]) self(self, p);
       s = 2;
@@ -436,14 +445,16 @@ std::vector<int> buffers_read(const Kernel& kernel, const KernelPlan& plan) {
     if (!is_number(view.source)) found.insert(plan.stored.at(view.source));
   };
   const auto visit = [&](auto&& self, const Node* node) -> void {
-    if (!seen.insert(node).second || node == kernel.contraction || is_number(node) || node->op == Op::rng_uniform) return;
+    if (!seen.insert(node).second || node == kernel.contraction || is_number(node) || node->op == Op::rng_uniform)
+      return;
     auto at = plan.group.find(node);
     const bool computed_here = ir::is_elementwise(node) && (at == plan.group.end() || at->second == kernel.group);
     if (!computed_here) return read(node);
     for (const Node* operand : node->operands) self(self, operand);
   };
   if (kernel.contraction) {
-    for (const Node* operand : kernel.contraction->operands) found.insert(plan.stored.at(view_of(operand, plan).source));
+    for (const Node* operand : kernel.contraction->operands)
+      found.insert(plan.stored.at(view_of(operand, plan).source));
   }
   for (const auto& [node, b] : kernel.stores) visit(visit, node);
   for (const auto& [node, b] : kernel.reductions) visit(visit, node->operands[0]);
@@ -507,7 +518,8 @@ MemoryPlan plan_memory(const KernelPlan& plan, const ir::DimensionValues& sizes)
   for (std::size_t i : by_size) {
     std::vector<std::pair<std::int64_t, std::int64_t>> taken;
     for (std::size_t j : by_size) {
-      const bool together = plan.buffers[j].first <= plan.buffers[i].last && plan.buffers[i].first <= plan.buffers[j].last;
+      const bool together =
+          plan.buffers[j].first <= plan.buffers[i].last && plan.buffers[i].first <= plan.buffers[j].last;
       if (memory.offsets[j] >= 0 && together) taken.emplace_back(memory.offsets[j], memory.offsets[j] + bytes[j]);
     }
     std::sort(taken.begin(), taken.end());
@@ -564,7 +576,8 @@ std::string print(const KernelPlan& plan) {
                           describe(kernel.contraction->operands[1], kernel, plan), fmt::join(a.lhs_contract, ", "),
                           fmt::join(a.rhs_contract, ", "), kernel.workspace >= 0 ? "  (second operand packed)" : "");
     }
-    for (const auto& [node, b] : kernel.stores) text += fmt::format("  {} = {}\n", name(b), describe(node, kernel, plan));
+    for (const auto& [node, b] : kernel.stores)
+      text += fmt::format("  {} = {}\n", name(b), describe(node, kernel, plan));
     for (const auto& [node, b] : kernel.reductions) {
       text += fmt::format("  {} = {} over axes [{}] of {}\n", name(b), ir::info(node).name,
                           fmt::join(node->attributes.axes, ", "), describe(node->operands[0], kernel, plan));

@@ -1,9 +1,10 @@
 // From graph to kernels: which nodes are computed together, what is stored, and in which order kernels run.
 //
-// A kernel is a loop nest over a space (a shape). It may start with a contraction that fills the space; every elementwise
-// node of that shape that follows is computed on the element just made, and reductions of such nodes are accumulated on the
-// way (epilogue fusion). Nodes computed from stored tensors alone are not stored themselves: each kernel that needs them
-// computes them again. Views (broadcast, transpose, reshape) are never computed: they are strides of the tensor they view.
+// A kernel is a loop nest over a space (a shape). It may start with a contraction that fills the space; every
+// elementwise node of that shape that follows is computed on the element just made, and reductions of such nodes are
+// accumulated on the way (epilogue fusion). Nodes computed from stored tensors alone are not stored themselves: each
+// kernel that needs them computes them again. Views (broadcast, transpose, reshape) are never computed: they are
+// strides of the tensor they view.
 #pragma once
 
 #include <memory>
@@ -25,11 +26,11 @@ struct Buffer {
 
 struct Kernel {
   ir::Shape space;
-  const ir::Node* contraction = nullptr;                     ///< a dot_general of the space's shape
-  std::vector<std::pair<const ir::Node*, int>> stores;       ///< node of the space's shape, buffer
-  std::vector<std::pair<const ir::Node*, int>> reductions;   ///< reduce_sum or reduce_max over the space, buffer
-  int workspace = -1;                                        ///< buffer for a packed operand of the contraction
-  int group = 0;                                             ///< as in KernelPlan::group
+  const ir::Node* contraction = nullptr;                    ///< a dot_general of the space's shape
+  std::vector<std::pair<const ir::Node*, int>> stores;      ///< node of the space's shape, buffer
+  std::vector<std::pair<const ir::Node*, int>> reductions;  ///< reduce_sum or reduce_max over the space, buffer
+  int workspace = -1;                                       ///< buffer for a packed operand of the contraction
+  int group = 0;                                            ///< as in KernelPlan::group
 };
 
 struct KernelPlan {
@@ -43,14 +44,16 @@ struct KernelPlan {
 
 /// A stored tensor seen with strides: element (i0, i1, ...) is at sum of i * stride.
 struct View {
-  const ir::Node* source;             ///< a stored node, or a leaf that is one number
-  std::vector<ir::Dimension> strides; ///< one for each axis of the viewing node
+  const ir::Node* source;              ///< a stored node, or a leaf that is one number
+  std::vector<ir::Dimension> strides;  ///< one for each axis of the viewing node
 };
 View view_of(const ir::Node* node, const KernelPlan& plan);
 
 /// One operand pair of a contraction, as matrices with strides (see codegen/contraction.cpp).
 struct ContractionAxes {
-  struct Axis { ir::Dimension size, lhs, rhs, out; };
+  struct Axis {
+    ir::Dimension size, lhs, rhs, out;
+  };
   std::vector<Axis> batch, rows, columns, contracted;
 };
 ContractionAxes contraction_axes(const ir::Node* dot, const KernelPlan& plan);
@@ -68,8 +71,8 @@ struct MemoryPlan {
   std::vector<std::int64_t> offsets;  ///< in bytes, multiples of 64; -1 for buffers that lie elsewhere
   std::int64_t bytes = 0;
 };
-/// Places temporaries that do not live at the same time over each other: largest first, at the lowest offset that is free
-/// during its life (best-fit by decreasing size, as in Pisarchyk and Lee, "Efficient memory management", 2020).
+/// Places temporaries that do not live at the same time over each other: largest first, at the lowest offset that is
+/// free during its life (best-fit by decreasing size, as in Pisarchyk and Lee, "Efficient memory management", 2020).
 MemoryPlan plan_memory(const KernelPlan& plan, const ir::DimensionValues& sizes);
 
 std::string print(const KernelPlan& plan);

@@ -11,7 +11,9 @@ P::P(ir::Op op, std::initializer_list<P> operands) {
 }
 
 P P::letter(char name) { return P(std::make_shared<Pattern>(Pattern{Pattern::Kind::letter, name - 'a', 0, {}, {}})); }
-P P::constant(char name) { return P(std::make_shared<Pattern>(Pattern{Pattern::Kind::constant, name - 'a', 0, {}, {}})); }
+P P::constant(char name) {
+  return P(std::make_shared<Pattern>(Pattern{Pattern::Kind::constant, name - 'a', 0, {}, {}}));
+}
 
 namespace {
 
@@ -67,10 +69,13 @@ bool match(const Pattern& pattern, const ir::Node* node, Letters& letters) {
 
 const ir::Node* instantiate(const Pattern& pattern, const Letters& letters, ir::Graph& graph, const ir::Shape& shape) {
   switch (pattern.kind) {
-    case Pattern::Kind::number: return graph.constant(pattern.number, shape);
+    case Pattern::Kind::number:
+      return graph.constant(pattern.number, shape);
     case Pattern::Kind::letter:
-    case Pattern::Kind::constant: return letters[static_cast<std::size_t>(pattern.letter)];
-    case Pattern::Kind::op: break;
+    case Pattern::Kind::constant:
+      return letters[static_cast<std::size_t>(pattern.letter)];
+    case Pattern::Kind::op:
+      break;
   }
   std::vector<const ir::Node*> operands;
   for (const auto& operand : pattern.operands) operands.push_back(instantiate(*operand, letters, graph, shape));

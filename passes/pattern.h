@@ -13,7 +13,7 @@ namespace descent::passes {
 
 struct Pattern {
   enum class Kind { letter, constant, number, op } kind;
-  int letter = 0;      ///< 'a' is 0
+  int letter = 0;  ///< 'a' is 0
   double number = 0;
   ir::Op op{};
   std::vector<std::shared_ptr<const Pattern>> operands;

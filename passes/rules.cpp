@@ -1,5 +1,6 @@
-// One rule a line: pattern, replacement, justification. "exact": the same float for every operand. "real": the same over
-// the real numbers, with rounding that is no worse; where an operand is infinite or NaN the result may differ (0 * inf).
+// One rule a line: pattern, replacement, justification. "exact": the same float for every operand. "real": the same
+// over the real numbers, with rounding that is no worse; where an operand is infinite or NaN the result may differ (0 *
+// inf).
 #include "passes/rules.h"
 
 namespace descent::passes {

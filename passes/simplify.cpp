@@ -1,5 +1,5 @@
-// Simplification: rewrites every node, operands first, with the rules of passes/rules.cpp, the rules of this file for the
-// ops that move elements, and constant folding, until nothing changes.
+// Simplification: rewrites every node, operands first, with the rules of passes/rules.cpp, the rules of this file for
+// the ops that move elements, and constant folding, until nothing changes.
 #include <algorithm>
 #include <cmath>
 
@@ -16,7 +16,9 @@ using ir::Op;
 
 namespace {
 
-Expr rebuilt(Graph& graph, Op op, const std::vector<const Node*>& operands) { return {graph, graph.make(op, operands)}; }
+Expr rebuilt(Graph& graph, Op op, const std::vector<const Node*>& operands) {
+  return {graph, graph.make(op, operands)};
+}
 
 const Node* fold_constants(Graph& graph, const Node* node) {
   double value[3] = {0, 0, 0};
@@ -194,12 +196,18 @@ class Simplifier {
 
   const Node* rewrite(const Node* node) {
     switch (node->op) {
-      case Op::broadcast_in_dim: return simplify_broadcast(graph_, node);
-      case Op::transpose: return simplify_transpose(graph_, node);
-      case Op::reshape: return simplify_reshape(graph_, node);
-      case Op::reduce_sum: return simplify_reduce_sum(graph_, node);
-      case Op::dot_general: return simplify_dot(graph_, node);
-      default: break;
+      case Op::broadcast_in_dim:
+        return simplify_broadcast(graph_, node);
+      case Op::transpose:
+        return simplify_transpose(graph_, node);
+      case Op::reshape:
+        return simplify_reshape(graph_, node);
+      case Op::reduce_sum:
+        return simplify_reduce_sum(graph_, node);
+      case Op::dot_general:
+        return simplify_dot(graph_, node);
+      default:
+        break;
     }
     if (!ir::is_elementwise(node)) return node;
     if (const Node* next = fold_constants(graph_, node); next != node) return next;

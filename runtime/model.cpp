@@ -66,7 +66,8 @@ void Model::Implementation::compile_together(const std::vector<std::string>& fun
   const auto begin = std::chrono::steady_clock::now();
   std::vector<std::future<std::shared_ptr<const codegen::CompiledProgram>>> results;
   for (const std::string& function : functions) {
-    results.push_back(std::async(std::launch::async, [this, function] { return codegen::compile(program, {function}); }));
+    results.push_back(
+        std::async(std::launch::async, [this, function] { return codegen::compile(program, {function}); }));
   }
   for (std::size_t i = 0; i < functions.size(); ++i) compiled_[functions[i]] = results[i].get();
   compiled_ms_ += milliseconds_since(begin);

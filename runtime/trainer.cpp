@@ -24,7 +24,8 @@ Trainer::Trainer(const Model& model, std::uint64_t seed) : implementation_(std::
   self.state.seed = static_cast<std::uint32_t>(seed);
   const ir::Program& program = self.model->program;
   if (program.dimensions().size() > 1) {
-    throw Error("the model has more than one symbolic size; only the batch can vary", "give the other sizes as numbers");
+    throw Error("the model has more than one symbolic size; only the batch can vary",
+                "give the other sizes as numbers");
   }
   self.fitted = true;
   ir::Environment environment;
@@ -77,7 +78,10 @@ void Trainer::Implementation::check(const Tensors& tensors, std::int64_t rows, b
 }
 
 void Trainer::Implementation::need_fit(const char* what) const {
-  if (!fitted) throw Error(std::string("the model fits some values to the training data, which has not been seen before this ") + what, "call fit(tensors, rows) or load(weights) first");
+  if (!fitted)
+    throw Error(
+        std::string("the model fits some values to the training data, which has not been seen before this ") + what,
+        "call fit(tensors, rows) or load(weights) first");
 }
 
 Trainer::Implementation::Workspace& Trainer::Implementation::workspace(const std::string& function, std::int64_t rows,
@@ -98,7 +102,8 @@ Trainer::Implementation::Workspace& Trainer::Implementation::workspace(const std
     if (memory.offsets[b] >= 0) w.buffers[b] = w.arena.at(memory.offsets[b]);
   }
   for (std::size_t i = 0; i < inputs.size(); ++i) {
-    w.buffers[static_cast<std::size_t>(plan.buffer(model->program.inputs[i].name))] = copies_inputs ? w.arena.at(inputs[i]) : nullptr;
+    w.buffers[static_cast<std::size_t>(plan.buffer(model->program.inputs[i].name))] =
+        copies_inputs ? w.arena.at(inputs[i]) : nullptr;
   }
   for (std::size_t i = 0; i < variables.size(); ++i) {
     w.buffers[static_cast<std::size_t>(plan.buffer(model->program.variables[i].name))] = variables[i].data();
@@ -143,7 +148,8 @@ float Trainer::step(const Tensors& tensors, std::int64_t rows) {
   auto& w = self.workspace("step", rows, true);
   const auto& inputs = self.model->program.inputs;
   for (std::size_t i = 0; i < inputs.size(); ++i) {
-    std::copy(tensors[i].begin(), tensors[i].end(), w.buffers[static_cast<std::size_t>(function.plan.buffer(inputs[i].name))]);
+    std::copy(tensors[i].begin(), tensors[i].end(),
+              w.buffers[static_cast<std::size_t>(function.plan.buffer(inputs[i].name))]);
   }
   ++self.state.step;
   function.run(w.buffers.data(), &rows, &self.state);
@@ -161,7 +167,8 @@ float Trainer::epoch(const Tensors& tensors, std::int64_t rows, std::int64_t bat
   std::vector<const float*> data;
   for (const auto& tensor : tensors) data.push_back(tensor.data());
   std::int64_t dimension = batch;
-  codegen::EpochArguments arguments{w.buffers.data(), &dimension, &self.state, data.data(), order.data(), rows, batch, 0};
+  codegen::EpochArguments arguments{w.buffers.data(), &dimension, &self.state, data.data(),
+                                    order.data(),     rows,       batch,       0};
   const codegen::RunEpoch run = self.model->compiled("step").epoch();
   if (run == nullptr) throw Error("every input must begin with the batch axis for training in epochs");
   run(&arguments);
@@ -172,7 +179,8 @@ namespace {
 
 /// Runs a function chunk by chunk; calls `use` with the addresses and rows of each.
 template <typename Use>
-void run_chunks(Trainer::Implementation& self, const std::string& name, const Tensors& tensors, std::int64_t rows, Use use) {
+void run_chunks(Trainer::Implementation& self, const std::string& name, const Tensors& tensors, std::int64_t rows,
+                Use use) {
   const codegen::CompiledFunction& function = self.model->compiled(name).function(name);
   auto& w = self.workspace(name, std::min(rows, kEvaluationRows), false);
   const auto& inputs = self.model->program.inputs;
@@ -207,10 +215,13 @@ float Trainer::evaluate(const Tensors& tensors, std::int64_t rows, std::vector<f
   self.check(tensors, rows, true);
   self.need_fit("evaluation");
   double loss = 0;
-  run_chunks(self, "evaluate", tensors, rows, [&](const passes::KernelPlan& plan, const std::vector<float*>& buffers, std::int64_t count) {
-    loss += static_cast<double>(*buffers[static_cast<std::size_t>(plan.buffer("loss"))]) * static_cast<double>(count);
-    if (outputs != nullptr) append(*outputs, plan, buffers, self.model->program.function("evaluate").results[1], count);
-  });
+  run_chunks(self, "evaluate", tensors, rows,
+             [&](const passes::KernelPlan& plan, const std::vector<float*>& buffers, std::int64_t count) {
+               loss += static_cast<double>(*buffers[static_cast<std::size_t>(plan.buffer("loss"))]) *
+                       static_cast<double>(count);
+               if (outputs != nullptr)
+                 append(*outputs, plan, buffers, self.model->program.function("evaluate").results[1], count);
+             });
   return static_cast<float>(loss / static_cast<double>(rows));
 }
 
@@ -219,9 +230,10 @@ std::vector<float> Trainer::predict(const Tensors& inputs, std::int64_t rows) {
   self.check(inputs, rows, false);
   self.need_fit("prediction");
   std::vector<float> outputs;
-  run_chunks(self, "predict", inputs, rows, [&](const passes::KernelPlan& plan, const std::vector<float*>& buffers, std::int64_t count) {
-    append(outputs, plan, buffers, self.model->program.function("predict").results[0], count);
-  });
+  run_chunks(self, "predict", inputs, rows,
+             [&](const passes::KernelPlan& plan, const std::vector<float*>& buffers, std::int64_t count) {
+               append(outputs, plan, buffers, self.model->program.function("predict").results[0], count);
+             });
   return outputs;
 }
 
@@ -235,8 +247,11 @@ void Trainer::save(const std::string& path) const {
   for (std::size_t i = 0; i < variables.size(); ++i) {
     file.tensors[variables[i].name] = {ir::evaluate(variables[i].shape, {}), self.variables[i]};
   }
-  file.metadata = {{"format", "descent"}, {"model", self.model->program.name}, {"step", std::to_string(self.state.step)},
-                   {"epochs", std::to_string(self.epochs)}, {"seed", std::to_string(self.state.seed)}};
+  file.metadata = {{"format", "descent"},
+                   {"model", self.model->program.name},
+                   {"step", std::to_string(self.state.step)},
+                   {"epochs", std::to_string(self.epochs)},
+                   {"seed", std::to_string(self.state.seed)}};
   runtime::save_tensors(path, file);
 }
 
@@ -245,7 +260,9 @@ void Trainer::load(const std::string& path, bool resume) {
   const runtime::TensorFile file = runtime::load_tensors(path);
   const auto& variables = self.model->program.variables;
   const auto fail = [&](const std::string& what) {
-    throw Error(Diagnostic{path, 0, 0, 1, "these weights are not of the model '" + self.model->program.name + "': " + what, "use the weights that were saved by training this model file", ""});
+    throw Error(Diagnostic{path, 0, 0, 1,
+                           "these weights are not of the model '" + self.model->program.name + "': " + what,
+                           "use the weights that were saved by training this model file", ""});
   };
   std::vector<const runtime::SavedTensor*> found;
   for (const ir::Variable& v : variables) {
@@ -259,7 +276,8 @@ void Trainer::load(const std::string& path, bool resume) {
     if (at->second.shape != shape) {
       ir::Shape other;
       for (std::int64_t n : at->second.shape) other.emplace_back(n);
-      fail("the tensor '" + v.name + "' has the shape " + ir::to_string(other) + ", expected " + ir::to_string(v.shape));
+      fail("the tensor '" + v.name + "' has the shape " + ir::to_string(other) + ", expected " +
+           ir::to_string(v.shape));
     }
     found.push_back(&at->second);
   }
@@ -271,7 +289,9 @@ void Trainer::load(const std::string& path, bool resume) {
     const auto number = [&](const char* key) {
       std::int64_t value = 0;
       auto at = file.metadata.find(key);
-      if (at == file.metadata.end() || std::from_chars(at->second.data(), at->second.data() + at->second.size(), value).ec != std::errc()) fail(std::string("the file does not say its ") + key);
+      if (at == file.metadata.end() ||
+          std::from_chars(at->second.data(), at->second.data() + at->second.size(), value).ec != std::errc())
+        fail(std::string("the file does not say its ") + key);
       return value;
     };
     self.state.step = number("step");

@@ -20,7 +20,8 @@ Dataset load_dataset(const Model& model, const std::string& model_path, const st
     path = (std::filesystem::path(model_path).parent_path() / description.data->source).string();
     if (!std::filesystem::exists(path)) {
       const frontend::Location& at = description.data->source_location;
-      throw Error(Diagnostic{at.file, at.line, at.column, at.length, "there is no file " + path, "the name is relative to the folder of the model file", at.source_line});
+      throw Error(Diagnostic{at.file, at.line, at.column, at.length, "there is no file " + path,
+                             "the name is relative to the folder of the model file", at.source_line});
     }
   } else {
     throw Error("the model file names no data", "add a data block or call with --data FILE.csv");
@@ -53,7 +54,9 @@ TrainReport train(const Model& model, const std::string& model_path, const Train
   const frontend::Model& description = model.implementation()->model;
   const ir::Program& program = model.implementation()->program;
   if (program.find_function("step") == nullptr) {
-    throw Error(Diagnostic{model_path, 0, 0, 1, "the model '" + description.name + "' has no loss, so it cannot be trained", "add a line such as: loss = bce(p, y)", ""});
+    throw Error(Diagnostic{model_path, 0, 0, 1,
+                           "the model '" + description.name + "' has no loss, so it cannot be trained",
+                           "add a line such as: loss = bce(p, y)", ""});
   }
   const Dataset all = load_dataset(model, model_path, options.data, true);
   Dataset training = all, validation;
@@ -65,10 +68,12 @@ TrainReport train(const Model& model, const std::string& model_path, const Train
     }
     if (spec.stratify && classes.size() != static_cast<std::size_t>(all.rows)) {
       const auto& at = spec.location;
-      throw Error(Diagnostic{at.file, at.line, at.column, at.length, "'" + *spec.stratify + "' is no target with one column", "name the target whose classes keep their shares", at.source_line});
+      throw Error(Diagnostic{at.file, at.line, at.column, at.length,
+                             "'" + *spec.stratify + "' is no target with one column",
+                             "name the target whose classes keep their shares", at.source_line});
     }
-    const Split split = spec.stratify ? split_rows_stratified(spec, classes)
-                                      : split_rows(spec, static_cast<std::uint32_t>(all.rows));
+    const Split split =
+        spec.stratify ? split_rows_stratified(spec, classes) : split_rows(spec, static_cast<std::uint32_t>(all.rows));
     training = all.select(split.training);
     validation = all.select(split.held_out);
   }
@@ -91,7 +96,8 @@ TrainReport train(const Model& model, const std::string& model_path, const Train
     TrainProgress now{epoch, epochs, trainer.epoch(tensors, training.rows, batch), {}};
     report.epochs = epoch;
     if (!std::isfinite(now.loss)) {
-      throw Error("the loss is no longer a finite number in epoch " + std::to_string(epoch), "try a smaller learning rate, or standardize the inputs");
+      throw Error("the loss is no longer a finite number in epoch " + std::to_string(epoch),
+                  "try a smaller learning rate, or standardize the inputs");
     }
     if (validation.rows > 0) {
       now.validation_loss = trainer.evaluate(validation.spans(true, program), validation.rows);

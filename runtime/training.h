@@ -40,7 +40,8 @@ TrainReport train(const Model& model, const std::string& model_path, const Train
                   const std::function<void(const TrainProgress&)>& progress);
 
 /// The data of a model file: `override_path`, or the source of the data block relative to the model file.
-Dataset load_dataset(const Model& model, const std::string& model_path, const std::optional<std::string>& override_path, bool with_targets);
+Dataset load_dataset(const Model& model, const std::string& model_path, const std::optional<std::string>& override_path,
+                     bool with_targets);
 
 Scores score(Trainer& trainer, const Model& model, const Dataset& data);
 

@@ -26,7 +26,8 @@ int main() {
     const std::vector<float> p = trainer.predict({x}, 4);
     bool right = true;
     for (std::size_t i = 0; i < 4; ++i) {
-      std::printf("%g xor %g = %.4f\n", static_cast<double>(x[2 * i]), static_cast<double>(x[2 * i + 1]), static_cast<double>(p[i]));
+      std::printf("%g xor %g = %.4f\n", static_cast<double>(x[2 * i]), static_cast<double>(x[2 * i + 1]),
+                  static_cast<double>(p[i]));
       right = right && (p[i] > 0.5f) == (y[i] > 0.5f);
     }
     return right ? 0 : 1;

@@ -43,7 +43,8 @@ class Model {
   std::shared_ptr<Implementation> implementation_;
 };
 
-/// Parameters, optimizer state and everything that changes while a model is trained. Not to be used by two threads at once.
+/// Parameters, optimizer state and everything that changes while a model is trained. Not to be used by two threads at
+/// once.
 class Trainer {
  public:
   explicit Trainer(const Model& model, std::uint64_t seed = 0);
@@ -51,8 +52,8 @@ class Trainer {
   Trainer(Trainer&&) noexcept;
   Trainer& operator=(Trainer&&) noexcept;
 
-  /// Computes what the model fits to the whole training data (the mean of a standardize layer). `epoch` does it by itself
-  /// the first time. `tensors` may lack the targets.
+  /// Computes what the model fits to the whole training data (the mean of a standardize layer). `epoch` does it by
+  /// itself the first time. `tensors` may lack the targets.
   void fit(const Tensors& tensors, std::int64_t rows);
   /// One step of the optimizer on one batch; returns the loss before the step.
   float step(const Tensors& tensors, std::int64_t rows);

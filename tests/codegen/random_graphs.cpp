@@ -23,7 +23,9 @@ class Generator {
  public:
   explicit Generator(std::uint32_t seed) : seed_(seed) {}
   std::uint32_t below(std::uint32_t n) { return ir::threefry2x32(seed_, 0, count_++, 0)[0] % n; }
-  double uniform() { return 2 * static_cast<double>(ir::uniform_from_bits(ir::threefry2x32(seed_, 1, count_++, 0)[0])) - 1; }
+  double uniform() {
+    return 2 * static_cast<double>(ir::uniform_from_bits(ir::threefry2x32(seed_, 1, count_++, 0)[0])) - 1;
+  }
 
   ir::Program program() {
     ir::Program p;
@@ -36,27 +38,51 @@ class Generator {
     p.inputs = {{"x", {n, i}}, {"y", {n, i}}};
     p.variables = {{"w", {i, j}}, {"v", {j, k}}, {"b", {j}}};
     std::vector<Expr> pool = {{g, g.leaf(ir::Op::input, "x", {n, i})}, {g, g.leaf(ir::Op::input, "y", {n, i})}};
-    const Expr w(g, g.leaf(ir::Op::parameter, "w", {i, j})), v(g, g.leaf(ir::Op::parameter, "v", {j, k})), b(g, g.leaf(ir::Op::parameter, "b", {j}));
+    const Expr w(g, g.leaf(ir::Op::parameter, "w", {i, j})), v(g, g.leaf(ir::Op::parameter, "v", {j, k})),
+        b(g, g.leaf(ir::Op::parameter, "b", {j}));
     const auto pick = [&](const ir::Shape& shape) {
       std::vector<Expr> fitting;
-      for (const Expr& e : pool) if (e.shape() == shape) fitting.push_back(e);
+      for (const Expr& e : pool)
+        if (e.shape() == shape) fitting.push_back(e);
       return fitting[below(static_cast<std::uint32_t>(fitting.size()))];
     };
     const auto grow = [&](int count, const ir::Shape& shape) {
       for (int step = 0; step < count; ++step) {
         const Expr a = pick(shape), c = pick(shape);
         switch (below(12)) {
-          case 0: pool.push_back(a + c); break;
-          case 1: pool.push_back(tanh(a) * c); break;
-          case 2: pool.push_back(a - c * 0.5); break;
-          case 3: pool.push_back(max(a, c)); break;
-          case 4: pool.push_back(logistic(a)); break;
-          case 5: pool.push_back(softplus(a) * 0.5); break;
-          case 6: pool.push_back(exp(min(a, like(a, 1)))); break;
-          case 7: pool.push_back(log1p(abs(a))); break;
-          case 8: pool.push_back(a / (c * c + 1.0)); break;
-          case 9: pool.push_back(select(like(a, 0.1) < a, c, a * 0.3)); break;
-          case 10: pool.push_back(sqrt(a * a + 0.5)); break;
+          case 0:
+            pool.push_back(a + c);
+            break;
+          case 1:
+            pool.push_back(tanh(a) * c);
+            break;
+          case 2:
+            pool.push_back(a - c * 0.5);
+            break;
+          case 3:
+            pool.push_back(max(a, c));
+            break;
+          case 4:
+            pool.push_back(logistic(a));
+            break;
+          case 5:
+            pool.push_back(softplus(a) * 0.5);
+            break;
+          case 6:
+            pool.push_back(exp(min(a, like(a, 1))));
+            break;
+          case 7:
+            pool.push_back(log1p(abs(a)));
+            break;
+          case 8:
+            pool.push_back(a / (c * c + 1.0));
+            break;
+          case 9:
+            pool.push_back(select(like(a, 0.1) < a, c, a * 0.3));
+            break;
+          case 10:
+            pool.push_back(sqrt(a * a + 0.5));
+            break;
           case 11: {
             const Expr row = ir::reduce_sum(a * 0.2, {1});
             pool.push_back(c - tanh(ir::broadcast(row, shape, {0})));
@@ -75,9 +101,12 @@ class Generator {
     grow(4, {n, k});
     const Expr out = pool.back();
     const Expr loss = ir::reduce_sum(tanh(out), {0, 1}) / Expr(g, g.dimension(n));
-    ir::Function f{"predict", {{"out", out.node}, {"loss", loss.node}, {"columns", ir::reduce_sum(out * out, {0}).node}}, {}};
+    ir::Function f{
+        "predict", {{"out", out.node}, {"loss", loss.node}, {"columns", ir::reduce_sum(out * out, {0}).node}}, {}};
     const auto gradients = passes::gradients(g, loss.node, {w.node, v.node, b.node});
-    f.updates = {{"w", (w - Expr(g, gradients[0]) * 0.1).node}, {"v", (v - Expr(g, gradients[1]) * 0.1).node}, {"b", (b - Expr(g, gradients[2]) * 0.1).node}};
+    f.updates = {{"w", (w - Expr(g, gradients[0]) * 0.1).node},
+                 {"v", (v - Expr(g, gradients[1]) * 0.1).node},
+                 {"b", (b - Expr(g, gradients[2]) * 0.1).node}};
     p.functions.push_back(f);
     return p;
   }
@@ -107,7 +136,8 @@ void compare(std::uint32_t seed, std::int64_t rows) {
     memory[b].assign(count + 16, 12345.0f);
     if (buffer.kind == passes::Buffer::Kind::input || buffer.kind == passes::Buffer::Kind::variable) {
       ir::Tensor t{ir::evaluate(buffer.shape, e.dimensions), {}};
-      for (std::size_t i = 0; i < count; ++i) t.values.push_back(memory[b][i] = static_cast<float>(generator.uniform()));
+      for (std::size_t i = 0; i < count; ++i)
+        t.values.push_back(memory[b][i] = static_cast<float>(generator.uniform()));
       e.tensors[buffer.name] = t;
     }
     addresses.push_back(memory[b].data());

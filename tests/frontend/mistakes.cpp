@@ -24,7 +24,8 @@ std::string in_model(const std::string& line) {
 }  // namespace
 
 TEST_CASE("a_right_file_has_no_mistakes") {
-  CHECK(mistakes("model logistic {\n input x: [n, 30]\n target y: [n, 1]\n output p = sigmoid(dense(x, 1))\n loss = bce(p, y)\n}") == "");
+  CHECK(mistakes("model logistic {\n input x: [n, 30]\n target y: [n, 1]\n output p = sigmoid(dense(x, 1))\n loss = "
+                 "bce(p, y)\n}") == "");
 }
 
 TEST_CASE("an_unknown_name_suggests_the_nearest") {
@@ -57,14 +58,16 @@ TEST_CASE("a_syntax_error_shows_what_was_expected") {
 
 TEST_CASE("a_matrix_product_names_both_shapes") {
   CHECK(in_model("output p = x @ x") ==
-        "m.descent:5:14: error: '@' sums over the last axis of the first and the first axis of the second, but [n, 30] ends with 30 and [n, 30] begins with n\n"
+        "m.descent:5:14: error: '@' sums over the last axis of the first and the first axis of the second, but [n, 30] "
+        "ends with 30 and [n, 30] begins with n\n"
         "  5 |   output p = x @ x\n"
         "    |              ^^^^^\n"
         "    = help: transpose the second: transpose(...)");
 }
 
 TEST_CASE("all_mistakes_are_reported_and_none_twice") {
-  CHECK(mistakes("model m {\n  input x: [n, 30]\n  output p = densee(x, 1)\n  let q = p + 1\n  loss = bce(p, why)\n  let r = x + zz\n}\n") ==
+  CHECK(mistakes("model m {\n  input x: [n, 30]\n  output p = densee(x, 1)\n  let q = p + 1\n  loss = bce(p, why)\n  "
+                 "let r = x + zz\n}\n") ==
         "m.descent:3:14: error: unknown name 'densee'\n"
         "  3 |   output p = densee(x, 1)\n"
         "    |              ^^^^^^\n"
@@ -95,7 +98,9 @@ TEST_CASE("wrong_arguments_are_named") {
 }
 
 TEST_CASE("malformed_text_never_crashes") {
-  for (const char* text : {"", "{", "model", "model m", "model m {", "model m { input }", "((((", "fn f(", "model m { output p = ", "\"", "1e999", "\xff\xfe", "data { x = }", "model m { output p = [", "fn f(x) = f(x) model m { output p = f(1) }"}) {
+  for (const char* text :
+       {"", "{", "model", "model m", "model m {", "model m { input }", "((((", "fn f(", "model m { output p = ", "\"",
+        "1e999", "\xff\xfe", "data { x = }", "model m { output p = [", "fn f(x) = f(x) model m { output p = f(1) }"}) {
     CHECK(mistakes(text) != "");
   }
   CHECK(mistakes("model m { output p = " + std::string(100000, '(')) != "");

@@ -1,6 +1,7 @@
-// The accuracy of the functions of ir/scalar.h, measured without a compiler: an emitter that computes with plain floats.
-#include <catch2/catch.hpp>
+// The accuracy of the functions of ir/scalar.h, measured without a compiler: an emitter that computes with plain
+// floats.
 #include <bit>
+#include <catch2/catch.hpp>
 #include <cmath>
 #include <cstring>
 #include <functional>
@@ -25,41 +26,72 @@ class FloatEmitter : public ScalarEmitter {
     const std::uint32_t a = word(x), b = y ? word(y) : 0, c = z ? word(z) : 0;
     const float fa = std::bit_cast<float>(a), fb = std::bit_cast<float>(b), fc = std::bit_cast<float>(c);
     switch (instruction) {
-      case Instruction::f_add: return f32(fa + fb);
-      case Instruction::f_sub: return f32(fa - fb);
-      case Instruction::f_mul: return f32(fa * fb);
-      case Instruction::f_div: return f32(fa / fb);
-      case Instruction::f_fma: return f32(std::fma(fa, fb, fc));
-      case Instruction::f_min: return f32(fa < fb ? fa : fb);
-      case Instruction::f_max: return f32(fa > fb ? fa : fb);
-      case Instruction::f_sqrt: return f32(std::sqrt(fa));
-      case Instruction::f_abs: return f32(std::fabs(fa));
-      case Instruction::f_neg: return f32(-fa);
-      case Instruction::f_copysign: return f32(std::copysign(fa, fb));
-      case Instruction::f_round: return f32(std::nearbyint(fa));
-      case Instruction::f_lt: return keep(fa < fb);
-      case Instruction::f_le: return keep(fa <= fb);
-      case Instruction::f_eq: return keep(fa == fb);
-      case Instruction::f_ne: return keep(fa != fb);
+      case Instruction::f_add:
+        return f32(fa + fb);
+      case Instruction::f_sub:
+        return f32(fa - fb);
+      case Instruction::f_mul:
+        return f32(fa * fb);
+      case Instruction::f_div:
+        return f32(fa / fb);
+      case Instruction::f_fma:
+        return f32(std::fma(fa, fb, fc));
+      case Instruction::f_min:
+        return f32(fa < fb ? fa : fb);
+      case Instruction::f_max:
+        return f32(fa > fb ? fa : fb);
+      case Instruction::f_sqrt:
+        return f32(std::sqrt(fa));
+      case Instruction::f_abs:
+        return f32(std::fabs(fa));
+      case Instruction::f_neg:
+        return f32(-fa);
+      case Instruction::f_copysign:
+        return f32(std::copysign(fa, fb));
+      case Instruction::f_round:
+        return f32(std::nearbyint(fa));
+      case Instruction::f_lt:
+        return keep(fa < fb);
+      case Instruction::f_le:
+        return keep(fa <= fb);
+      case Instruction::f_eq:
+        return keep(fa == fb);
+      case Instruction::f_ne:
+        return keep(fa != fb);
       case Instruction::f_select:
-      case Instruction::i_select: return keep(a != 0 ? b : c);
-      case Instruction::f_to_i: return i32(std::fabs(fa) < 2e9f ? static_cast<std::int32_t>(fa) : 0);
-      case Instruction::i_to_f: return f32(static_cast<float>(static_cast<std::int32_t>(a)));
+      case Instruction::i_select:
+        return keep(a != 0 ? b : c);
+      case Instruction::f_to_i:
+        return i32(std::fabs(fa) < 2e9f ? static_cast<std::int32_t>(fa) : 0);
+      case Instruction::i_to_f:
+        return f32(static_cast<float>(static_cast<std::int32_t>(a)));
       case Instruction::f_bits:
-      case Instruction::i_as_f: return keep(a);
-      case Instruction::i_add: return keep(a + b);
-      case Instruction::i_sub: return keep(a - b);
-      case Instruction::i_mul: return keep(a * b);
+      case Instruction::i_as_f:
+        return keep(a);
+      case Instruction::i_add:
+        return keep(a + b);
+      case Instruction::i_sub:
+        return keep(a - b);
+      case Instruction::i_mul:
+        return keep(a * b);
       case Instruction::i_and:
-      case Instruction::m_and: return keep(a & b);
+      case Instruction::m_and:
+        return keep(a & b);
       case Instruction::i_or:
-      case Instruction::m_or: return keep(a | b);
-      case Instruction::i_xor: return keep(a ^ b);
-      case Instruction::i_shl: return keep(a << b);
-      case Instruction::i_lshr: return keep(a >> b);
-      case Instruction::i_ashr: return i32(static_cast<std::int32_t>(a) >> b);
-      case Instruction::i_eq: return keep(a == b);
-      case Instruction::m_not: return keep(a ^ 1u);
+      case Instruction::m_or:
+        return keep(a | b);
+      case Instruction::i_xor:
+        return keep(a ^ b);
+      case Instruction::i_shl:
+        return keep(a << b);
+      case Instruction::i_lshr:
+        return keep(a >> b);
+      case Instruction::i_ashr:
+        return i32(static_cast<std::int32_t>(a) >> b);
+      case Instruction::i_eq:
+        return keep(a == b);
+      case Instruction::m_not:
+        return keep(a ^ 1u);
     }
     return nullptr;
   }
@@ -125,8 +157,10 @@ TEST_CASE("sine_and_cosine_are_within_1e-6_up_to_1000") {
   double largest = 0;
   for (int i = -100000; i <= 100000; ++i) {
     const float x = static_cast<float>(i) * 0.01f;
-    largest = std::max(largest, std::fabs(emitter.value(scalar::sine(emitter.lane(x))) - std::sin(static_cast<double>(x))));
-    largest = std::max(largest, std::fabs(emitter.value(scalar::cosine(emitter.lane(x))) - std::cos(static_cast<double>(x))));
+    largest =
+        std::max(largest, std::fabs(emitter.value(scalar::sine(emitter.lane(x))) - std::sin(static_cast<double>(x))));
+    largest =
+        std::max(largest, std::fabs(emitter.value(scalar::cosine(emitter.lane(x))) - std::cos(static_cast<double>(x))));
     emitter.clear();
   }
   CHECK(largest <= 1e-6);

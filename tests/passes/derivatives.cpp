@@ -1,7 +1,7 @@
 // Derivatives against central differences in float64, of the interpreter's values.
 //
-// Tolerance: a central difference with step h = 1e-6 has an error of h^2 f''' / 6 + 2^-53 f / h: below 1e-9 for the values
-// here; 1e-6 relative to 1 + |derivative| leaves room for steep functions.
+// Tolerance: a central difference with step h = 1e-6 has an error of h^2 f''' / 6 + 2^-53 f / h: below 1e-9 for the
+// values here; 1e-6 relative to 1 + |derivative| leaves room for steep functions.
 #include <catch2/catch.hpp>
 #include <cmath>
 

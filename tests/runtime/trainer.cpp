@@ -13,13 +13,15 @@ namespace {
 
 std::vector<float> numbers(std::size_t count, std::uint32_t stream) {
   std::vector<float> values;
-  for (std::size_t i = 0; i < count; ++i) values.push_back(2 * ir::uniform_from_bits(ir::threefry2x32(5, stream, static_cast<std::uint32_t>(i), 0)[0]) - 1);
+  for (std::size_t i = 0; i < count; ++i)
+    values.push_back(2 * ir::uniform_from_bits(ir::threefry2x32(5, stream, static_cast<std::uint32_t>(i), 0)[0]) - 1);
   return values;
 }
 
 /// The model's step, compared with the interpreter on the graph before any pass but differentiation.
 void check_steps(const std::string& body, std::int64_t rows, std::size_t width) {
-  const Model model = Model::from_string("model m {\n input x: [n, " + std::to_string(width) + "]\n target y: [n, 1]\n" + body + "}");
+  const Model model =
+      Model::from_string("model m {\n input x: [n, " + std::to_string(width) + "]\n target y: [n, 1]\n" + body + "}");
   INFO(body);
   const ir::Program& program = model.implementation()->program;
   const std::vector<float> x = numbers(static_cast<std::size_t>(rows) * width, 1);
@@ -36,7 +38,8 @@ void check_steps(const std::string& body, std::int64_t rows, std::size_t width) 
   for (int step = 1; step <= 3; ++step) {
     for (std::size_t i = 0; i < program.variables.size(); ++i) {
       const auto& values = trainer.implementation().variables[i];
-      e.tensors[program.variables[i].name] = {ir::evaluate(program.variables[i].shape, {}), {values.begin(), values.end()}};
+      e.tensors[program.variables[i].name] = {ir::evaluate(program.variables[i].shape, {}),
+                                              {values.begin(), values.end()}};
     }
     e.counters["step"] = step;
     const ir::Function& f = program.function("step");
@@ -65,11 +68,14 @@ TEST_CASE("the_step_of_ten_models_agrees_with_the_interpreter") {
       " output p = sigmoid(dense(x, 1))\n loss = bce(p, y)\n",
       " output p = x |> dense(16) |> relu |> dense(1) |> sigmoid\n loss = bce(p, y)\n",
       " output p = x |> dense(33) |> tanh |> dense(5) |> tanh |> dense(1)\n loss = mse(p, y)\n",
-      " output p = x |> standardize |> dense(8) |> softplus |> dense(1) |> sigmoid\n loss = bce(p, y) + 1e-3 * l2(weights)\n",
+      " output p = x |> standardize |> dense(8) |> softplus |> dense(1) |> sigmoid\n loss = bce(p, y) + 1e-3 * "
+      "l2(weights)\n",
       " output p = x |> dense(16) |> relu |> dropout(0.3) |> dense(1) |> sigmoid\n loss = bce(p, y)\n",
       " let h = dense(x, 12)\n output p = dense(h * sigmoid(h) + h, 1)\n loss = mean(abs(p - y))\n",
-      " param w: [7, 3] = normal\n param v: [3, 1] = glorot_uniform\n output p = exp(-(tanh(x @ w) @ v)^2)\n loss = mse(p, y) + 0.01 * l1(parameters)\n",
-      " output p = x |> dense(4, init = he_normal) |> leaky_relu(0.2) |> dense(1)\n loss = mean(log(1 + exp(p)) - p * y)\n",
+      " param w: [7, 3] = normal\n param v: [3, 1] = glorot_uniform\n output p = exp(-(tanh(x @ w) @ v)^2)\n loss = "
+      "mse(p, y) + 0.01 * l1(parameters)\n",
+      " output p = x |> dense(4, init = he_normal) |> leaky_relu(0.2) |> dense(1)\n loss = mean(log(1 + exp(p)) - p * "
+      "y)\n",
       " output p = sigmoid(sum(x * x, 1) |> reshape([count(y), 1]) |> dense(1))\n loss = bce(p, y)\n",
       " output p = x |> dense(3) |> silu |> dense(1) |> sigmoid\n loss = bce(p, y) + 0.1 * mean(grad(sum(p), x)^2)\n",
   };
@@ -79,7 +85,9 @@ TEST_CASE("the_step_of_ten_models_agrees_with_the_interpreter") {
 }
 
 TEST_CASE("the_same_seed_gives_bitwise_the_same_weights") {
-  const Model model = Model::from_string("model m { input x: [n, 5] target y: [n, 1] output p = x |> dense(9) |> relu |> dropout(0.2) |> dense(1) |> sigmoid loss = bce(p, y) }");
+  const Model model = Model::from_string(
+      "model m { input x: [n, 5] target y: [n, 1] output p = x |> dense(9) |> relu |> dropout(0.2) |> dense(1) |> "
+      "sigmoid loss = bce(p, y) }");
   const auto x = numbers(500, 1);
   std::vector<float> y(100);
   for (std::size_t i = 0; i < 100; ++i) y[i] = x[5 * i] > 0 ? 1.0f : 0.0f;
@@ -93,7 +101,9 @@ TEST_CASE("the_same_seed_gives_bitwise_the_same_weights") {
 }
 
 TEST_CASE("weights_are_saved_and_loaded_and_training_goes_on_where_it_was") {
-  const Model model = Model::from_string("model m { input x: [n, 5] target y: [n, 1] output p = x |> standardize |> dense(9) |> tanh |> dense(1) |> sigmoid loss = bce(p, y) }");
+  const Model model = Model::from_string(
+      "model m { input x: [n, 5] target y: [n, 1] output p = x |> standardize |> dense(9) |> tanh |> dense(1) |> "
+      "sigmoid loss = bce(p, y) }");
   const auto x = numbers(500, 1);
   std::vector<float> y(100);
   for (std::size_t i = 0; i < 100; ++i) y[i] = x[5 * i] > 0 ? 1.0f : 0.0f;
@@ -108,17 +118,22 @@ TEST_CASE("weights_are_saved_and_loaded_and_training_goes_on_where_it_was") {
   CHECK(one.implementation().variables == two.implementation().variables);
   const Model other = Model::from_string("model other { input x: [n, 5] output p = dense(x, 4) }");
   Trainer stranger(other);
-  CHECK_THROWS_WITH(stranger.load(path), "trainer_test.safetensors: error: these weights are not of the model 'other': the tensor 'dense.0.w' has the shape [5, 9], expected [5, 4]\n  = help: use the weights that were saved by training this model file");
+  CHECK_THROWS_WITH(
+      stranger.load(path),
+      "trainer_test.safetensors: error: these weights are not of the model 'other': the tensor 'dense.0.w' has the "
+      "shape [5, 9], expected [5, 4]\n  = help: use the weights that were saved by training this model file");
   std::remove(path.c_str());
 }
 
 TEST_CASE("wrong_calls_are_errors") {
-  const Model model = Model::from_string("model m { input x: [n, 5] target y: [n, 1] output p = x |> standardize |> dense(1) |> sigmoid loss = bce(p, y) }");
+  const Model model = Model::from_string(
+      "model m { input x: [n, 5] target y: [n, 1] output p = x |> standardize |> dense(1) |> sigmoid loss = bce(p, y) "
+      "}");
   Trainer trainer(model);
   const std::vector<float> x(10), y(2);
-  CHECK_THROWS_AS(trainer.predict({x}, 2), Error);       // not fitted
-  CHECK_THROWS_AS(trainer.fit({x, y}, 3), Error);        // wrong size
-  CHECK_THROWS_AS(trainer.epoch({x}, 2, 1), Error);      // no target
-  CHECK_THROWS_AS(trainer.epoch({x, y}, 2, 0), Error);   // no batch
+  CHECK_THROWS_AS(trainer.predict({x}, 2), Error);      // not fitted
+  CHECK_THROWS_AS(trainer.fit({x, y}, 3), Error);       // wrong size
+  CHECK_THROWS_AS(trainer.epoch({x}, 2, 1), Error);     // no target
+  CHECK_THROWS_AS(trainer.epoch({x, y}, 2, 0), Error);  // no batch
   CHECK_THROWS_AS(Model::from_file("/nonexistent/model.descent"), Error);
 }
