@@ -122,7 +122,7 @@ void KernelEmitter::emit_rows(const Product& product, std::vector<Loop>& loops, 
                               Value* column_count) {
   // As many sums as registers allow, with room for the second operand's vectors and one repeated number.
   std::int64_t rows = (static_cast<std::int64_t>(machine_.registers) - vectors - 2) / vectors;
-  rows = std::min<std::int64_t>(rows, vectors == 1 ? 14 : 12);
+  rows = std::clamp<std::int64_t>(rows, 1, vectors == 1 ? 14 : 12);
   const auto tile = [&](std::int64_t count, Value* row) {
     emit_tile(product, loops, static_cast<unsigned>(count), vectors, row, column, column_count);
   };
