@@ -1,4 +1,4 @@
-// Models, bodies and variables; expressions are in expressions.cpp.
+// Models, bodies and variables; expressions are in expressions.cpp, operators.cpp and calls.cpp.
 #include "frontend/lower.h"
 
 #include "ir/edit_distance.h"
@@ -153,7 +153,7 @@ void Lowering::declare_variable(const Statement& s, Scope& scope) {
     if (first.kind == Value::Kind::callable) {
       std::vector<Value> sizes;
       for (const ir::Dimension& d : variable.shape) sizes.push_back(Value::of(d));
-      first = call_definition(*first.definition, {{nullptr, Value::list(sizes)}}, s.value->span, scope);
+      first = call_definition(*first.definition, {{"", Value::list(sizes), s.value->span}}, s.value->span);
     }
     const Expr value = fit_to(tensor(first, s.value->span), variable.shape, s.value->span);
     program_.variables.push_back(variable);
@@ -199,7 +199,7 @@ Value Lowering::run_body(const Definition& d, Scope& scope) {
 
 void Lowering::lower_optimizer(const Expression* choice, const Node* loss, ir::Function& step) {
   std::string name = "adam";
-  std::vector<std::pair<const Argument*, Value>> arguments;
+  std::vector<GivenArgument> arguments;
   training_ = true;
   try {
     Span span;
@@ -207,7 +207,7 @@ void Lowering::lower_optimizer(const Expression* choice, const Node* loss, ir::F
       span = choice->span;
       const Expression& callee = choice->kind == Expression::Kind::call ? *choice->operands[0] : *choice;
       name = callee.text;
-      for (const Argument& a : choice->arguments) arguments.emplace_back(&a, evaluate(*a.value, {}));
+      for (const Argument& a : choice->arguments) arguments.push_back({a.name, evaluate(*a.value, {}), a.span});
     }
     const Definition* optimizer = find_definition(name);
     if (optimizer == nullptr || optimizer->kind != Definition::Kind::optimizer) {
@@ -229,27 +229,15 @@ void Lowering::lower_optimizer(const Expression* choice, const Node* loss, ir::F
       Scope scope;
       scope[optimizer->parameters[0].name] = Value::of(w.node);
       scope[optimizer->parameters[1].name] = Value::of(g.node);
+      std::vector<ParameterName> settings;
+      for (std::size_t i = 2; i < optimizer->parameters.size(); ++i) {
+        settings.push_back({optimizer->parameters[i].name, optimizer->parameters[i].fallback != nullptr});
+      }
+      const std::vector<int> given = bind_arguments(name, settings, arguments, span);
       for (std::size_t i = 2; i < optimizer->parameters.size(); ++i) {
         const Parameter& p = optimizer->parameters[i];
-        const Value* given = nullptr;
-        for (std::size_t j = 0; j < arguments.size(); ++j) {
-          const std::string& named = arguments[j].first->name;
-          if (named == p.name || (named.empty() && j + 2 == i)) given = &arguments[j].second;
-        }
-        if (given == nullptr && !p.fallback) fail(span, "the argument '" + p.name + "' of '" + name + "' is missing");
-        scope[p.name] = given ? *given : evaluate(*p.fallback, scope);
-      }
-      for (const auto& [argument, value] : arguments) {
-        bool known = argument->name.empty();
-        std::vector<std::string> names;
-        for (std::size_t i = 2; i < optimizer->parameters.size(); ++i) {
-          known = known || optimizer->parameters[i].name == argument->name;
-          names.push_back(optimizer->parameters[i].name);
-        }
-        const auto meant = ir::nearest(argument->name, names);
-        if (!known)
-          fail(argument->span, "'" + name + "' has no argument '" + argument->name + "'",
-               meant ? "did you mean '" + *meant + "'?" : "");
+        scope[p.name] =
+            given[i - 2] < 0 ? evaluate(*p.fallback, scope) : arguments[static_cast<std::size_t>(given[i - 2])].value;
       }
       std::map<std::string, std::string> states;
       for (const Statement& s : optimizer->body) {
@@ -259,7 +247,7 @@ void Lowering::lower_optimizer(const Expression* choice, const Node* loss, ir::F
           std::vector<Value> sizes;
           for (const ir::Dimension& d : v.shape) sizes.push_back(Value::of(d));
           const Value value = first.kind == Value::Kind::callable
-                                  ? call_definition(*first.definition, {{nullptr, Value::list(sizes)}}, s.span, scope)
+                                  ? call_definition(*first.definition, {{"", Value::list(sizes), s.span}}, s.span)
                                   : first;
           initial_.updates.push_back({state.name, fit_to(tensor(value, s.span), v.shape, s.span).node});
           program_.variables.push_back(state);

@@ -18,6 +18,23 @@ struct Failure {
   std::vector<Diagnostic> diagnostics;
 };
 
+/// Where an operator and its operands stand.
+struct Operands {
+  Span whole, left, right;
+};
+
+/// An argument of a call: its name, empty for a positional one, and its value.
+struct GivenArgument {
+  std::string name;
+  Value value;
+  Span span;
+};
+
+struct ParameterName {
+  std::string name;
+  bool optional;
+};
+
 using Scope = std::map<std::string, Value>;
 
 class Lowering {
@@ -28,9 +45,17 @@ class Lowering {
   void lower_model(const Definition& model, const Expression* optimizer);
   Value evaluate(const Expression& e, const Scope& scope);
 
- private:
+  // What primitive functions (builtins.h) are made of.
   [[noreturn]] static void fail(const Span& span, const std::string& message, const std::string& hint = "");
+  ir::Expr tensor(const Value& v, const Span& span);
+  ir::Shape shape_argument(const Value& v, const Span& span);
+  Value apply(ir::Op op, const Value& a, const Span& span);
+  Value binary(const std::string& op, const Value& a, const Value& b, const Operands& at);
+  ir::Shape common_shape(const ir::Shape& a, const ir::Shape& b, const Span& span);
+  ir::Expr fit_to(ir::Expr e, const ir::Shape& shape, const Span& span);
+  Value random_uniform(const ir::Shape& shape);
 
+ private:
   // statements
   void lower_body(const Definition& model, bool training, ir::Function& losses, ir::Function& outputs);
   void declare_input(const Statement& s, Scope& scope);
@@ -42,22 +67,18 @@ class Lowering {
 
   // expressions
   Value name(const Expression& e, const Scope& scope);
-  Value call(const Expression& e, const Scope& scope);
-  Value call_definition(const Definition& d, std::vector<std::pair<const Argument*, Value>> arguments, const Span& span,
-                        const Scope& caller);
-  Value call_builtin(const std::string& function, const std::vector<Value>& arguments, const Expression& e);
   Value unary(const Expression& e, const Scope& scope);
-  Value binary(const std::string& op, const Value& a, const Value& b, const Expression& e);
   Value matrix_product(const Value& a, const Value& b, const Expression& e);
   Value choose(const Value& condition, const Value& a, const Value& b, const Expression& e);
-  Value apply(ir::Op op, const Value& a, const Span& span);
 
-  // conversions
-  ir::Expr tensor(const Value& v, const Span& span);
-  ir::Expr fit_to(ir::Expr e, const ir::Shape& shape, const Span& span);
-  ir::Shape common_shape(const ir::Shape& a, const ir::Shape& b, const Span& span);
-  std::vector<int> axis_argument(const Value& v, std::size_t rank, const Span& span);
-  ir::Shape shape_argument(const Value& v, const Span& span);
+  // calls
+  Value call(const Expression& e, const Scope& scope);
+  Value call_definition(const Definition& d, const std::vector<GivenArgument>& arguments, const Span& span);
+  Value call_builtin(const Builtin& builtin, const std::vector<GivenArgument>& arguments, const Span& span);
+  /// For each parameter the position of its argument, or -1. Reports what is unknown, given twice, too much or missing.
+  static std::vector<int> bind_arguments(const std::string& callee, const std::vector<ParameterName>& parameters,
+                                         const std::vector<GivenArgument>& arguments, const Span& span);
+
   const Definition* find_definition(const std::string& name) const;
   std::vector<std::string> known_names(const Scope& scope) const;
 

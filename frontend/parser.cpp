@@ -305,12 +305,13 @@ class Parser {
     next();
     while (!is_symbol(")")) {
       Argument argument;
+      const Span begin = peek().span;
       if (peek().kind == Token::Kind::name && is_symbol("=", 1)) {
         argument.name = next().text;
         next();
       }
       argument.value = expression(0);
-      argument.span = argument.value->span;
+      argument.span = join(begin, argument.value->span);
       e->arguments.push_back(std::move(argument));
       if (!is_symbol(")")) expect(",", "between arguments");
     }

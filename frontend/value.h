@@ -9,6 +9,8 @@
 
 namespace descent::frontend {
 
+struct Builtin;
+
 struct Value {
   enum class Kind {
     number,     ///< known while compiling
@@ -18,7 +20,8 @@ struct Value {
     text,
     list,
     callable,  ///< a fn, layer or optimizer
-    builtin,   ///< a primitive function, by name
+    builtin,   ///< a primitive function
+    absent,    ///< an optional argument that was not given
     broken,    ///< what it should be is not known because of a mistake that has been reported
   } kind = Kind::broken;
   double number = 0;
@@ -28,6 +31,7 @@ struct Value {
   std::string text;
   std::vector<Value> items;
   const Definition* definition = nullptr;
+  const Builtin* builtin = nullptr;
 
   static Value of(double number) {
     Value v;
@@ -48,6 +52,11 @@ struct Value {
     return v;
   }
   static Value of(const ir::Dimension& d);
+  static Value absent() {
+    Value v;
+    v.kind = Kind::absent;
+    return v;
+  }
   static Value list(std::vector<Value> items) {
     Value v;
     v.kind = Kind::list;

@@ -87,13 +87,32 @@ TEST_CASE("the_loss_must_be_one_number") {
 
 TEST_CASE("wrong_arguments_are_named") {
   CHECK(in_model("output p = dense(x, unit = 1)") ==
-        "m.descent:5:14: error: the argument 'units' of 'dense' is missing\n"
+        "m.descent:5:23: error: 'dense' has no argument 'unit'\n"
         "  5 |   output p = dense(x, unit = 1)\n"
-        "    |              ^^^^^^^^^^^^^^^^^^");
+        "    |                       ^^^^^^^^\n"
+        "    = help: did you mean 'units'?");
+  CHECK(in_model("output p = dense(x)") ==
+        "m.descent:5:14: error: the argument 'units' of 'dense' is missing\n"
+        "  5 |   output p = dense(x)\n"
+        "    |              ^^^^^^^^");
+  CHECK(in_model("output p = dense(x, 1, units = 2, 3, 4)") ==
+        "m.descent:5:37: error: 'dense' takes 3 arguments, found 5\n"
+        "  5 |   output p = dense(x, 1, units = 2, 3, 4)\n"
+        "    |                                     ^");
+  CHECK(in_model("output p = sum(x, axes = 0)") ==
+        "m.descent:5:21: error: 'sum' has no argument 'axes'\n"
+        "  5 |   output p = sum(x, axes = 0)\n"
+        "    |                     ^^^^^^^^\n"
+        "    = help: did you mean 'axis'?");
+  CHECK(in_model("output p = sum(x, 2)") ==
+        "m.descent:5:21: error: there is no axis 2 in a tensor of rank 2\n"
+        "  5 |   output p = sum(x, 2)\n"
+        "    |                     ^\n"
+        "    = help: its axes are 0 to 1, or -1 for the last");
   CHECK(in_model("output p = dense(x, 1, unit = 1)") ==
-        "m.descent:5:33: error: 'dense' has no argument 'unit'\n"
+        "m.descent:5:26: error: 'dense' has no argument 'unit'\n"
         "  5 |   output p = dense(x, 1, unit = 1)\n"
-        "    |                                 ^\n"
+        "    |                          ^^^^^^^^\n"
         "    = help: did you mean 'units'?");
 }
 
