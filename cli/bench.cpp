@@ -1,13 +1,23 @@
-#include "cli/bench.h"
+// The training step on made-up data of the model's shapes.
 
 #include <algorithm>
 #include <chrono>
 
+#include "cli/commands.h"
+#include "cli/figures.h"
 #include "ir/threefry.h"
 #include "runtime/model.h"
 
 namespace descent::cli {
 
+namespace {
+
+struct BenchResult {
+  std::int64_t batch, parameters, flops, arena_bytes, kernels;
+  double step_us_min, step_us_median, gflops, compile_ms;
+};
+
+/// Steps for so many seconds. `batch` 0: the train block's. flops: 2 for each multiply-add of the step's contractions.
 BenchResult run_bench(const Model& model, std::int64_t batch, double seconds) {
   Model::Implementation& implementation = *model.implementation();
   if (implementation.program.find_function("step") == nullptr) {
@@ -69,6 +79,31 @@ BenchResult run_bench(const Model& model, std::int64_t batch, double seconds) {
   result.arena_bytes = passes::plan_memory(step.plan, sizes).bytes;
   result.kernels = static_cast<std::int64_t>(step.plan.kernels.size());
   return result;
+}
+
+}  // namespace
+
+int bench(const BenchArguments& a) {
+  const BenchResult r = run_bench(Model::from_file(a.file), a.batch, a.seconds);
+  if (a.as_json) {
+    const nlohmann::json result = {{"batch", r.batch},
+                                   {"threads", 1},
+                                   {"parameters", r.parameters},
+                                   {"flops", r.flops},
+                                   {"step_us_min", r.step_us_min},
+                                   {"step_us_median", r.step_us_median},
+                                   {"gflops", r.gflops},
+                                   {"compile_ms", r.compile_ms},
+                                   {"arena_bytes", r.arena_bytes},
+                                   {"kernels", r.kernels}};
+    fmt::print("{}\n", result.dump());
+    return 0;
+  }
+  fmt::print("batch {}, {} parameters, {} kernels, {} bytes of arena\n", r.batch, r.parameters, r.kernels,
+             r.arena_bytes);
+  fmt::print("step {:.2f} us at least, {:.2f} us in the median; {} flops, {:.1f} GFLOP/s; compiled in {:.1f} ms\n",
+             r.step_us_min, r.step_us_median, r.flops, r.gflops, r.compile_ms);
+  return 0;
 }
 
 }  // namespace descent::cli

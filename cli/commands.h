@@ -1,0 +1,58 @@
+// The commands: what each is given, and the function that does it. Each returns the exit status and throws
+// descent::Error where the user's file or data is wrong. Their options are declared in cli.cpp.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "runtime/training.h"
+
+namespace descent::cli {
+
+struct TrainArguments {
+  std::string file;
+  runtime::TrainOptions options;
+  bool as_json = false;
+};
+int train(const TrainArguments& arguments);
+
+struct EvaluateArguments {
+  std::string file, weights, data;
+  bool as_json = false;
+};
+int evaluate(const EvaluateArguments& arguments);
+
+struct PredictArguments {
+  std::string file, weights, data;
+  std::string output;  ///< empty: standard output
+};
+int predict(const PredictArguments& arguments);
+
+struct CheckArguments {
+  std::string file;
+};
+int check(const CheckArguments& arguments);
+
+struct DumpArguments {
+  std::string file, stage;
+};
+/// The stages that `dump` prints, in the order of the pipeline.
+const std::vector<std::string>& dump_stages();
+int dump(const DumpArguments& arguments);
+
+struct BenchArguments {
+  std::string file;
+  std::int64_t batch = 0;  ///< 0: the train block's
+  double seconds = 1;
+  bool as_json = false;
+};
+int bench(const BenchArguments& arguments);
+
+struct EvalArguments {
+  std::string expression;
+  std::vector<std::string> values;  ///< of the form name=number
+};
+int eval(const EvalArguments& arguments);
+
+}  // namespace descent::cli

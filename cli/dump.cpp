@@ -1,0 +1,46 @@
+// Prints what the compiler makes of a file at a stage.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "cli/commands.h"
+#include "codegen/compile.h"
+#include "frontend/frontend.h"
+#include "frontend/print.h"
+#include "ir/text.h"
+#include "passes/passes.h"
+#include "runtime/file.h"
+
+namespace descent::cli {
+
+const std::vector<std::string>& dump_stages() {
+  static const std::vector<std::string> stages = {"ast",       "graph",   "simplified", "gradient", "derived",
+                                                  "optimized", "kernels", "llvm",       "asm"};
+  return stages;
+}
+
+int dump(const DumpArguments& a) {
+  if (a.stage == "ast") {
+    fmt::print("{}", frontend::print_syntax_tree(runtime::read_file(a.file), a.file));
+    return 0;
+  }
+  const frontend::Model model = frontend::load_model(runtime::read_file(a.file), a.file);
+  std::map<std::string, std::string> stages;
+  const ir::Program optimized =
+      passes::run_pipeline(*model.program, [&](const std::string& stage, const ir::Program& p) {
+        if (stage == a.stage) stages[stage] = ir::print(p);
+      });
+  const bool trains = optimized.find_function("step") != nullptr;
+  const std::string function = trains ? "step" : "predict";
+  if (a.stage == "kernels")
+    fmt::print("{}", passes::print(passes::plan_kernels(optimized, optimized.function(function))));
+  else if (a.stage == "llvm")
+    fmt::print("{}", codegen::print_llvm(optimized, function));
+  else if (a.stage == "asm")
+    fmt::print("{}", codegen::print_assembly(optimized, function));
+  else
+    fmt::print("{}", stages.at(a.stage));
+  return 0;
+}
+
+}  // namespace descent::cli

@@ -1,0 +1,83 @@
+// Trains the model of a file on its data, with progress on standard error and a closing table.
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+
+#include "cli/commands.h"
+#include "cli/figures.h"
+
+namespace descent::cli {
+
+namespace {
+
+using nlohmann::json;
+
+/// A bar on a terminal, plain lines elsewhere; on standard error.
+class Progress {
+ public:
+  void operator()(const runtime::TrainProgress& now) {
+    const auto time = std::chrono::steady_clock::now();
+    const std::string validation = now.validation_loss ? fmt::format("  validation {:.4f}", *now.validation_loss) : "";
+    if (terminal_) {
+      if (now.epoch < now.epochs && time - last_ < std::chrono::milliseconds(50)) return;
+      const auto filled = static_cast<std::size_t>(30 * now.epoch / now.epochs);
+      fmt::print(stderr, "\r[{}{}] epoch {}/{}  loss {:.4f}{}\033[K", std::string(filled, '#'),
+                 std::string(30 - filled, ' '), now.epoch, now.epochs, now.loss, validation);
+      drawn_ = true;
+    } else {
+      const std::int64_t every = std::max<std::int64_t>(1, now.epochs / 10);
+      if (now.epoch % every != 0 && now.epoch != 1) return;
+      fmt::print(stderr, "epoch {}/{}  loss {:.4f}{}\n", now.epoch, now.epochs, now.loss, validation);
+    }
+    last_ = time;
+  }
+  ~Progress() {
+    if (drawn_) fmt::print(stderr, "\n");
+  }
+
+ private:
+  bool terminal_ = isatty(STDERR_FILENO) != 0, drawn_ = false;
+  std::chrono::steady_clock::time_point last_{};
+};
+
+void print_report(const runtime::TrainReport& r) {
+  fmt::print("\n{:<12}{:>8}{:>10}{:>10}{:>10}\n", "", "rows", "loss", "accuracy", "AUC");
+  const auto row = [](const char* name, const runtime::Scores& s) {
+    fmt::print("{:<12}{:>8}{:>10}{:>10}{:>10}\n", name, s.rows, shown(s.loss), shown(s.accuracy), shown(s.auc));
+  };
+  row("training", r.training);
+  if (r.validation) row("validation", *r.validation);
+  fmt::print("\n{} epochs{}, {} steps, {} parameters; compiled in {:.1f} ms, trained in {:.1f} ms\n", r.epochs,
+             r.stopped_early ? " (stopped early)" : "", r.steps, r.parameters, r.compile_ms, r.train_ms);
+}
+
+}  // namespace
+
+int train(const TrainArguments& a) {
+  const Model model = Model::from_file(a.file);
+  runtime::TrainReport report;
+  {
+    Progress progress;
+    report = runtime::train(model, a.file, a.options, [&](const runtime::TrainProgress& now) { progress(now); });
+  }
+  if (!a.as_json) {
+    print_report(report);
+    return 0;
+  }
+  json result = {{"epochs", report.epochs}, {"steps", report.steps}, {"loss", figure(report.training.loss)}};
+  if (report.validation) {
+    result["validation"] = {{"loss", figure(report.validation->loss)},
+                            {"accuracy", figure(report.validation->accuracy)},
+                            {"auc", figure(report.validation->auc)}};
+  } else {
+    result["validation"] = nullptr;
+  }
+  result["compile_ms"] = report.compile_ms;
+  result["train_ms"] = report.train_ms;
+  result["parameters"] = report.parameters;
+  fmt::print("{}\n", result.dump());
+  return 0;
+}
+
+}  // namespace descent::cli
