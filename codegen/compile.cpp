@@ -14,6 +14,7 @@
 
 #include <map>
 #include <mutex>
+#include <unordered_map>
 
 #include "codegen/kernel_emitter.h"
 #include "descent/error.h"
@@ -39,11 +40,16 @@ llvm::orc::JITTargetMachineBuilder host() {
   return builder;
 }
 
-Machine machine_of(const llvm::TargetMachine& target) {
+passes::Machine machine_of(const llvm::TargetMachine& target) {
   const llvm::StringRef features = target.getTargetFeatureString();
-  if (features.contains("+avx512f")) return {16, 32};
-  if (features.contains("+avx2")) return {8, 16};
-  return {4, 16};
+  passes::Machine machine;
+  if (features.contains("+avx512f")) {
+    machine.lanes = 16, machine.registers = 32, machine.memory_broadcast = true;
+  } else if (!features.contains("+avx2")) {
+    machine.lanes = 4;
+    machine.registers = target.getTargetTriple().isAArch64() ? 32 : 16;
+  }
+  return machine;
 }
 
 /// Kernels are already in the form they should have: what is left is to keep values in registers and to move what does
@@ -72,26 +78,30 @@ void optimize(llvm::Module& module, llvm::TargetMachine& target) {
 /// Writes the functions that call the kernels.
 class ModuleBuilder {
  public:
-  ModuleBuilder(llvm::Module& module, const ir::Program& program, const Machine& machine)
+  ModuleBuilder(llvm::Module& module, const ir::Program& program, const passes::Machine& machine)
       : module_(module), program_(program), machine_(machine), builder_(module.getContext()) {}
 
   void add_function(const std::string& name, const passes::KernelPlan& plan) {
-    std::vector<llvm::Function*> kernels;
-    for (std::size_t k = 0; k < plan.kernels.size(); ++k) {
-      KernelEmitter emitter(module_, program_, plan, plan.kernels[k], machine_);
-      kernels.push_back(emitter.emit(name + "_kernel" + std::to_string(k)));
-    }
     auto* pointer = llvm::PointerType::get(module_.getContext(), 0);
     auto* run = create("descent_" + name, {pointer, pointer, pointer});
-    for (llvm::Function* kernel : kernels)
-      builder_.CreateCall(kernel, {run->getArg(0), run->getArg(1), run->getArg(2)});
+    for (const passes::Kernel& kernel : plan.kernels) {
+      const passes::Signature signature = passes::signature_of(kernel, plan);
+      // Slots: the buffers of this kernel, then the streams of its random numbers.
+      std::vector<std::uint32_t> slots(signature.buffers.begin(), signature.buffers.end());
+      for (double stream : signature.streams) slots.push_back(static_cast<std::uint32_t>(stream));
+      auto* numbers = llvm::ConstantDataArray::get(module_.getContext(), slots);
+      auto* table = new llvm::GlobalVariable(module_, numbers->getType(), true, llvm::GlobalValue::PrivateLinkage,
+                                             numbers, "slots");
+      builder_.CreateCall(kernel_function(kernel, plan, signature),
+                          {run->getArg(0), table, run->getArg(1), run->getArg(2)});
+    }
     builder_.CreateRetVoid();
     if (name == "step") add_epoch(run, plan);
   }
 
   void finish() {
     // LLVM splits 512-bit vectors unless a function says that it wants them.
-    const std::string bits = std::to_string(machine_.width * 32);
+    const std::string bits = std::to_string(machine_.lanes * 32);
     for (llvm::Function& function : module_) {
       if (function.isDeclaration()) continue;
       function.addFnAttr("prefer-vector-width", bits);
@@ -116,6 +126,17 @@ class ModuleBuilder {
   Value* i64(std::int64_t v) { return builder_.getInt64(static_cast<std::uint64_t>(v)); }
   Value* field(Value* base, std::size_t offset) {
     return builder_.CreateConstGEP1_64(builder_.getInt8Ty(), base, offset);
+  }
+
+  /// The code of a kernel, made once for all kernels that are the same but for their buffers.
+  llvm::Function* kernel_function(const passes::Kernel& kernel, const passes::KernelPlan& plan,
+                                  const passes::Signature& signature) {
+    auto& function = kernels_[signature.key];
+    if (function == nullptr) {
+      KernelEmitter emitter(module_, program_, plan, kernel, signature, machine_);
+      function = emitter.emit("kernel" + std::to_string(kernels_.size() - 1));
+    }
+    return function;
   }
 
   /// A loop from 0 to `end`; `body` gets the index.
@@ -206,8 +227,9 @@ class ModuleBuilder {
 
   llvm::Module& module_;
   const ir::Program& program_;
-  Machine machine_;
+  passes::Machine machine_;
   llvm::IRBuilder<> builder_;
+  std::unordered_map<std::string, llvm::Function*> kernels_;  // by signature
 };
 
 struct Built {
@@ -222,9 +244,10 @@ Built build(const ir::Program& program, const std::vector<std::string>& function
   built.module = std::make_unique<llvm::Module>(program.name, *built.context);
   built.module->setDataLayout(target.createDataLayout());
   built.module->setTargetTriple(target.getTargetTriple());
-  ModuleBuilder builder(*built.module, program, machine_of(target));
+  const passes::Machine machine = machine_of(target);
+  ModuleBuilder builder(*built.module, program, machine);
   for (const std::string& name : functions) {
-    built.plans[name] = passes::plan_kernels(program, program.function(name));
+    built.plans[name] = passes::plan_kernels(program, program.function(name), machine);
     builder.add_function(name, built.plans[name]);
   }
   builder.finish();

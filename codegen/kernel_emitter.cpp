@@ -15,14 +15,15 @@ using ir::Node;
 using ir::Op;
 
 KernelEmitter::KernelEmitter(llvm::Module& module, const ir::Program& program, const passes::KernelPlan& plan,
-                             const passes::Kernel& kernel, const Machine& machine)
+                             const passes::Kernel& kernel, const passes::Signature& signature, const Machine& machine)
     : module_(module),
       context_(module.getContext()),
       builder_(context_),
-      lanes_(builder_, machine.width),
+      lanes_(builder_, static_cast<unsigned>(machine.lanes)),
       program_(program),
       plan_(plan),
       kernel_(kernel),
+      signature_(signature),
       machine_(machine) {}
 
 namespace {
@@ -50,24 +51,27 @@ std::vector<Dimension> row_major(const ir::Shape& shape) {
 
 llvm::Function* KernelEmitter::emit(const std::string& name) {
   auto* pointer = llvm::PointerType::get(context_, 0);
-  auto* type = llvm::FunctionType::get(builder_.getVoidTy(), {pointer, pointer, pointer}, false);
+  auto* i32 = builder_.getInt32Ty();
+  auto* type = llvm::FunctionType::get(builder_.getVoidTy(), {pointer, pointer, pointer, pointer}, false);
   function_ = llvm::Function::Create(type, llvm::Function::InternalLinkage, name, module_);
   // The wrapper loads addresses; the body takes them as arguments that do not alias.
   builder_.SetInsertPoint(llvm::BasicBlock::Create(context_, "entry", function_));
-  std::set<int> used;
-  for (int b : passes::buffers_read(kernel_, plan_)) used.insert(b);
-  for (const auto& [node, b] : kernel_.stores) used.insert(b);
-  for (const auto& [node, b] : kernel_.reductions) used.insert(b);
-  if (kernel_.workspace >= 0) used.insert(kernel_.workspace);
+  const std::size_t buffers = signature_.buffers.size(), streams = signature_.streams.size();
   std::vector<llvm::Value*> arguments;
-  for (int b : used) {
-    arguments.push_back(builder_.CreateLoad(
-        pointer, builder_.CreateConstGEP1_64(pointer, function_->getArg(0), static_cast<std::uint64_t>(b))));
+  std::vector<llvm::Type*> types(buffers + 2, pointer);
+  types.insert(types.end(), streams, i32);
+  for (std::size_t slot = 0; slot < buffers + streams; ++slot) {
+    Value* number = builder_.CreateLoad(i32, builder_.CreateConstGEP1_64(i32, function_->getArg(1), slot));
+    if (slot >= buffers) {
+      arguments.push_back(number);
+      continue;
+    }
+    Value* index = builder_.CreateZExt(number, builder_.getInt64Ty());
+    arguments.push_back(builder_.CreateLoad(pointer, builder_.CreateGEP(pointer, function_->getArg(0), index)));
   }
-  arguments.push_back(function_->getArg(1));
-  arguments.push_back(function_->getArg(2));
-  auto* body_type =
-      llvm::FunctionType::get(builder_.getVoidTy(), std::vector<llvm::Type*>(arguments.size(), pointer), false);
+  arguments.insert(arguments.begin() + static_cast<std::ptrdiff_t>(buffers),
+                   {function_->getArg(2), function_->getArg(3)});
+  auto* body_type = llvm::FunctionType::get(builder_.getVoidTy(), types, false);
   auto* body = llvm::Function::Create(body_type, llvm::Function::InternalLinkage, name + "_body", module_);
   body->addFnAttr(llvm::Attribute::NoInline);
   body->addFnAttr(llvm::Attribute::NoUnwind);
@@ -78,14 +82,15 @@ llvm::Function* KernelEmitter::emit(const std::string& name) {
   function_ = body;
   builder_.SetInsertPoint(llvm::BasicBlock::Create(context_, "entry", body));
   unsigned index = 0;
-  for (int b : used) {
+  for (int b : signature_.buffers) {
     body->addParamAttr(index, llvm::Attribute::NoAlias);
     pointers_[b] = body->getArg(index++);
   }
   body->addParamAttr(index, llvm::Attribute::NoAlias);
   Value* dimensions = body->getArg(index++);
   body->addParamAttr(index, llvm::Attribute::NoAlias);
-  state_ = body->getArg(index);
+  state_ = body->getArg(index++);
+  for (double stream : signature_.streams) streams_[stream] = body->getArg(index++);
   std::uint64_t position = 0;
   for (const std::string& symbol : program_.dimensions()) {
     symbols_[symbol] = builder_.CreateLoad(
@@ -203,28 +208,77 @@ llvm::Value* KernelEmitter::stack(llvm::Type* type, const char* name) {
 }
 
 void KernelEmitter::loop(Value* begin, Value* end, Value* step, const std::function<void(Value*)>& body) {
+  carry(begin, end, step, {}, [&](Value* index, const Values&) {
+    body(index);
+    return Values{};
+  });
+}
+
+/// The condition stands at the end of the loop, and once before it; a loop that runs once or never is none.
+KernelEmitter::Values KernelEmitter::carry(Value* begin, Value* end, Value* step, Values values,
+                                           const std::function<Values(Value*, const Values&)>& body) {
+  auto *first = llvm::dyn_cast<llvm::ConstantInt>(begin), *last = llvm::dyn_cast<llvm::ConstantInt>(end),
+       *by = llvm::dyn_cast<llvm::ConstantInt>(step);
+  const bool known = first != nullptr && last != nullptr && by != nullptr;
+  const std::int64_t length = known ? last->getSExtValue() - first->getSExtValue() : 0;
+  if (known && length <= 0) return values;
+  if (known && length <= by->getSExtValue()) return body(begin, values);
   llvm::BasicBlock* before = builder_.GetInsertBlock();
-  auto* head = llvm::BasicBlock::Create(context_, "loop", function_);
-  auto* inside = llvm::BasicBlock::Create(context_, "body", function_);
+  auto* start = llvm::BasicBlock::Create(context_, "start", function_);
+  auto* inside = llvm::BasicBlock::Create(context_, "loop", function_);
+  auto* done = llvm::BasicBlock::Create(context_, "done", function_);
   auto* after = llvm::BasicBlock::Create(context_, "after", function_);
-  builder_.CreateBr(head);
-  builder_.SetInsertPoint(head);
-  auto* index = builder_.CreatePHI(builder_.getInt64Ty(), 2);
-  index->addIncoming(begin, before);
-  builder_.CreateCondBr(builder_.CreateICmpSLT(index, end), inside, after);
+  if (known) {
+    builder_.CreateBr(start);
+  } else {
+    builder_.CreateCondBr(builder_.CreateICmpSLT(begin, end), start, after);
+  }
+  builder_.SetInsertPoint(start);
+  builder_.CreateBr(inside);
   builder_.SetInsertPoint(inside);
-  body(index);
-  index->addIncoming(builder_.CreateNSWAdd(index, step), builder_.GetInsertBlock());
-  builder_.CreateBr(head);
+  auto* index = builder_.CreatePHI(builder_.getInt64Ty(), 2);
+  index->addIncoming(begin, start);
+  Values now;
+  for (Value* value : values) {
+    auto* phi = builder_.CreatePHI(value->getType(), 2);
+    phi->addIncoming(value, start);
+    now.push_back(phi);
+  }
+  const Values next = body(index, now);
+  Value* next_index = builder_.CreateNSWAdd(index, step);
+  llvm::BasicBlock* latch = builder_.GetInsertBlock();
+  index->addIncoming(next_index, latch);
+  builder_.CreateCondBr(builder_.CreateICmpSLT(next_index, end), inside, done);
+  for (std::size_t i = 0; i < now.size(); ++i) llvm::cast<llvm::PHINode>(now[i])->addIncoming(next[i], latch);
+  builder_.SetInsertPoint(done);
+  builder_.CreateBr(after);
+  builder_.SetInsertPoint(after);
+  Values results;
+  for (std::size_t i = 0; i < now.size(); ++i) {
+    auto* phi = builder_.CreatePHI(values[i]->getType(), 2);
+    phi->addIncoming(next[i], done);
+    if (!known) phi->addIncoming(values[i], before);
+    results.push_back(phi);
+  }
+  return results;
+}
+
+void KernelEmitter::branch(Value* condition, const std::function<void()>& body) {
+  auto* inside = llvm::BasicBlock::Create(context_, "then", function_);
+  auto* after = llvm::BasicBlock::Create(context_, "after", function_);
+  builder_.CreateCondBr(condition, inside, after);
+  builder_.SetInsertPoint(inside);
+  body();
+  builder_.CreateBr(after);
   builder_.SetInsertPoint(after);
 }
 
 /// True in the first `remaining` lanes.
 llvm::Value* KernelEmitter::lane_mask(Value* remaining) {
   llvm::SmallVector<llvm::Constant*> numbers;
-  for (unsigned i = 0; i < machine_.width; ++i) numbers.push_back(builder_.getInt32(i));
-  Value* limit = builder_.CreateTrunc(minimum(remaining, i64(machine_.width)), builder_.getInt32Ty());
-  return builder_.CreateICmpSLT(llvm::ConstantVector::get(numbers), builder_.CreateVectorSplat(machine_.width, limit));
+  for (unsigned i = 0; i < width(); ++i) numbers.push_back(builder_.getInt32(i));
+  Value* limit = builder_.CreateTrunc(minimum(remaining, i64(machine_.lanes)), builder_.getInt32Ty());
+  return builder_.CreateICmpSLT(llvm::ConstantVector::get(numbers), builder_.CreateVectorSplat(width(), limit));
 }
 
 llvm::Value* KernelEmitter::identity(const Node* reduction) {
@@ -239,7 +293,7 @@ llvm::Value* KernelEmitter::combine(const Node* reduction, Value* a, Value* b) {
 
 /// A tree of fixed order, so that the sum is the same everywhere.
 llvm::Value* KernelEmitter::reduce_lanes(const Node* reduction, Value* vector) {
-  for (unsigned half = machine_.width / 2; half > 0; half /= 2) {
+  for (unsigned half = width() / 2; half > 0; half /= 2) {
     llvm::SmallVector<int> low, high;
     for (unsigned i = 0; i < half; ++i) low.push_back(static_cast<int>(i)), high.push_back(static_cast<int>(i + half));
     vector = combine(reduction, builder_.CreateShuffleVector(vector, low), builder_.CreateShuffleVector(vector, high));
@@ -279,6 +333,12 @@ void KernelEmitter::emit_elementwise() {
 }
 
 void KernelEmitter::emit_part(std::vector<Loop> loops, Value* tile) {
+  // A reduction along the innermost axis alone wants that axis inside. Everything else of a contraction's block, which
+  // is in the cache, is done column by column: sums over the rows then stay in registers.
+  const bool rows_inside =
+      tile != nullptr && loops.size() > 1 &&
+      std::none_of(accumulators_.begin(), accumulators_.end(), [&](const Accumulator& a) { return is_row(a); });
+  if (rows_inside) return emit_columns(loops, tile);
   const auto nest = [&](auto&& self, std::size_t axis) -> void {
     if (axis + 1 >= loops.size()) return emit_inner(loops, tile);
     loop(i64(0), loops[axis].count, i64(1), [&](Value* local) {
@@ -289,6 +349,60 @@ void KernelEmitter::emit_part(std::vector<Loop> loops, Value* tile) {
   nest(nest, 0);
 }
 
+/// Whether a reduction takes the innermost axis away but keeps another.
+bool KernelEmitter::is_row(const Accumulator& a) const {
+  return a.vector != nullptr &&
+         !std::all_of(a.strides.begin(), a.strides.end(), [](const Dimension& d) { return d == Dimension(0); });
+}
+
+void KernelEmitter::for_vectors(Loop& inner, const std::function<void(Value*)>& body) {
+  Value* whole = builder_.CreateAnd(inner.count, i64(-machine_.lanes));
+  auto* constant = llvm::dyn_cast<llvm::ConstantInt>(inner.count);
+  loop(i64(0), whole, i64(machine_.lanes), [&](Value* local) {
+    inner.index = add(inner.base, local);
+    body(nullptr);
+  });
+  if (constant != nullptr && constant->getSExtValue() % machine_.lanes == 0) return;
+  const auto rest = [&] {
+    inner.index = add(inner.base, whole);
+    body(lane_mask(builder_.CreateSub(inner.count, whole)));
+  };
+  if (constant != nullptr) return rest();
+  branch(builder_.CreateICmpSLT(whole, inner.count), rest);
+}
+
+/// One vector of columns after the other, down all rows of the block.
+void KernelEmitter::emit_columns(std::vector<Loop>& loops, Value* tile) {
+  std::vector<Accumulator*> columns;  // reductions that keep the columns and take the rows away
+  for (Accumulator& a : accumulators_) {
+    const std::size_t outer = a.strides.size() - 1;
+    const bool rows_gone = std::all_of(a.strides.begin(), a.strides.begin() + static_cast<std::ptrdiff_t>(outer),
+                                       [](const Dimension& d) { return d == Dimension(0); });
+    if (a.vector == nullptr && rows_gone) columns.push_back(&a);
+  }
+  for_vectors(loops.back(), [&](Value* mask) {
+    for (Accumulator* a : columns) {
+      a->vector = stack(lanes_.float_vector(), "column");
+      builder_.CreateStore(identity(a->node), a->vector);
+    }
+    const auto nest = [&](auto&& self, std::size_t axis) -> void {
+      if (axis + 1 >= loops.size()) return emit_vector(loops, tile, mask);
+      loop(i64(0), loops[axis].count, i64(1), [&](Value* local) {
+        loops[axis].index = add(loops[axis].base, local);
+        self(self, axis + 1);
+      });
+    };
+    nest(nest, 0);
+    current_ = &loops;
+    mask_ = mask;
+    for (Accumulator* a : columns) {
+      Value* sum = builder_.CreateLoad(lanes_.float_vector(), a->vector);
+      a->vector = nullptr;
+      accumulate(*a, sum);
+    }
+  });
+}
+
 /// The innermost axis: whole vectors, then what is left under a mask.
 void KernelEmitter::emit_inner(std::vector<Loop>& loops, Value* tile) {
   if (loops.empty()) {  // a single number: one lane of a vector
@@ -296,35 +410,17 @@ void KernelEmitter::emit_inner(std::vector<Loop>& loops, Value* tile) {
     return;
   }
   Loop& inner = loops.back();
-  const auto is_row = [&](const Accumulator& a) {
-    return a.vector != nullptr &&
-           !std::all_of(a.strides.begin(), a.strides.end(), [](const Dimension& d) { return d == Dimension(0); });
-  };
   for (Accumulator& a : accumulators_) {
     if (is_row(a)) builder_.CreateStore(identity(a.node), a.vector);
   }
-  const auto width = i64(machine_.width);
-  Value* whole = builder_.CreateAnd(inner.count, i64(-static_cast<std::int64_t>(machine_.width)));
-  auto* constant = llvm::dyn_cast<llvm::ConstantInt>(inner.count);
-  if (constant == nullptr || constant->getSExtValue() >= static_cast<std::int64_t>(machine_.width)) {
-    loop(i64(0), whole, width, [&](Value* local) {
-      inner.index = add(inner.base, local);
-      emit_vector(loops, tile, nullptr);
-    });
-  }
-  if (constant == nullptr || constant->getSExtValue() % static_cast<std::int64_t>(machine_.width) != 0) {
-    loop(whole, inner.count, width, [&](Value* local) {
-      inner.index = add(inner.base, local);
-      emit_vector(loops, tile, lane_mask(builder_.CreateSub(inner.count, local)));
-    });
-  }
+  for_vectors(inner, [&](Value* mask) { emit_vector(loops, tile, mask); });
   for (Accumulator& a : accumulators_) {
     if (!is_row(a)) continue;
     inner.index = i64(0);
     Value* at = element(pointers_.at(a.buffer), offset_of(a.strides, loops));
-    Value* row = builder_.CreateVectorSplat(machine_.width,
-                                            reduce_lanes(a.node, builder_.CreateLoad(lanes_.float_vector(), a.vector)));
-    Value* old = builder_.CreateVectorSplat(machine_.width, builder_.CreateLoad(builder_.getFloatTy(), at));
+    Value* row =
+        builder_.CreateVectorSplat(width(), reduce_lanes(a.node, builder_.CreateLoad(lanes_.float_vector(), a.vector)));
+    Value* old = builder_.CreateVectorSplat(width(), builder_.CreateLoad(builder_.getFloatTy(), at));
     builder_.CreateStore(builder_.CreateExtractElement(combine(a.node, old, row), std::uint64_t{0}), at);
   }
 }
@@ -345,12 +441,11 @@ llvm::Value* KernelEmitter::load_vector(Value* pointer, Value* stride, bool unit
     return builder_.CreateMaskedLoad(type, pointer, llvm::Align(4), mask, zero);
   }
   llvm::SmallVector<llvm::Constant*> numbers;
-  for (unsigned i = 0; i < machine_.width; ++i) numbers.push_back(builder_.getInt64(i));
-  Value* offsets =
-      builder_.CreateMul(llvm::ConstantVector::get(numbers), builder_.CreateVectorSplat(machine_.width, stride));
+  for (unsigned i = 0; i < width(); ++i) numbers.push_back(builder_.getInt64(i));
+  Value* offsets = builder_.CreateMul(llvm::ConstantVector::get(numbers), builder_.CreateVectorSplat(width(), stride));
   Value* pointers = builder_.CreateGEP(builder_.getFloatTy(), pointer, offsets);
   if (mask == nullptr)
-    mask = llvm::Constant::getAllOnesValue(llvm::FixedVectorType::get(builder_.getInt1Ty(), machine_.width));
+    mask = llvm::Constant::getAllOnesValue(llvm::FixedVectorType::get(builder_.getInt1Ty(), width()));
   return builder_.CreateMaskedGather(type, pointers, llvm::Align(4), mask, zero);
 }
 
@@ -363,12 +458,11 @@ void KernelEmitter::store_vector(Value* value, Value* pointer, Value* stride, bo
     return;
   }
   llvm::SmallVector<llvm::Constant*> numbers;
-  for (unsigned i = 0; i < machine_.width; ++i) numbers.push_back(builder_.getInt64(i));
-  Value* offsets =
-      builder_.CreateMul(llvm::ConstantVector::get(numbers), builder_.CreateVectorSplat(machine_.width, stride));
+  for (unsigned i = 0; i < width(); ++i) numbers.push_back(builder_.getInt64(i));
+  Value* offsets = builder_.CreateMul(llvm::ConstantVector::get(numbers), builder_.CreateVectorSplat(width(), stride));
   Value* pointers = builder_.CreateGEP(builder_.getFloatTy(), pointer, offsets);
   if (mask == nullptr)
-    mask = llvm::Constant::getAllOnesValue(llvm::FixedVectorType::get(builder_.getInt1Ty(), machine_.width));
+    mask = llvm::Constant::getAllOnesValue(llvm::FixedVectorType::get(builder_.getInt1Ty(), width()));
   builder_.CreateMaskedScatter(value, pointers, llvm::Align(4), mask);
 }
 
@@ -378,7 +472,7 @@ llvm::Value* KernelEmitter::uniform(const Node* leaf) {
   switch (leaf->op) {
     case Op::constant:
       if (leaf->type.dtype == ir::DType::boolean) {
-        return builder_.CreateVectorSplat(machine_.width, builder_.getInt1(leaf->attributes.value != 0));
+        return builder_.CreateVectorSplat(width(), builder_.getInt1(leaf->attributes.value != 0));
       }
       return static_cast<Value*>(lanes_.f32(static_cast<float>(leaf->attributes.value)));
     case Op::dimension:
@@ -392,7 +486,7 @@ llvm::Value* KernelEmitter::uniform(const Node* leaf) {
             builder_.CreateLoad(builder_.getFloatTy(), builder_.CreateConstGEP1_64(builder_.getInt8Ty(), state_, 8));
       }
   }
-  return builder_.CreateVectorSplat(machine_.width, number);
+  return builder_.CreateVectorSplat(width(), number);
 }
 
 bool KernelEmitter::is_uniform(const Node* node) const {
@@ -411,7 +505,7 @@ llvm::Value* KernelEmitter::load_view(const Node* node) {
   Value* at = element(pointers_.at(stored->second), offset_of(strides, *current_));
   Value* value = nullptr;
   if (strides.empty() || strides.back() == Dimension(0)) {
-    value = builder_.CreateVectorSplat(machine_.width, builder_.CreateLoad(builder_.getFloatTy(), at));
+    value = builder_.CreateVectorSplat(width(), builder_.CreateLoad(builder_.getFloatTy(), at));
   } else {
     value = load_vector(at, size(strides.back()), strides.back().is_one(), mask_);
   }
@@ -426,14 +520,14 @@ llvm::Value* KernelEmitter::lane_value(const Node* node) {
     value = tile_value_;
   } else if (node->op == Op::rng_uniform) {
     llvm::SmallVector<llvm::Constant*> numbers;
-    for (unsigned i = 0; i < machine_.width; ++i) numbers.push_back(builder_.getInt32(i));
-    const auto splat = [&](Value* v) { return ir::Lane{&lanes_, builder_.CreateVectorSplat(machine_.width, v)}; };
+    for (unsigned i = 0; i < width(); ++i) numbers.push_back(builder_.getInt32(i));
+    const auto splat = [&](Value* v) { return ir::Lane{&lanes_, builder_.CreateVectorSplat(width(), v)}; };
     Value* first = builder_.CreateTrunc(offset_of(store_strides_, *current_), builder_.getInt32Ty());
     Value* index = builder_.CreateAdd(static_cast<Value*>(splat(first).handle), llvm::ConstantVector::get(numbers));
     Value* step = builder_.CreateTrunc(builder_.CreateLoad(builder_.getInt64Ty(), state_), builder_.getInt32Ty());
     Value* seed =
         builder_.CreateLoad(builder_.getInt32Ty(), builder_.CreateConstGEP1_64(builder_.getInt8Ty(), state_, 12));
-    const auto stream = builder_.getInt32(static_cast<std::uint32_t>(node->attributes.value));
+    Value* stream = streams_.at(node->attributes.value);
     value = static_cast<Value*>(
         ir::scalar::threefry_uniform(splat(seed), splat(stream), ir::Lane{&lanes_, index}, splat(step)).handle);
   } else if (views_.contains(node)) {

@@ -1,4 +1,7 @@
-// One kernel as an LLVM function: void kernel(ptr buffers, ptr dimensions, ptr state).
+// One kernel as an LLVM function: void kernel(ptr buffers, ptr slots, ptr dimensions, ptr state).
+//
+// A kernel knows its buffers by slots: `slots` holds the index into `buffers` for each, so that equal kernels over
+// other buffers are one function (passes/signature.h).
 #pragma once
 
 #include <llvm/IR/IRBuilder.h>
@@ -9,23 +12,21 @@
 
 #include "codegen/lanes.h"
 #include "passes/kernels.h"
+#include "passes/signature.h"
 
 namespace descent::codegen {
 
-/// What of the machine decides how kernels are written.
-struct Machine {
-  unsigned width = 8;       ///< float lanes of a vector register
-  unsigned registers = 16;  ///< vector registers
-};
+using passes::Machine;
 
 class KernelEmitter {
  public:
   KernelEmitter(llvm::Module& module, const ir::Program& program, const passes::KernelPlan& plan,
-                const passes::Kernel& kernel, const Machine& machine);
+                const passes::Kernel& kernel, const passes::Signature& signature, const Machine& machine);
   llvm::Function* emit(const std::string& name);
 
  private:
   using Value = llvm::Value;
+  using Values = llvm::SmallVector<llvm::Value*, 32>;
   using Dimension = ir::Dimension;
 
   /// One axis of the space while its loop runs: elements base + local, local in [0, count).
@@ -52,6 +53,10 @@ class KernelEmitter {
   /// The loops over a part of the space; the contraction's values are in `tile` (null without a contraction).
   void emit_part(std::vector<Loop> loops, Value* tile);
   void emit_inner(std::vector<Loop>& loops, Value* tile);
+  bool is_row(const Accumulator& accumulator) const;
+  void emit_columns(std::vector<Loop>& loops, Value* tile);
+  /// Calls `body` for the vectors of the innermost axis: whole ones, then what is left under a mask.
+  void for_vectors(Loop& inner, const std::function<void(Value* mask)>& body);
   void emit_vector(std::vector<Loop>& loops, Value* tile, Value* mask);
   bool merge_axes();
 
@@ -78,17 +83,49 @@ class KernelEmitter {
     Loop* row_loop;                                         ///< null where there is one row
     Loop* column_loop;                                      ///< null where there is one column
   };
+  /// A part of the result while it is made, row by row in `scratch`.
+  struct Block {
+    Value *row, *row_count, *column, *column_count;
+    Value* scratch;
+  };
   void emit_product(const Product& product, std::vector<Loop>& loops);
-  void emit_rows(const Product& product, std::vector<Loop>& loops, unsigned vectors, Value* column,
-                 Value* column_count);
-  void emit_tile(const Product& product, std::vector<Loop>& loops, unsigned rows, unsigned vectors, Value* row,
-                 Value* column, Value* column_count);
-  /// One column, contracted along contiguous memory: sums of products in lanes, several rows at a time.
+  void emit_blocks(const Product& product, std::vector<Loop>& loops);
+  void emit_block(const Product& product, const Block& block);
+  void emit_pass(const Product& product, const Block& block, Value* begin, Value* count, bool accumulate);
+  void clear_block(const Block& block);
+
+  // tile.cpp
+  struct Tile {
+    unsigned rows = 1, vectors = 1, splits = 1;
+    Value *a = nullptr, *b = nullptr, *depth = nullptr;
+    std::vector<Value*> masks;  ///< of the vectors of columns; null for a whole one; empty: all are whole
+    Value* scratch = nullptr;
+    std::int64_t stride = 0;  ///< of the scratch memory's rows
+    bool accumulate = false;  ///< adds to what is there
+  };
+  void emit_tile(const Product& product, const Tile& tile);
+  void emit_tile_step(const Product& product, const Tile& tile, Value* a, Value* b, Value** sums);
+  Values walk_depth(const Product& product, const Tile& tile, Value* a, Value* b, Value* depth, Values sums);
   void emit_dot_products(const Product& product, std::vector<Loop>& loops);
-  void emit_dot_rows(const Product& product, unsigned rows, Value* first, Value* tile, Value* tile_offset);
-  void pack_rhs(const passes::ContractionAxes& axes);
+  Values dot_rows(const Product& product, unsigned rows, Value* first);
+  Value* add_lanes(Values vectors);
+
+  // pack.cpp
+  /// A matrix to pack: `lines` are rows of the first operand or columns of the second.
+  struct Panels {
+    Value* from;
+    Dimension lines, line_step, depth, depth_step;
+    std::int64_t width;  ///< lines of a panel
+  };
+  void pack_operands(Product& product, const passes::ContractionAxes& axes);
+  void pack(const Panels& panels, Value* to);
+  void pack_contiguous(const Panels& panels, Value* from, Value* to, std::int64_t number, Value* left);
+  void pack_strided(const Panels& panels, Value* from, Value* to, std::int64_t number, Value* left);
+  void store_lanes(Value* vector, Value* to, std::int64_t number);
+  Values transpose(Values vectors);
 
   // helpers
+  unsigned width() const { return static_cast<unsigned>(machine_.lanes); }
   Value* i64(std::int64_t value) { return builder_.getInt64(static_cast<std::uint64_t>(value)); }
   Value* size(const ir::Dimension& dimension);
   Value* multiply(Value* a, Value* b);
@@ -97,6 +134,11 @@ class KernelEmitter {
   Value* lane_mask(Value* remaining);
   Value* stack(llvm::Type* type, const char* name);
   void loop(Value* begin, Value* end, Value* step, const std::function<void(Value*)>& body);
+  /// A loop that carries values from one turn to the next: `body` gets the index and the values, and gives the new
+  /// ones.
+  Values carry(Value* begin, Value* end, Value* step, Values values,
+               const std::function<Values(Value*, const Values&)>& body);
+  void branch(Value* condition, const std::function<void()>& body);
   Value* minimum(Value* a, Value* b) { return builder_.CreateSelect(builder_.CreateICmpSLT(a, b), a, b); }
   Value* reduce_lanes(const ir::Node* reduction, Value* vector);
   Value* combine(const ir::Node* reduction, Value* a, Value* b);
@@ -109,12 +151,14 @@ class KernelEmitter {
   const ir::Program& program_;
   const passes::KernelPlan& plan_;
   const passes::Kernel& kernel_;
+  const passes::Signature& signature_;
   const Machine machine_;
 
   llvm::Function* function_ = nullptr;
   std::map<int, Value*> pointers_;         // buffer → address
   std::map<std::string, Value*> symbols_;  // symbolic size → value
   Value* state_ = nullptr;
+  std::map<double, Value*> streams_;  // of random numbers: the kernel's argument for each
   std::vector<Accumulator> accumulators_;
 
   // While the loops run: the space without axes of size 1, possibly with neighbours merged, and how views look on it.

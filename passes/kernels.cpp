@@ -74,7 +74,8 @@ namespace {
 /// Builds the plan of one function: groups first, kernels in order at the end.
 class Planner {
  public:
-  Planner(const ir::Program& program, const ir::Function& function) : program_(program), function_(function) {}
+  Planner(const ir::Program& program, const ir::Function& function, const Machine& machine)
+      : program_(program), function_(function), machine_(machine) {}
 
   KernelPlan run() {
     for (const ir::Input& input : program_.inputs) add_buffer(Buffer::Kind::input, input.name, input.shape);
@@ -122,9 +123,11 @@ class Planner {
       group(g).contraction = node;
       plan_.group[node] = g;
       const ContractionAxes axes = contraction_axes(node, plan_);
-      if (needs_packing(axes)) {
-        group(g).workspace =
-            add_buffer(Buffer::Kind::temporary, "", {axes.contracted.back().size, axes.columns.back().size});
+      const Blocking blocking = choose_blocking(axes, machine_);
+      group(g).blocking = blocking;
+      if (blocking.pack_lhs || blocking.pack_rhs) {
+        const Dimension floats = packed_lhs_size(axes, blocking) + packed_rhs_size(axes, blocking, machine_);
+        group(g).workspace = add_buffer(Buffer::Kind::temporary, "", {floats});
       }
     } else if (is_reduction(node)) {
       const Node* operand = node->operands[0];
@@ -427,6 +430,7 @@ class Planner {
 
   const ir::Program& program_;
   const ir::Function& function_;
+  const Machine machine_;
   KernelPlan plan_;
   std::vector<Kernel> groups_;
   std::unordered_map<int, int> producer_;  // buffer → group
@@ -493,14 +497,8 @@ ContractionAxes contraction_axes(const Node* dot, const KernelPlan& plan) {
   return axes;
 }
 
-bool needs_packing(const ContractionAxes& axes) {
-  const auto& column = axes.columns.back();
-  return !column.size.is_one() && !column.rhs.is_one() && axes.contracted.size() == 1 && axes.batch.empty() &&
-         axes.columns.size() == 1 && !(column.rhs == Dimension(0));
-}
-
-KernelPlan plan_kernels(const ir::Program& program, const ir::Function& function) {
-  return Planner(program, function).run();
+KernelPlan plan_kernels(const ir::Program& program, const ir::Function& function, const Machine& machine) {
+  return Planner(program, function, machine).run();
 }
 
 MemoryPlan plan_memory(const KernelPlan& plan, const ir::DimensionValues& sizes) {
@@ -535,6 +533,11 @@ MemoryPlan plan_memory(const KernelPlan& plan, const ir::DimensionValues& sizes)
 }
 
 namespace {
+
+const char* packing(const Blocking& blocking) {
+  if (blocking.pack_lhs) return blocking.pack_rhs ? "  (both operands packed)" : "  (first operand packed)";
+  return blocking.pack_rhs ? "  (second operand packed)" : "";
+}
 
 std::string describe(const Node* node, const Kernel& kernel, const KernelPlan& plan) {
   if (node == kernel.contraction) return "contraction";
@@ -574,7 +577,7 @@ std::string print(const KernelPlan& plan) {
       text += fmt::format("  contraction = {} . {}  axes [{}] x [{}]{}\n",
                           describe(kernel.contraction->operands[0], kernel, plan),
                           describe(kernel.contraction->operands[1], kernel, plan), fmt::join(a.lhs_contract, ", "),
-                          fmt::join(a.rhs_contract, ", "), kernel.workspace >= 0 ? "  (second operand packed)" : "");
+                          fmt::join(a.rhs_contract, ", "), packing(kernel.blocking));
     }
     for (const auto& [node, b] : kernel.stores)
       text += fmt::format("  {} = {}\n", name(b), describe(node, kernel, plan));

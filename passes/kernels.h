@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "ir/program.h"
+#include "passes/blocking.h"
 
 namespace descent::passes {
 
@@ -29,7 +30,8 @@ struct Kernel {
   const ir::Node* contraction = nullptr;                    ///< a dot_general of the space's shape
   std::vector<std::pair<const ir::Node*, int>> stores;      ///< node of the space's shape, buffer
   std::vector<std::pair<const ir::Node*, int>> reductions;  ///< reduce_sum or reduce_max over the space, buffer
-  int workspace = -1;                                       ///< buffer for a packed operand of the contraction
+  Blocking blocking;                                        ///< of the contraction
+  int workspace = -1;                                       ///< buffer for packed operands of the contraction
   int group = 0;                                            ///< as in KernelPlan::group
 };
 
@@ -49,22 +51,13 @@ struct View {
 };
 View view_of(const ir::Node* node, const KernelPlan& plan);
 
-/// One operand pair of a contraction, as matrices with strides (see codegen/contraction.cpp).
-struct ContractionAxes {
-  struct Axis {
-    ir::Dimension size, lhs, rhs, out;
-  };
-  std::vector<Axis> batch, rows, columns, contracted;
-};
+/// The operands of a contraction as matrices with strides.
 ContractionAxes contraction_axes(const ir::Node* dot, const KernelPlan& plan);
-
-/// Whether the code generator copies the second operand into a workspace of [contracted, columns] first.
-bool needs_packing(const ContractionAxes& axes);
 
 /// What a kernel reads: stored nodes, by buffer.
 std::vector<int> buffers_read(const Kernel& kernel, const KernelPlan& plan);
 
-KernelPlan plan_kernels(const ir::Program& program, const ir::Function& function);
+KernelPlan plan_kernels(const ir::Program& program, const ir::Function& function, const Machine& machine = {});
 
 /// Where each buffer lies in one block of memory; only temporaries and results have a place.
 struct MemoryPlan {

@@ -1,0 +1,118 @@
+// Packing: a matrix copied into panels that the tiles of a contraction read from one end to the other.
+//
+// Panel p holds the lines p * width .. (p + 1) * width (rows of the first operand, columns of the second), for each
+// contracted element one after the other. Lines that are contiguous in the source are copied; where the contracted axis
+// is contiguous, squares of lanes x lanes numbers are turned in registers; the rest is moved one by one. Lines beyond
+// the last are zero in the second operand's last panel: tiles read them, nobody uses their sums.
+#include "codegen/kernel_emitter.h"
+
+namespace descent::codegen {
+
+using ir::Dimension;
+
+namespace {
+std::int64_t lower(std::int64_t a, std::int64_t b) { return a < b ? a : b; }
+}  // namespace
+
+void KernelEmitter::pack(const Panels& panels, Value* to) {
+  Value *lines = size(panels.lines), *depth = size(panels.depth);
+  const bool contiguous = panels.line_step.is_one();
+  loop(i64(0), lines, i64(panels.width), [&](Value* first) {
+    Value* count = builder_.CreateSub(lines, first);
+    Value* from = element(panels.from, multiply(first, size(panels.line_step)));
+    Value* target = element(to, multiply(first, depth));
+    for (std::int64_t group = 0; group < panels.width; group += machine_.lanes) {
+      const std::int64_t number = lower(machine_.lanes, panels.width - group);
+      Value* left = builder_.CreateSub(count, i64(group));
+      Value* group_from = element(from, multiply(i64(group), size(panels.line_step)));
+      Value* group_to = element(target, i64(group));
+      if (contiguous) {
+        pack_contiguous(panels, group_from, group_to, number, left);
+      } else {
+        pack_strided(panels, group_from, group_to, number, left);
+      }
+    }
+  });
+}
+
+/// `number` neighbouring lines, of which `left` exist.
+void KernelEmitter::pack_contiguous(const Panels& panels, Value* from, Value* to, std::int64_t number, Value* left) {
+  Value* mask = lane_mask(minimum(left, i64(number)));
+  carry(i64(0), size(panels.depth), i64(1), {from, to}, [&](Value*, Values now) {
+    store_lanes(load_vector(now[0], i64(1), true, mask), now[1], number);
+    return Values{element(now[0], size(panels.depth_step)), element(now[1], i64(panels.width))};
+  });
+}
+
+void KernelEmitter::pack_strided(const Panels& panels, Value* from, Value* to, std::int64_t number, Value* left) {
+  Value* depth = size(panels.depth);
+  const std::int64_t lanes = machine_.lanes;
+  Value *line_step = size(panels.line_step), *depth_step = size(panels.depth_step);
+  const bool turn = panels.depth_step.is_one() && number > 1;
+  Value* complete = builder_.CreateICmpSGE(left, i64(number));
+  Value* begin = i64(0);
+  if (turn) {
+    Value* whole = builder_.CreateSelect(complete, builder_.CreateAnd(depth, i64(-lanes)), i64(0));
+    loop(i64(0), whole, i64(lanes), [&](Value* k) {
+      Values square;
+      for (std::int64_t line = 0; line < lanes; ++line) {
+        square.push_back(line < number
+                             ? load_vector(element(from, add(multiply(i64(line), line_step), k)), i64(1), true, nullptr)
+                             : static_cast<Value*>(llvm::UndefValue::get(lanes_.float_vector())));
+      }
+      square = transpose(square);
+      for (std::int64_t i = 0; i < lanes; ++i) {
+        store_lanes(square[static_cast<std::size_t>(i)], element(to, multiply(add(k, i64(i)), i64(panels.width))),
+                    number);
+      }
+    });
+    begin = whole;
+  }
+  // Number by number: what is left of the depth, or a panel with fewer lines than its width.
+  loop(begin, depth, i64(1), [&](Value* k) {
+    Value* row = element(to, multiply(k, i64(panels.width)));
+    Value* exist = minimum(left, i64(number));
+    loop(i64(0), exist, i64(1), [&](Value* line) {
+      Value* number_from = element(from, add(multiply(line, line_step), multiply(k, depth_step)));
+      builder_.CreateStore(builder_.CreateLoad(builder_.getFloatTy(), number_from), element(row, line));
+    });
+    loop(builder_.CreateBinaryIntrinsic(llvm::Intrinsic::smax, exist, i64(0)), i64(number), i64(1), [&](Value* line) {
+      builder_.CreateStore(llvm::ConstantFP::get(builder_.getFloatTy(), 0), element(row, line));
+    });
+  });
+}
+
+/// Stores the first `number` lanes.
+void KernelEmitter::store_lanes(Value* vector, Value* to, std::int64_t number) {
+  if (number < machine_.lanes) {
+    llvm::SmallVector<int> first;
+    for (int i = 0; i < static_cast<int>(number); ++i) first.push_back(i);
+    vector = builder_.CreateShuffleVector(vector, first);
+  }
+  builder_.CreateAlignedStore(vector, to, llvm::Align(4));
+}
+
+/// Lane i of vector j becomes lane j of vector i: in each round, neighbours exchange halves of groups of lanes.
+KernelEmitter::Values KernelEmitter::transpose(Values vectors) {
+  const auto lanes = static_cast<int>(machine_.lanes);
+  for (int half = 1; half < lanes; half *= 2) {
+    llvm::SmallVector<int> low, high;
+    for (int i = 0; i < lanes; ++i) {
+      // Of each pair of groups the first comes from vector a, the second from vector b.
+      const bool second = (i / half) % 2 == 1;
+      low.push_back(second ? lanes + i - half : i);
+      high.push_back(second ? lanes + i : i + half);
+    }
+    Values next(vectors.size(), nullptr);
+    for (int i = 0; i < lanes; ++i) {
+      if ((i / half) % 2 == 1) continue;
+      Value *a = vectors[static_cast<std::size_t>(i)], *b = vectors[static_cast<std::size_t>(i + half)];
+      next[static_cast<std::size_t>(i)] = builder_.CreateShuffleVector(a, b, low);
+      next[static_cast<std::size_t>(i + half)] = builder_.CreateShuffleVector(a, b, high);
+    }
+    vectors = next;
+  }
+  return vectors;
+}
+
+}  // namespace descent::codegen

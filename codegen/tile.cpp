@@ -1,0 +1,184 @@
+// The innermost loops of contractions: tiles of sums in registers, and dot products.
+//
+// A tile of R rows by V vectors of columns holds R * V sums in vector registers while the contracted axis is walked:
+// each step loads V vectors of the second operand, repeats R numbers of the first in all lanes, and does R * V fused
+// multiply-adds. A tile with too few sums to keep the multiply-add units busy has several for each element, which take
+// turns along the contracted axis and are added at the end.
+#include <llvm/IR/Intrinsics.h>
+
+#include "codegen/kernel_emitter.h"
+
+namespace descent::codegen {
+
+using ir::Dimension;
+using Axis = passes::ContractionAxes::Axis;
+
+/// One step of the contracted axis: sums[r * vectors + v] += a[r] * b[v].
+void KernelEmitter::emit_tile_step(const Product& product, const Tile& tile, Value* a, Value* b, Value** sums) {
+  auto* type = lanes_.float_vector();
+  const auto width = static_cast<unsigned>(machine_.lanes);
+  Value *a_step = size(product.a_row), *b_step = size(product.b_column);
+  llvm::SmallVector<Value*, 8> columns;
+  for (unsigned v = 0; v < tile.vectors; ++v) {
+    Value* from = element(b, multiply(i64(std::int64_t{v} * width), b_step));
+    if (product.b_column == Dimension(0)) {
+      columns.push_back(builder_.CreateVectorSplat(width, builder_.CreateLoad(builder_.getFloatTy(), from)));
+    } else {
+      columns.push_back(
+          load_vector(from, b_step, product.b_column.is_one(), tile.masks.empty() ? nullptr : tile.masks[v]));
+    }
+  }
+  for (unsigned r = 0; r < tile.rows; ++r) {
+    Value* number = builder_.CreateLoad(builder_.getFloatTy(), element(a, multiply(i64(r), a_step)));
+    Value* repeated = builder_.CreateVectorSplat(width, number);
+    for (unsigned v = 0; v < tile.vectors; ++v) {
+      Value*& sum = sums[r * tile.vectors + v];
+      sum = builder_.CreateIntrinsic(llvm::Intrinsic::fma, {type}, {repeated, columns[v], sum});
+    }
+  }
+}
+
+/// The innermost contracted axis: `splits` steps at a time, each with sums of its own.
+KernelEmitter::Values KernelEmitter::walk_depth(const Product& product, const Tile& tile, Value* a, Value* b,
+                                                Value* depth, Values sums) {
+  const Axis& k = product.contracted.back();
+  const std::size_t count = std::size_t{tile.rows} * tile.vectors;
+  Value *a_step = size(k.lhs), *b_step = size(k.rhs);
+  const auto steps = [&](Value* from, Value* to, unsigned number, Values values) {
+    return carry(from, to, i64(number), std::move(values), [&](Value*, Values now) {
+      for (unsigned s = 0; s < number; ++s) {
+        emit_tile_step(product, tile, now[0], now[1], &now[2 + s * count]);
+        now[0] = element(now[0], a_step);
+        now[1] = element(now[1], b_step);
+      }
+      return now;
+    });
+  };
+  Values values{a, b};
+  values.append(sums.begin(), sums.end());
+  if (tile.splits > 1) {
+    values.append(count * (tile.splits - 1), llvm::Constant::getNullValue(lanes_.float_vector()));
+    Value* whole = builder_.CreateSub(depth, builder_.CreateSRem(depth, i64(tile.splits)));
+    values = steps(i64(0), whole, tile.splits, values);
+    // Sums of the same element are added in a fixed order.
+    for (unsigned s = 1; s < tile.splits; ++s) {
+      for (std::size_t i = 0; i < count; ++i)
+        values[2 + i] = builder_.CreateFAdd(values[2 + i], values[2 + s * count + i]);
+    }
+    values.truncate(2 + count);
+    values = steps(whole, depth, 1, values);
+  } else {
+    values = steps(i64(0), depth, 1, values);
+  }
+  return Values(values.begin() + 2, values.end());
+}
+
+void KernelEmitter::emit_tile(const Product& product, const Tile& tile) {
+  auto* type = lanes_.float_vector();
+  const auto place = [&](unsigned r, unsigned v) {
+    return element(tile.scratch, i64(r * tile.stride + std::int64_t{v} * machine_.lanes));
+  };
+  Values sums;
+  for (unsigned r = 0; r < tile.rows; ++r) {
+    for (unsigned v = 0; v < tile.vectors; ++v) {
+      sums.push_back(tile.accumulate ? builder_.CreateAlignedLoad(type, place(r, v), llvm::Align(4))
+                                     : static_cast<Value*>(llvm::Constant::getNullValue(type)));
+    }
+  }
+  const auto walk = [&](auto&& self, std::size_t axis, Value* a, Value* b, Values values) -> Values {
+    const Axis& k = product.contracted[axis];
+    if (axis + 1 == product.contracted.size()) return walk_depth(product, tile, a, b, tile.depth, values);
+    return carry(i64(0), size(k.size), i64(1), values, [&](Value* i, const Values& now) {
+      return self(self, axis + 1, element(a, multiply(i, size(k.lhs))), element(b, multiply(i, size(k.rhs))), now);
+    });
+  };
+  sums = walk(walk, 0, tile.a, tile.b, sums);
+  for (unsigned r = 0; r < tile.rows; ++r) {
+    for (unsigned v = 0; v < tile.vectors; ++v)
+      builder_.CreateAlignedStore(sums[r * tile.vectors + v], place(r, v), llvm::Align(4));
+  }
+}
+
+/// One column, contracted along contiguous memory: sums of products in lanes, as many rows at a time as lanes, whose
+/// sums are then turned into one vector.
+void KernelEmitter::emit_dot_products(const Product& product, std::vector<Loop>& loops) {
+  const std::int64_t block = kernel_.blocking.block_rows, lanes = machine_.lanes;
+  // One vector more than the block: the rest of the kernel loads whole vectors.
+  Value* scratch =
+      stack(llvm::ArrayType::get(builder_.getFloatTy(), static_cast<std::uint64_t>(block + lanes)), "block");
+  Value* total = size(product.rows);
+  loop(i64(0), total, i64(block), [&](Value* first) {
+    Value* count = minimum(i64(block), builder_.CreateSub(total, first));
+    Value* whole = builder_.CreateAnd(count, i64(-lanes));
+    loop(i64(0), whole, i64(lanes), [&](Value* i) {
+      const Values sums = dot_rows(product, static_cast<unsigned>(lanes), add(first, i));
+      builder_.CreateAlignedStore(add_lanes(sums), element(scratch, i), llvm::Align(4));
+    });
+    loop(whole, count, i64(1), [&](Value* i) {
+      Value* sum = reduce_lanes(nullptr, dot_rows(product, 1, add(first, i))[0]);
+      builder_.CreateStore(sum, element(scratch, i));
+    });
+    product.row_loop->base = first;
+    product.row_loop->count = count;
+    product.row_loop->tile_stride = i64(1);
+    emit_part(loops, scratch);
+  });
+}
+
+/// The products of `rows` rows from `first` with the one column, summed lane by lane.
+KernelEmitter::Values KernelEmitter::dot_rows(const Product& product, unsigned rows, Value* first) {
+  auto* type = lanes_.float_vector();
+  const Axis& k = product.contracted[0];
+  Value *length = size(k.size), *b_step = size(k.rhs), *a_step = size(product.a_row);
+  Value* base = element(product.a, multiply(first, a_step));
+  const auto step = [&](Value* i, Value* mask, Values sums) {
+    Value* b = load_vector(element(product.b, multiply(i, b_step)), b_step, k.rhs.is_one(), mask);
+    for (unsigned r = 0; r < rows; ++r) {
+      Value* a = load_vector(element(base, add(multiply(i64(r), a_step), i)), i64(1), true, mask);
+      sums[r] = builder_.CreateIntrinsic(llvm::Intrinsic::fma, {type}, {a, b, sums[r]});
+    }
+    return sums;
+  };
+  Values sums(rows, llvm::Constant::getNullValue(type));
+  const std::int64_t lanes = machine_.lanes;
+  if (k.size.is_constant() && k.size.constant() <= 4 * lanes) {
+    // Short enough to be written out; the column then stays in registers from row to row.
+    for (std::int64_t i = 0; i < k.size.constant(); i += lanes) {
+      const std::int64_t left = k.size.constant() - i;
+      sums = step(i64(i), left >= lanes ? nullptr : lane_mask(i64(left)), sums);
+    }
+    return sums;
+  }
+  Value* whole = builder_.CreateAnd(length, i64(-lanes));
+  sums = carry(i64(0), whole, i64(lanes), sums, [&](Value* i, const Values& now) { return step(i, nullptr, now); });
+  std::int64_t rest = -1;
+  if (k.size.is_constant()) rest = k.size.constant() % lanes;
+  if (rest == 0) return sums;
+  return carry(whole, length, i64(lanes), sums,
+               [&](Value* i, const Values& now) { return step(i, lane_mask(builder_.CreateSub(length, i)), now); });
+}
+
+/// Lane i of the result is the sum of the lanes of vector i: halves of two vectors are added and put beside each other
+/// until one vector is left.
+llvm::Value* KernelEmitter::add_lanes(Values vectors) {
+  const auto lanes = static_cast<int>(machine_.lanes);
+  for (int group = lanes; group > 1; group /= 2) {
+    const int half = group / 2;
+    llvm::SmallVector<int> low, high;
+    for (int at = 0; at < lanes; at += group) {
+      for (int source : {0, lanes}) {
+        for (int t = 0; t < half; ++t) low.push_back(source + at + t), high.push_back(source + at + half + t);
+      }
+    }
+    const std::size_t count = vectors.size() / 2;
+    for (std::size_t i = 0; i < count; ++i) {
+      Value *a = vectors[i], *b = vectors[i + count];
+      vectors[i] =
+          builder_.CreateFAdd(builder_.CreateShuffleVector(a, b, low), builder_.CreateShuffleVector(a, b, high));
+    }
+    vectors.truncate(count);
+  }
+  return vectors[0];
+}
+
+}  // namespace descent::codegen

@@ -1,0 +1,45 @@
+// How a matrix product is cut into pieces that fit the registers and the caches.
+//
+//   out[row, column] = sum over k of lhs[row, k] * rhs[k, column]
+//
+// The result is made in blocks of `block_rows` x `block_columns`, kept in a scratch memory that fits a cache until the
+// rest of the kernel has used it. A block is made in tiles of `tile_rows` rows by `tile_vectors` vectors of columns,
+// whose sums stay in registers while `depth` elements of the contracted axis are walked. Where the operands do not lie
+// as the tile reads them, they are packed first: the second into panels of [k, columns of a tile], the first into
+// panels of [k, rows of a tile] (Goto and van de Geijn, "Anatomy of high-performance matrix multiplication", 2008).
+#pragma once
+
+#include "ir/dimension.h"
+#include "passes/machine.h"
+
+namespace descent::passes {
+
+/// One operand pair of a contraction, as matrices with strides.
+struct ContractionAxes {
+  struct Axis {
+    ir::Dimension size, lhs, rhs, out;
+  };
+  std::vector<Axis> batch, rows, columns, contracted;
+};
+
+struct Blocking {
+  enum class Form {
+    tiles,  ///< lanes along the columns
+    dots,   ///< one column: lanes along the contracted axis, which is contiguous in the first operand
+    turned  ///< one column, contiguous rows: the operands exchanged, so that the rows are lanes
+  } form = Form::tiles;
+  std::int64_t tile_rows = 1, tile_vectors = 1;
+  std::int64_t splits = 1, row_splits = 1;  ///< independent sums for each element, of a tile and of a single row
+  std::int64_t block_rows = 1, block_columns = 1;
+  std::int64_t depth = 0;  ///< 0: the whole contracted axis at once
+  bool pack_lhs = false, pack_rhs = false;
+  std::int64_t panel(const Machine& machine) const { return tile_vectors * machine.lanes; }
+};
+
+Blocking choose_blocking(const ContractionAxes& axes, const Machine& machine);
+
+/// Floats that the packed operands take together, the first operand's first.
+ir::Dimension packed_lhs_size(const ContractionAxes& axes, const Blocking& blocking);
+ir::Dimension packed_rhs_size(const ContractionAxes& axes, const Blocking& blocking, const Machine& machine);
+
+}  // namespace descent::passes

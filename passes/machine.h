@@ -1,0 +1,20 @@
+// What of the machine decides how kernels are planned and written.
+#pragma once
+
+#include <cstdint>
+
+namespace descent::passes {
+
+struct Machine {
+  std::int64_t lanes = 8;         ///< float32 numbers in a vector register
+  std::int64_t registers = 16;    ///< vector registers
+  bool memory_broadcast = false;  ///< an instruction may repeat a number from memory in all lanes by itself (AVX-512)
+  std::int64_t level1 = 32 << 10, level2 = 512 << 10;  ///< bytes of the data caches of one core
+
+  // The same on every machine of the last ten years, to within what matters here: what a core does in a cycle.
+  static constexpr std::int64_t multiply_adds = 2;  ///< vector multiply-adds started
+  static constexpr std::int64_t loads = 2;          ///< vectors or repeated numbers loaded
+  static constexpr std::int64_t latency = 4;        ///< cycles until the sum of a multiply-add can be used
+};
+
+}  // namespace descent::passes

@@ -1,0 +1,134 @@
+// A kernel written down as text in which buffers are numbered in the order of their first appearance. Nodes are
+// numbered too, so that a shared node is written once. The operands of a commutative op may stand in either order in
+// the graph, where they are sorted by age; here they are sorted by what they compute.
+#include "passes/signature.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "ir/op.h"
+
+namespace descent::passes {
+
+using ir::Node;
+using ir::Op;
+
+namespace {
+
+class Writer {
+ public:
+  Writer(const Kernel& kernel, const KernelPlan& plan) : kernel_(kernel), plan_(plan) {}
+
+  Signature run() {
+    text_ = ir::to_string(kernel_.space);
+    if (kernel_.contraction != nullptr) {
+      const ContractionAxes axes = contraction_axes(kernel_.contraction, plan_);
+      for (const Node* operand : kernel_.contraction->operands)
+        text_ += fmt::format(" .{}", slot(plan_.stored.at(view_of(operand, plan_).source)));
+      for (const auto* part : {&axes.batch, &axes.rows, &axes.columns, &axes.contracted}) {
+        text_ += '|';
+        for (const auto& a : *part) text_ += ir::to_string({a.size, a.lhs, a.rhs, a.out});
+      }
+    }
+    if (kernel_.workspace >= 0) text_ += fmt::format(" workspace {}", slot(kernel_.workspace));
+    for (const auto& [node, b] : kernel_.stores) {
+      const int value = number(node);
+      text_ += fmt::format("\n{} = {}", slot(b), value);
+    }
+    for (const auto& [node, b] : kernel_.reductions) {
+      const int value = number(node->operands[0]);
+      text_ +=
+          fmt::format("\n{} = {} {} {}", slot(b), ir::info(node).name, fmt::join(node->attributes.axes, ","), value);
+    }
+    signature_.key = std::move(text_);
+    return std::move(signature_);
+  }
+
+ private:
+  int slot(int buffer) { return position(signature_.buffers, buffer); }
+
+  template <typename T>
+  static int position(std::vector<T>& in, T value) {
+    const auto at = std::find(in.begin(), in.end(), value);
+    if (at != in.end()) return static_cast<int>(at - in.begin());
+    in.push_back(value);
+    return static_cast<int>(in.size()) - 1;
+  }
+
+  bool computed_here(const Node* node) const {
+    auto at = plan_.group.find(node);
+    return ir::is_elementwise(node) && (at == plan_.group.end() || at->second == kernel_.group);
+  }
+
+  /// A node by what it computes, not by which buffers it reads; equal for nodes that may be exchanged.
+  std::size_t hash(const Node* node) {
+    if (auto at = hashes_.find(node); at != hashes_.end()) return at->second;
+    std::size_t h = static_cast<std::size_t>(node->op) + 1;
+    const auto mix = [&h](std::size_t v) { h = (h ^ v) * 0x9E3779B97F4A7C15u, h ^= h >> 29; };
+    if (node == kernel_.contraction) {
+      mix(1);
+    } else if (computed_here(node)) {
+      std::vector<std::size_t> operands;
+      for (const Node* operand : node->operands) operands.push_back(hash(operand));
+      if (ir::info(node).commutative) std::sort(operands.begin(), operands.end());
+      for (std::size_t operand : operands) mix(operand);
+    } else if (node->op != Op::rng_uniform) {
+      const View view = view_of(node, plan_);
+      mix(static_cast<std::size_t>(view.source->op == Op::constant));
+      for (const auto& d : view.strides) mix(d.hash());
+      if (view.source->op == Op::constant) mix(std::hash<double>{}(view.source->attributes.value));
+    }
+    return hashes_[node] = h;
+  }
+
+  int number(const Node* node) {
+    if (auto at = numbers_.find(node); at != numbers_.end()) return at->second;
+    std::string line;
+    if (node == kernel_.contraction) {
+      line = "contraction";
+    } else if (node->op == Op::rng_uniform) {
+      line = fmt::format("rng {}", position(signature_.streams, node->attributes.value));
+    } else if (computed_here(node)) {
+      std::vector<const Node*> operands = node->operands;
+      if (ir::info(node).commutative) {
+        std::stable_sort(operands.begin(), operands.end(),
+                         [this](const Node* a, const Node* b) { return hash(a) < hash(b); });
+      }
+      line = ir::info(node).name;
+      std::string arguments;
+      for (const Node* operand : operands) arguments += fmt::format(" {}", number(operand));
+      line += arguments;
+    } else {
+      const View view = view_of(node, plan_);
+      const Node* source = view.source;
+      if (source->op == Op::constant) {
+        line = fmt::format("{:a}{}", source->attributes.value, source->type.dtype == ir::DType::boolean ? "b" : "");
+      } else if (source->op == Op::dimension) {
+        line = source->attributes.shape[0].to_string();
+      } else if (source->op == Op::counter) {
+        line = source->attributes.name;
+      } else {
+        line = fmt::format(".{} {} {}", slot(plan_.stored.at(source)), ir::to_string(view.strides),
+                           ir::to_string(node->type.dtype));
+      }
+    }
+    const int value = static_cast<int>(numbers_.size());
+    numbers_[node] = value;
+    text_ += fmt::format("\n{}: {}", value, line);
+    return value;
+  }
+
+  const Kernel& kernel_;
+  const KernelPlan& plan_;
+  std::string text_;
+  Signature signature_;
+  std::unordered_map<const Node*, int> numbers_;
+  std::unordered_map<const Node*, std::size_t> hashes_;
+};
+
+}  // namespace
+
+Signature signature_of(const Kernel& kernel, const KernelPlan& plan) { return Writer(kernel, plan).run(); }
+
+}  // namespace descent::passes
