@@ -29,8 +29,14 @@ std::string nearest_file(const std::string& path) {
     names.push_back(entry->path().filename().string());
   }
   std::sort(names.begin(), names.end());
-  const auto name = ir::nearest(std::filesystem::path(path).filename().string(), names);
-  return name ? (folder / *name).string() : "";
+  const std::filesystem::path wanted = std::filesystem::path(path).filename();
+  const auto name = ir::nearest(wanted.string(), names);
+  // An extension in common makes no names alike.
+  if (!name ||
+      ir::edit_distance(wanted.string(), *name) > std::max<std::size_t>(1, wanted.stem().string().size() / 2)) {
+    return "";
+  }
+  return (folder / *name).string();
 }
 
 /// Writes everything, however many calls it takes; 0 or the system's error number.
@@ -153,24 +159,48 @@ std::string read_file(const std::string& path) {
   return bytes;
 }
 
+namespace {
+
+/// What stands at a path that shall be written.
+struct Target {
+  explicit Target(const std::string& name) : path(name) {
+    exists = ::stat(name.c_str(), &status) == 0;
+    if (exists && S_ISDIR(status.st_mode)) throw unwritable_file(name, EISDIR);
+    std::error_code failed;
+    const std::string real = exists ? std::filesystem::canonical(name, failed).string() : name;
+    if (!failed) path = real;
+  }
+  /// A terminal or a pipe: it is written directly, since another file cannot take its place.
+  bool is_special() const { return exists && !S_ISREG(status.st_mode); }
+
+  std::string path;  ///< links followed
+  bool exists = false;
+  struct stat status = {};
+};
+
+}  // namespace
+
 void write_file_atomically(const std::string& path, std::span<const std::string_view> pieces) {
-  struct stat old = {};
-  const bool exists = ::stat(path.c_str(), &old) == 0;
-  if (exists && S_ISDIR(old.st_mode)) throw unwritable_file(path, EISDIR);
-  if (exists && !S_ISREG(old.st_mode)) {
+  const Target target(path);
+  if (target.is_special()) {
     Descriptor direct(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
     if (direct.number() < 0) throw unwritable_file(path, errno);
     if (const int failure = write_all(direct.number(), pieces)) throw unwritable_file(path, failure);
     if (const int failure = direct.close()) throw unwritable_file(path, failure);
     return;
   }
-  std::error_code failed;
-  const std::string target = exists ? std::filesystem::canonical(path, failed).string() : path;
-  TemporaryFile file(failed ? path : target);
+  TemporaryFile file(target.path);
   if (!file.created()) throw unwritable_file(path, errno);
-  if (exists) (void)!::fchmod(file.descriptor(), old.st_mode & 07777);  // as it was; without it, the default is fine
+  // As it was; where that is not allowed, the default is fine.
+  if (target.exists) (void)!::fchmod(file.descriptor(), target.status.st_mode & 07777);
   if (const int failure = write_all(file.descriptor(), pieces)) throw unwritable_file(path, failure);
   if (const int failure = file.commit()) throw unwritable_file(path, failure);
+}
+
+void check_writable(const std::string& path) {
+  const Target target(path);
+  if (target.is_special()) return;
+  if (!TemporaryFile(target.path).created()) throw unwritable_file(path, errno);
 }
 
 }  // namespace descent::runtime

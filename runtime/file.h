@@ -53,4 +53,8 @@ std::string read_file(const std::string& path);
 /// regular file (a terminal, a pipe) is written directly. Throws descent::Error and leaves the old file as it was.
 void write_file_atomically(const std::string& path, std::span<const std::string_view> pieces);
 
+/// Throws descent::Error where `write_file_atomically` could not begin, so that hours of work are not done in vain for
+/// a file that cannot be written. Changes nothing.
+void check_writable(const std::string& path);
+
 }  // namespace descent::runtime

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <filesystem>
 
+#include "runtime/file.h"
 #include "runtime/metrics.h"
 #include "runtime/model.h"
 #include "runtime/split.h"
@@ -58,6 +59,7 @@ TrainReport train(const Model& model, const std::string& model_path, const Train
                            "the model '" + description.name + "' has no loss, so it cannot be trained",
                            "add a line such as: loss = bce(p, y)", ""});
   }
+  if (!options.save.empty()) check_writable(options.save);
   const Dataset all = load_dataset(model, model_path, options.data, true);
   Dataset training = all, validation;
   if (description.data && description.data->validation) {

@@ -105,3 +105,23 @@ TEST_CASE("read_file_says_why_it_cannot_read") {
   CHECK(error_of([] { read_file("weights.safetensors/x"); }) ==
         "weights.safetensors/x: error: cannot read the file: Not a directory");
 }
+
+TEST_CASE("check_writable_says_beforehand_what_writing_would_say") {
+  const Folder folder;
+  write("f", "old");
+  CHECK_NOTHROW(check_writable("f"));
+  CHECK_NOTHROW(check_writable("new"));
+  CHECK_NOTHROW(check_writable("/dev/null"));
+  CHECK(read("f") == "old");
+  CHECK(files_in(".") == 1);
+  CHECK_THROWS_WITH(check_writable("nowhere/f"), "nowhere/f: error: cannot write the file: its folder does not exist");
+  CHECK_THROWS_WITH(check_writable("."), ".: error: cannot write the file: it is a folder");
+}
+
+TEST_CASE("a_missing_file_suggests_a_name_that_is_like_it_without_its_extension") {
+  const Folder folder;
+  write("tumour.descent", "");
+  CHECK_THROWS_WITH(read_file("tumuor.descent"),
+                    "tumuor.descent: error: there is no such file\n  = help: did you mean \"tumour.descent\"?");
+  CHECK_THROWS_WITH(read_file("nothing.descent"), "nothing.descent: error: there is no such file");
+}
