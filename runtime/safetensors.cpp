@@ -68,7 +68,9 @@ class Reader {
       }
     }
     check_layout(extents);
-    for (const Extent& extent : extents) file.tensors[extent.name] = {extent.shape, values(extent)};
+    for (const Extent& extent : extents) {
+      file.tensors.emplace_back(extent.name, SavedTensor{extent.shape, values(extent)});
+    }
     return file;
   }
 
@@ -184,8 +186,10 @@ class Reader {
 };
 
 void check_savable(const std::string& path, const TensorFile& file) {
+  std::set<std::string> names;
   for (const auto& [name, tensor] : file.tensors) {
     if (name == metadata_key) throw file_error(path, "a tensor cannot be named \"__metadata__\"");
+    if (!names.insert(name).second) throw file_error(path, "two tensors are named " + in_quotes(name));
     if (element_count(tensor.shape) != tensor.values.size()) {
       throw file_error(path, fmt::format("tensor {} has {} values, which do not fit its shape [{}]", in_quotes(name),
                                          tensor.values.size(), fmt::join(tensor.shape, ", ")));
@@ -195,9 +199,14 @@ void check_savable(const std::string& path, const TensorFile& file) {
 
 }  // namespace
 
+const SavedTensor* TensorFile::find(const std::string& name) const {
+  const auto at = std::find_if(tensors.begin(), tensors.end(), [&](const auto& t) { return t.first == name; });
+  return at == tensors.end() ? nullptr : &at->second;
+}
+
 void save_tensors(const std::string& path, const TensorFile& file) {
   check_savable(path, file);
-  json header = json::object();
+  nlohmann::ordered_json header = nlohmann::ordered_json::object();
   if (!file.metadata.empty()) header[metadata_key] = file.metadata;
   std::vector<std::string_view> pieces(2);
   std::uint64_t offset = 0;

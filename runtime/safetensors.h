@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace descent::runtime {
@@ -21,15 +22,16 @@ struct SavedTensor {
 };
 
 struct TensorFile {
-  std::map<std::string, SavedTensor> tensors;
+  std::vector<std::pair<std::string, SavedTensor>> tensors;  ///< in the order of the file; every name once
   std::map<std::string, std::string> metadata;
 
+  const SavedTensor* find(const std::string& name) const;  ///< null if there is none
   friend bool operator==(const TensorFile&, const TensorFile&) = default;
 };
 
-/// Writes the file atomically (runtime/file.h), the tensors in the order of their names. Throws descent::Error if the
-/// file cannot be written, if a tensor is called "__metadata__", if a shape does not fit its values, or if a text is
-/// not UTF-8.
+/// Writes the file atomically (runtime/file.h), the tensors in their order. Throws descent::Error if the file cannot be
+/// written, if a tensor is called "__metadata__" or as another, if a shape does not fit its values, or if a text is not
+/// UTF-8.
 void save_tensors(const std::string& path, const TensorFile& file);
 
 /// Throws descent::Error for a file that cannot be read, is malformed in any way, or holds another dtype than F32.

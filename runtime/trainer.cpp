@@ -245,7 +245,8 @@ void Trainer::save(const std::string& path) const {
   runtime::TensorFile file;
   const auto& variables = self.model->program.variables;
   for (std::size_t i = 0; i < variables.size(); ++i) {
-    file.tensors[variables[i].name] = {ir::evaluate(variables[i].shape, {}), self.variables[i]};
+    file.tensors.emplace_back(variables[i].name,
+                              runtime::SavedTensor{ir::evaluate(variables[i].shape, {}), self.variables[i]});
   }
   file.metadata = {{"format", "descent"},
                    {"model", self.model->program.name},
@@ -266,20 +267,17 @@ void Trainer::load(const std::string& path, bool resume) {
   };
   std::vector<const runtime::SavedTensor*> found;
   for (const ir::Variable& v : variables) {
-    auto at = file.tensors.find(v.name);
-    if (at == file.tensors.end() && v.of_optimizer && !resume) {
-      found.push_back(nullptr);
-      continue;
+    found.push_back(file.find(v.name));
+    if (found.back() == nullptr) {
+      if (v.of_optimizer && !resume) continue;
+      fail("the tensor '" + v.name + "' is missing");
     }
-    if (at == file.tensors.end()) fail("the tensor '" + v.name + "' is missing");
-    const auto shape = ir::evaluate(v.shape, {});
-    if (at->second.shape != shape) {
+    if (found.back()->shape != ir::evaluate(v.shape, {})) {
       ir::Shape other;
-      for (std::int64_t n : at->second.shape) other.emplace_back(n);
+      for (std::int64_t n : found.back()->shape) other.emplace_back(n);
       fail("the tensor '" + v.name + "' has the shape " + ir::to_string(other) + ", expected " +
            ir::to_string(v.shape));
     }
-    found.push_back(&at->second);
   }
   for (std::size_t i = 0; i < variables.size(); ++i) {
     if (found[i] != nullptr) std::copy(found[i]->values.begin(), found[i]->values.end(), self.variables[i].begin());
