@@ -22,21 +22,23 @@ Value reshape(const BuiltinCall& call) {
   return Value::of(ir::reshape(x, shape).node);
 }
 
-/// A matrix is [in, out]; a vector counts as a row.
-Value fan_in(const BuiltinCall& call) {
-  const ir::Shape shape = call.shape(0);
-  return shape.empty() ? Value::of(1.0) : Value::of(shape[shape.size() > 1 ? shape.size() - 2 : 0]);
+/// A parameter is [window..., in, out]: every position of a convolution's window has its inputs and its outputs. A
+/// vector counts as one input.
+Value fan(const ir::Shape& shape, std::size_t from_end) {
+  if (shape.empty()) return Value::of(1.0);
+  if (shape.size() == 1) return Value::of(shape[0]);
+  ir::Dimension count = shape[shape.size() - from_end];
+  for (std::size_t i = 0; i + 2 < shape.size(); ++i) count = count * shape[i];
+  return Value::of(count);
 }
-Value fan_out(const BuiltinCall& call) {
-  const ir::Shape shape = call.shape(0);
-  return shape.empty() ? Value::of(1.0) : Value::of(shape.back());
-}
+Value fan_in(const BuiltinCall& call) { return fan(call.shape(0), 2); }
+Value fan_out(const BuiltinCall& call) { return fan(call.shape(0), 1); }
 
 constexpr Builtin table[] = {
     {"transpose", "x", "Rows become columns.", transpose},
     {"reshape", "x, shape", "The same elements in row-major order under another shape.", reshape},
-    {"fan_in", "shape", "The number of inputs of each unit of a parameter of this shape.", fan_in},
-    {"fan_out", "shape", "The number of outputs of a parameter of this shape.", fan_out},
+    {"fan_in", "shape", "The number of inputs of each unit of a parameter [window..., in, out].", fan_in},
+    {"fan_out", "shape", "The number of units that each input of a parameter [window..., in, out] reaches.", fan_out},
 };
 
 }  // namespace

@@ -49,7 +49,7 @@ Value Lowering::name(const Expression& e, const Scope& scope) {
     std::vector<Value> items;
     for (const ir::Variable& v : program_.variables) {
       if (v.kind != ir::Variable::Kind::parameter || (e.text == "weights" && v.shape.size() < 2)) continue;
-      items.push_back(Value::of(graph_.leaf(Op::parameter, v.name, v.shape)));
+      items.push_back(Value::of(parameter(v)));
     }
     return Value::list(std::move(items));
   }

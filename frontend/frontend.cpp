@@ -58,12 +58,12 @@ Model load_model(const std::string& text, const std::string& file) {
   program->name = definition.name;
   Model model;
   model.name = definition.name;
-  const Expression* optimizer = nullptr;
+  UpdateRules rules;
   if (blocks.contains(Definition::Kind::train)) {
-    model.train = read_train_block(*blocks.at(Definition::Kind::train), &optimizer, mistakes);
+    model.train = read_train_block(*blocks.at(Definition::Kind::train), rules, mistakes);
   }
   Lowering lowering(*program, {&prelude(), &tree}, mistakes);
-  lowering.lower_model(definition, optimizer);
+  lowering.lower_model(definition, rules);
   if (blocks.contains(Definition::Kind::data)) {
     model.data = read_data_block(*blocks.at(Definition::Kind::data), *program, mistakes);
   }

@@ -17,7 +17,7 @@ void Lowering::fail(const Span& span, const std::string& message, const std::str
   throw Failure{{diagnostic(span, message, hint)}};
 }
 
-void Lowering::lower_model(const Definition& model, const Expression* optimizer) {
+void Lowering::lower_model(const Definition& model, const UpdateRules& rules) {
   ir::Function step{"step", {}, {}}, evaluate_function{"evaluate", {}, {}}, predict{"predict", {}, {}};
   ir::Function ignored;
   training_ = true;
@@ -25,9 +25,10 @@ void Lowering::lower_model(const Definition& model, const Expression* optimizer)
   const std::vector<ir::Binding> layer_updates = state_updates_;
   if (mistakes_.empty()) {
     training_ = false;
+    averaged_ = rules.average != nullptr;
     lower_body(model, false, evaluate_function, predict);
     evaluate_function.results.insert(evaluate_function.results.end(), predict.results.begin(), predict.results.end());
-    if (!step.results.empty()) lower_optimizer(optimizer, step.results[0].node, step);
+    if (!step.results.empty()) lower_updates(rules, step.results[0].node, step);
     step.updates.insert(step.updates.end(), layer_updates.begin(), layer_updates.end());
   }
   if (!mistakes_.empty()) return;
@@ -149,17 +150,31 @@ void Lowering::declare_variable(const Statement& s, Scope& scope) {
   const Op op = variable.kind == ir::Variable::Kind::parameter ? Op::parameter : Op::state;
   if (program_.find_variable(variable.name) == nullptr) {
     if (!s.value) fail(s.span, "'" + s.name + "' has no first value", "write " + s.name + ": [...] = zeros");
-    Value first = evaluate(*s.value, scope);
-    if (first.kind == Value::Kind::callable) {
-      std::vector<Value> sizes;
-      for (const ir::Dimension& d : variable.shape) sizes.push_back(Value::of(d));
-      first = call_definition(*first.definition, {{"", Value::list(sizes), s.value->span}}, s.value->span);
-    }
-    const Expr value = fit_to(tensor(first, s.value->span), variable.shape, s.value->span);
-    program_.variables.push_back(variable);
-    initial_.updates.push_back({variable.name, value.node});
+    add_variable(variable, first_value(evaluate(*s.value, scope), variable.shape, s.value->span));
   }
-  scope[s.name] = Value::of(graph_.leaf(op, variable.name, variable.shape));
+  scope[s.name] = Value::of(op == Op::parameter ? parameter(variable) : graph_.leaf(op, variable.name, variable.shape));
+}
+
+/// Of a variable: an expression, or what an initialiser makes of the shape.
+const Node* Lowering::first_value(const Value& given, const ir::Shape& shape, const Span& span) {
+  Value first = given;
+  if (given.kind == Value::Kind::callable) {
+    std::vector<Value> sizes;
+    for (const ir::Dimension& d : shape) sizes.push_back(Value::of(d));
+    first = call_definition(*given.definition, {{"", Value::list(sizes), span}}, span);
+  }
+  return fit_to(tensor(first, span), shape, span).node;
+}
+
+void Lowering::add_variable(const ir::Variable& variable, const Node* first) {
+  program_.variables.push_back(variable);
+  initial_.updates.push_back({variable.name, first});
+}
+
+/// What the model reads of a parameter: when predicting its running average, if the train block asks for one.
+const Node* Lowering::parameter(const ir::Variable& v) {
+  if (averaged_ && !training_) return graph_.leaf(Op::state, average_name(v), v.shape);
+  return graph_.leaf(Op::parameter, v.name, v.shape);
 }
 
 /// The statements of a fn, layer or optimizer; the value of its return statement.
@@ -195,81 +210,6 @@ Value Lowering::run_body(const Definition& d, Scope& scope) {
     }
   }
   return result;
-}
-
-void Lowering::lower_optimizer(const Expression* choice, const Node* loss, ir::Function& step) {
-  std::string name = "adam";
-  std::vector<GivenArgument> arguments;
-  training_ = true;
-  try {
-    Span span;
-    if (choice != nullptr) {
-      span = choice->span;
-      const Expression& callee = choice->kind == Expression::Kind::call ? *choice->operands[0] : *choice;
-      name = callee.text;
-      for (const Argument& a : choice->arguments) arguments.push_back({a.name, evaluate(*a.value, {}), a.span});
-    }
-    const Definition* optimizer = find_definition(name);
-    if (optimizer == nullptr || optimizer->kind != Definition::Kind::optimizer) {
-      std::vector<std::string> known;
-      for (const File* file : files_) {
-        for (const auto& d : file->definitions)
-          if (d->kind == Definition::Kind::optimizer) known.push_back(d->name);
-      }
-      const auto meant = ir::nearest(name, known);
-      fail(span, "there is no optimizer '" + name + "'", meant ? "did you mean '" + *meant + "'?" : "");
-    }
-    if (optimizer->parameters.size() < 2)
-      fail(optimizer->name_span, "an optimizer takes a parameter and its gradient first");
-    const std::vector<ir::Variable> variables = program_.variables;
-    for (const ir::Variable& v : variables) {
-      if (v.kind != ir::Variable::Kind::parameter) continue;
-      const Expr w(graph_, graph_.leaf(Op::parameter, v.name, v.shape));
-      const Expr g = ir::gradient(Expr(graph_, loss), w);
-      Scope scope;
-      scope[optimizer->parameters[0].name] = Value::of(w.node);
-      scope[optimizer->parameters[1].name] = Value::of(g.node);
-      std::vector<ParameterName> settings;
-      for (std::size_t i = 2; i < optimizer->parameters.size(); ++i) {
-        settings.push_back({optimizer->parameters[i].name, optimizer->parameters[i].fallback != nullptr});
-      }
-      const std::vector<int> given = bind_arguments(name, settings, arguments, span);
-      for (std::size_t i = 2; i < optimizer->parameters.size(); ++i) {
-        const Parameter& p = optimizer->parameters[i];
-        scope[p.name] =
-            given[i - 2] < 0 ? evaluate(*p.fallback, scope) : arguments[static_cast<std::size_t>(given[i - 2])].value;
-      }
-      std::map<std::string, std::string> states;
-      for (const Statement& s : optimizer->body) {
-        if (s.kind == Statement::Kind::state) {
-          ir::Variable state{v.name + "." + s.name, v.shape, ir::Variable::Kind::state, true};
-          const Value first = s.value ? evaluate(*s.value, scope) : Value::of(0.0);
-          std::vector<Value> sizes;
-          for (const ir::Dimension& d : v.shape) sizes.push_back(Value::of(d));
-          const Value value = first.kind == Value::Kind::callable
-                                  ? call_definition(*first.definition, {{"", Value::list(sizes), s.span}}, s.span)
-                                  : first;
-          initial_.updates.push_back({state.name, fit_to(tensor(value, s.span), v.shape, s.span).node});
-          program_.variables.push_back(state);
-          scope[s.name] = Value::of(graph_.leaf(Op::state, state.name, v.shape));
-          states[s.name] = state.name;
-        } else if (s.kind == Statement::Kind::update) {
-          const bool is_parameter = s.name == optimizer->parameters[0].name;
-          if (!is_parameter && !states.contains(s.name)) {
-            fail(s.name_span, "'" + s.name + "' is no state of '" + name + "'",
-                 "declare it: state " + s.name + " = zeros");
-          }
-          const Expr value = fit_to(tensor(evaluate(*s.value, scope), s.value->span), v.shape, s.value->span);
-          scope[s.name] = Value::of(value.node);
-          step.updates.push_back({is_parameter ? v.name : states[s.name], value.node});
-        } else if (s.value) {
-          scope[s.name] = evaluate(*s.value, scope);
-        }
-      }
-    }
-  } catch (const Failure& failure) {
-    mistakes_.insert(mistakes_.end(), failure.diagnostics.begin(), failure.diagnostics.end());
-  }
 }
 
 }  // namespace descent::frontend

@@ -37,12 +37,19 @@ struct ParameterName {
 
 using Scope = std::map<std::string, Value>;
 
+/// The expressions of the train block that say what a step changes; null where the block has none.
+struct UpdateRules {
+  const Expression* optimizer = nullptr;  ///< adam(lr = 0.01); adam if there is none
+  const Expression* gradients = nullptr;  ///< of the list of all gradients: clip_by_norm(gradients, 1)
+  const Expression* average = nullptr;    ///< of every parameter: ema(decay = 0.999)
+};
+
 class Lowering {
  public:
   Lowering(ir::Program& program, const std::vector<const File*>& files, std::vector<Diagnostic>& mistakes);
 
   /// Inputs, variables and the functions initial, step, evaluate and predict of the program.
-  void lower_model(const Definition& model, const Expression* optimizer);
+  void lower_model(const Definition& model, const UpdateRules& rules);
   Value evaluate(const Expression& e, const Scope& scope);
 
   // What primitive functions (builtins.h) are made of.
@@ -61,9 +68,27 @@ class Lowering {
   void declare_input(const Statement& s, Scope& scope);
   Value run_body(const Definition& d, Scope& scope);
   void declare_variable(const Statement& s, Scope& scope);
-  void lower_optimizer(const Expression* optimizer, const ir::Node* loss, ir::Function& step);
+  const ir::Node* first_value(const Value& given, const ir::Shape& shape, const Span& span);
+  void add_variable(const ir::Variable& variable, const ir::Node* first);
+  const ir::Node* parameter(const ir::Variable& variable);
   ir::Shape shape_of(const std::vector<ExpressionPtr>& sizes, const Scope& scope);
   void bind_shape(const Parameter& p, const Value& value, const Span& span, Scope& scope);
+
+  // what a step changes: updates.cpp
+  struct Choice {  ///< of the train block: adam(lr = 0.01)
+    const Definition* definition;
+    std::vector<GivenArgument> arguments;
+    Span span;
+  };
+  void lower_updates(const UpdateRules& rules, const ir::Node* loss, ir::Function& step);
+  Choice choose(const Expression* setting, Definition::Kind kind, const std::string& fallback);
+  std::vector<const ir::Node*> lower_gradients(const Expression* setting, const ir::Node* loss,
+                                               const std::vector<ir::Variable>& parameters);
+  Scope optimizer_scope(const Choice& optimizer);
+  const ir::Node* update_parameter(const Choice& optimizer, const ir::Variable& v, const ir::Node* gradient,
+                                   ir::Function& step);
+  void update_average(const Choice& average, const ir::Variable& v, const ir::Node* value, ir::Function& step);
+  static std::string average_name(const ir::Variable& v) { return v.name + ".average"; }
 
   // expressions
   Value name(const Expression& e, const Scope& scope);
@@ -87,6 +112,7 @@ class Lowering {
   std::vector<const File*> files_;
   std::vector<Diagnostic>& mistakes_;
   bool training_ = false;
+  bool averaged_ = false;  // prediction reads running averages of the parameters
   int depth_ = 0;
   int random_streams_ = 0;
   std::string path_;                         // of the layer being lowered: "dense.0."

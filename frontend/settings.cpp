@@ -144,11 +144,15 @@ DataSpec read_data_block(const Definition& block, const ir::Program& program, st
   return data;
 }
 
-TrainSpec read_train_block(const Definition& block, const Expression** optimizer, std::vector<Diagnostic>& mistakes) {
+TrainSpec read_train_block(const Definition& block, UpdateRules& rules, std::vector<Diagnostic>& mistakes) {
   TrainSpec train;
   each_setting(block, mistakes, [&](const Statement& s) {
     if (s.name == "optimizer") {
-      *optimizer = s.value.get();
+      rules.optimizer = s.value.get();
+    } else if (s.name == "gradients") {
+      rules.gradients = s.value.get();
+    } else if (s.name == "average") {
+      rules.average = s.value.get();
     } else if (s.name == "batch") {
       train.batch = whole(*s.value, 1);
     } else if (s.name == "epochs") {
@@ -172,7 +176,7 @@ TrainSpec read_train_block(const Definition& block, const Expression** optimizer
       }
       train.stop = stop;
     } else {
-      const auto meant = ir::nearest(s.name, {"optimizer", "batch", "epochs", "seed", "stop"});
+      const auto meant = ir::nearest(s.name, {"optimizer", "gradients", "average", "batch", "epochs", "seed", "stop"});
       fail(s.name_span, "the train block has no setting '" + s.name + "'",
            meant ? "did you mean '" + *meant + "'?" : "");
     }

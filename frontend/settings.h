@@ -1,6 +1,7 @@
 // The data and train blocks: settings, not graph.
 #pragma once
 
+#include "frontend/lower.h"
 #include "frontend/model.h"
 #include "frontend/source.h"
 
@@ -8,7 +9,7 @@ namespace descent::frontend {
 
 DataSpec read_data_block(const Definition& block, const ir::Program& program, std::vector<Diagnostic>& mistakes);
 
-/// Also gives the expression of the optimizer; null where the block names none.
-TrainSpec read_train_block(const Definition& block, const Expression** optimizer, std::vector<Diagnostic>& mistakes);
+/// Also gives the expressions that say what a step changes.
+TrainSpec read_train_block(const Definition& block, UpdateRules& rules, std::vector<Diagnostic>& mistakes);
 
 }  // namespace descent::frontend

@@ -1,0 +1,458 @@
+#!/usr/bin/env python3
+"""Writes data/*.json: what PyTorch, in float64, gives for every entry of the prelude.
+
+    python3 -m venv venv && venv/bin/pip install torch numpy
+    venv/bin/python tests/prelude/make_reference.py
+
+The files are part of the repository: the tests read them and do not need PyTorch. Where PyTorch has no such function the
+formula is written here from the paper, with PyTorch for the gradient.
+
+A file is a list of cases:
+    entry      the name in the prelude
+    name       of the case, for messages
+    model      the lines of a Descent model; its variables and inputs are given by `tensors`
+    train      the train block, if the case needs one
+    rows       the value of the symbolic size n
+    tensors    name -> numbers, row-major; all are float32 numbers, so that neither side rounds them
+    predict    name -> expected outputs of the function predict
+    step       name -> expected results and updates of one training step: "loss", states
+    gradients  name -> expected gradient of the loss of the training step with respect to that tensor
+    steps      calls in order, each with function, tensors, epoch and expected; updates stay for the next call
+    tolerance  of generated code, and interpreter_tolerance of the interpreter, where the usual one is too small: why is
+               said where the case is made
+"""
+import json
+import pathlib
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+FOLDER = pathlib.Path(__file__).parent / "data"
+ROWS = 3
+random = np.random.default_rng(20260101)
+cases = {}
+
+
+def numbers(shape, low=-2.0, high=2.0):
+    """Random float32 numbers as a float64 tensor."""
+    return torch.tensor(random.uniform(low, high, shape).astype(np.float32).astype(np.float64))
+
+
+def flat(tensor):
+    return [float(v) for v in torch.as_tensor(tensor, dtype=torch.float64).detach().reshape(-1)]
+
+
+def shape_text(tensor):
+    sizes = [str(s) for s in tensor.shape]
+    if sizes and tensor.shape[0] == ROWS:
+        sizes[0] = "n"
+    return "[" + ", ".join(sizes) + "]"
+
+
+def add(file, entry, name, **rest):
+    cases.setdefault(file, []).append({"entry": entry, "name": name, **rest})
+
+
+def differentiate(loss, tensors):
+    gradients = torch.autograd.grad(loss, list(tensors.values()), allow_unused=True)
+    return {name: torch.zeros_like(tensors[name]) if g is None else g for name, g in zip(tensors, gradients)}
+
+
+def function_case(file, entry, expression, reference, inputs, name=None, without_gradient=(), **rest):
+    """An expression of the inputs, which the reference takes in their order. The loss is the expression itself if
+    that is one number, else its sum with random weights."""
+    inputs = {key: value.clone().requires_grad_(key not in without_gradient) for key, value in inputs.items()}
+    value = reference(*inputs.values())
+    model = [f"input {key}: {shape_text(tensor)}" for key, tensor in inputs.items()]
+    tensors = dict(inputs)
+    if value.dim() == 0:
+        loss = value
+        model += [f"output value = {expression}", "loss = value"]
+    else:
+        weights = numbers(value.shape)
+        loss = (value * weights).sum()
+        tensors["cotangent"] = weights
+        model += [f"target cotangent: {shape_text(value)}", f"output value = {expression}", "loss = sum(value * cotangent)"]
+    gradients = differentiate(loss, {key: tensor for key, tensor in inputs.items() if tensor.requires_grad})
+    add(file, entry, name or expression, model=model, rows=ROWS, tensors={k: flat(t) for k, t in tensors.items()},
+        predict={"value": flat(value)}, gradients={k: flat(g) for k, g in gradients.items()}, **rest)
+
+
+# ------------------------------------------------------------------------------------------------------ activations
+
+# Kinks (0, 1, -1), saturation on both sides, and values in between.
+POINTS = torch.tensor([-12.0, -3.5, -1.0, -0.75, -0.0625, 0.0, 0.0625, 0.5, 1.0, 2.25, 4.5, 12.0]).double().reshape(3, 4)
+
+
+def activations():
+    def case(entry, expression, reference, **rest):
+        function_case("activations", entry, expression, reference, {"x": POINTS}, **rest)
+
+    case("sigmoid", "sigmoid(x)", torch.sigmoid)
+    case("tanh", "tanh(x)", torch.tanh)
+    case("relu", "relu(x)", F.relu)
+    case("leaky_relu", "leaky_relu(x)", F.leaky_relu)
+    case("leaky_relu", "leaky_relu(x, slope = 0.25)", lambda x: F.leaky_relu(x, 0.25))
+    case("elu", "elu(x)", F.elu)
+    case("elu", "elu(x, alpha = 0.5)", lambda x: F.elu(x, 0.5))
+    case("softplus", "softplus(x)", lambda x: F.softplus(x, threshold=100))
+    case("silu", "silu(x)", F.silu)
+    case("mish", "mish(x)", F.mish)
+    case("hardtanh", "hardtanh(x)", F.hardtanh)
+    case("hardtanh", "hardtanh(x, -3.5, 2.25)", lambda x: F.hardtanh(x, -3.5, 2.25))
+
+
+# ------------------------------------------------------------------------------------- losses, regularisers, reductions
+
+
+def losses():
+    def case(entry, expression, reference, inputs, **rest):
+        function_case("losses", entry, expression, reference, inputs, **rest)
+
+    z, p, q = numbers((3, 4), -6, 6), numbers((3, 4), 0.05, 0.95), numbers((3, 4), 0.05, 0.95)
+    y = torch.tensor([0, 1, 1, 0, 1, 0, 0, 1, 1, 1, 0, 0]).double().reshape(3, 4)
+    soft = numbers((3, 4), 0, 1)
+    weight = numbers((3, 1), 0.25, 3)
+    a, b = numbers((3, 4)), numbers((3, 4))
+    b[0, 0] = a[0, 0]  # the kinks at no error, and at an error of 1
+    b[1, 1] = a[1, 1] - 1
+
+    case("bce", "bce(p, y)", F.binary_cross_entropy, {"p": p, "y": y}, without_gradient=["y"], name="bce of probabilities")
+    logits = F.binary_cross_entropy_with_logits
+    case("bce", "bce(sigmoid(z), y)", logits, {"z": z, "y": y}, without_gradient=["y"])
+    case("bce", "bce(sigmoid(z), y)", logits, {"z": z, "y": soft}, name="bce of soft targets")
+    case("bce", "bce(sigmoid(z), y, weight)", lambda z, y, weight: logits(z, y, weight=weight.expand_as(z)),
+         {"z": z, "y": y, "weight": weight}, without_gradient=["weight"])
+    case("bce", "bce(sigmoid(z), y, positive_weight = 2.5)",
+         lambda z, y: logits(z, y, pos_weight=torch.tensor(2.5, dtype=torch.float64)), {"z": z, "y": y})
+    case("bce", "bce(sigmoid(z), y, positive_weight = 0.75, negative_weight = 3)",
+         lambda z, y: logits(z, y, weight=torch.where(y > 0.5, 0.75, 3.0).double()), {"z": z, "y": y},
+         without_gradient=["y"])
+    case("bce", "bce(sigmoid(z), y, label_smoothing = 0.125)", lambda z, y: logits(z, y * 0.875 + 0.0625), {"z": z, "y": y})
+
+    def focal(z, y, gamma=2.0, alpha=0.25):  # as torchvision.ops.sigmoid_focal_loss
+        cross_entropy = logits(z, y, reduction="none")
+        p = torch.sigmoid(z)
+        right = p * y + (1 - p) * (1 - y)
+        return ((alpha * y + (1 - alpha) * (1 - y)) * (1 - right) ** gamma * cross_entropy).mean()
+
+    case("focal", "focal(sigmoid(z), y)", focal, {"z": z, "y": y}, without_gradient=["y"])
+    case("focal", "focal(sigmoid(z), y, gamma = 3, alpha = 0.5)", lambda z, y: focal(z, y, 3.0, 0.5), {"z": z, "y": y},
+         without_gradient=["y"])
+
+    case("mse", "mse(p, y)", F.mse_loss, {"p": a, "y": b}, name="mse")
+    case("mse", "mse(p, y, weight)", lambda p, y, weight: (weight * (p - y) ** 2).mean(), {"p": a, "y": b, "weight": weight})
+    case("mae", "mae(p, y)", F.l1_loss, {"p": a, "y": b}, name="mae")
+    case("mae", "mae(p, y, weight)", lambda p, y, weight: (weight * (p - y).abs()).mean(), {"p": a, "y": b, "weight": weight})
+    case("huber", "huber(p, y)", F.huber_loss, {"p": a, "y": b}, name="huber")
+    case("huber", "huber(p, y, delta = 0.5)", lambda p, y: F.huber_loss(p, y, delta=0.5), {"p": a, "y": b})
+    case("huber", "huber(p, y, 1.5, weight)",
+         lambda p, y, weight: (weight * F.huber_loss(p, y, reduction="none", delta=1.5)).mean(),
+         {"p": a, "y": b, "weight": weight})
+    case("hinge", "hinge(s, 2 * y - 1)", lambda s, y: F.relu(1 - (2 * y - 1) * s).mean(), {"s": a, "y": y},
+         without_gradient=["y"])
+
+    distribution = q / q.sum(-1, keepdim=True)
+    distribution = distribution.float().double()
+    distribution[2, 1] = 0
+    case("kl", "kl(p, y)", lambda p, y: F.kl_div(torch.log(p), y, reduction="batchmean"), {"p": p, "y": distribution},
+         without_gradient=["y"], name="kl")
+    counts = torch.tensor([0, 1, 4, 2, 7, 0, 3, 1, 1, 0, 2, 5]).double().reshape(3, 4)
+    case("poisson", "poisson(rate, y)", lambda rate, y: F.poisson_nll_loss(rate, y, log_input=False, eps=0),
+         {"rate": p * 4, "y": counts}, name="poisson of rates")
+    case("poisson", "poisson(exp(z), y)", F.poisson_nll_loss, {"z": a, "y": counts}, name="poisson of log rates")
+
+    def contrastive(distance, same, margin=1.0):  # Hadsell, Chopra and LeCun, 2006, equation 4
+        return (same * 0.5 * distance**2 + (1 - same) * 0.5 * torch.clamp(margin - distance, min=0) ** 2).mean()
+
+    d = numbers((3, 4), 0, 2)
+    case("contrastive", "contrastive(d, same)", lambda d, same: contrastive(d, same), {"d": d, "same": y},
+         without_gradient=["same"])
+    case("contrastive", "contrastive(d, same, margin = 1.5)", lambda d, same: contrastive(d, same, 1.5),
+         {"d": d, "same": y}, without_gradient=["same"])
+
+    function_case("losses", "mean", "mean(x)", lambda x: x.mean(), {"x": a})
+    function_case("losses", "mean_over", "mean_over(x, 1)", lambda x: x.mean(1), {"x": a})
+    function_case("losses", "mean_over", "mean_over(x, [0, 2])", lambda x: x.mean((0, 2)), {"x": numbers((3, 2, 4))})
+    function_case("losses", "hvp", "hvp(sum(x^3) + sum(x)^2, x, v)", hvp, {"x": a, "v": b}, name="hvp")
+
+
+def hvp(x, v):
+    gradient = torch.autograd.grad((x**3).sum() + x.sum() ** 2, x, create_graph=True)[0]
+    return torch.autograd.grad((gradient * v).sum(), x, create_graph=True)[0]
+
+
+def regularisers():
+    w = numbers((3, 4))
+    w[1, 1] = 0
+    function_case("regularisers", "l1", "l1(w)", lambda w: w.abs().sum(), {"w": w})
+    function_case("regularisers", "l2", "l2(w)", lambda w: (w**2).sum(), {"w": w})
+    function_case("regularisers", "elastic", "elastic(w, ratio = 0.25)",
+                  lambda w: 0.25 * w.abs().sum() + 0.375 * (w**2).sum(), {"w": w})
+    # Over a list: weights has the parameters of rank 2 and more, parameters all.
+    w, b = numbers((4, 2)), numbers((2,))
+    for penalty, function in {"l1": lambda t: t.abs().sum(), "l2": lambda t: (t**2).sum()}.items():
+        add("regularisers", penalty, f"{penalty} of lists",
+            model=["param w: [4, 2] = zeros", "param b: [2] = zeros", "output value = b",
+                   f"loss = 0.5 * {penalty}(weights) + 2 * {penalty}(parameters)"],
+            tensors={"w": flat(w), "b": flat(b)}, step={"loss": flat(2.5 * function(w) + 2 * function(b))})
+
+
+# --------------------------------------------------------------------------------------------------------- layers
+
+
+def layers():
+    def layer_case(entry, expression, reference, inputs, variables, name=None, **rest):
+        """As function_case, with variables by their path; the reference takes both by their last name."""
+        inputs = {k: v.clone().requires_grad_(v.is_floating_point()) for k, v in inputs.items()}
+        variables = {k: v.clone().requires_grad_() for k, v in variables.items()}
+        short = {k.split(".")[-1]: v for k, v in variables.items()}
+        value = reference(**inputs, **short)
+        weights = numbers(value.shape)
+        loss = (value * weights).sum()
+        every = {**{k: v for k, v in inputs.items() if v.requires_grad}, **variables}
+        gradients = differentiate(loss, every)
+        model = [f"input {k}: {shape_text(v)}" for k, v in inputs.items()]
+        model += [f"target cotangent: {shape_text(value)}", f"output value = {expression}", "loss = sum(value * cotangent)"]
+        add("layers", entry, name or expression, model=model, rows=ROWS,
+            tensors={k: flat(v) for k, v in {**inputs, **variables, "cotangent": weights}.items()},
+            predict={"value": flat(value)}, gradients={k: flat(g) for k, g in gradients.items()}, **rest)
+
+    x = numbers((3, 4))
+    layer_case("dense", "dense(x, 2)", lambda x, w, b: F.linear(x, w.T, b), {"x": x},
+               {"dense.0.w": numbers((4, 2)), "dense.0.b": numbers((2,))})
+    # Standardize reads its mean and deviation; a deviation of 0 divides by 1.
+    mean, deviation = numbers((4,)), torch.tensor([0.5, 2.0, 0.0, 1.25]).double()
+    layer_case("standardize", "standardize(x)",
+               lambda x, mean, deviation: (x - mean) / torch.where(deviation > 0, deviation, 1.0), {"x": x},
+               {"standardize.0.mean": mean, "standardize.0.deviation": deviation})
+    function_case("layers", "dropout", "dropout(x, 0)", lambda x: x, {"x": x}, name="dropout of nothing, in training")
+
+
+# ------------------------------------------------------------------------------------------------------- optimizers
+
+STEPS = 6
+
+
+def trajectory(entry, setting, update, name=None, gradients_setting=None, **rest):
+    """The parameters w and b over some steps whose gradients are given: the loss is sum(w * g) + sum(b * h). `update` is
+    called with the list of parameters, which hold their gradients in .grad, for every step."""
+    w, b = numbers((3, 2)), numbers((2,))
+    start = {"w": flat(w), "b": flat(b)}
+    parameters = [torch.nn.Parameter(w.clone()), torch.nn.Parameter(b.clone())]
+    take_step = update(parameters)
+    steps = []
+    for _ in range(STEPS):
+        g, h = numbers((3, 2)), numbers((2,))
+        parameters[0].grad, parameters[1].grad = g.clone(), h.clone()
+        take_step()
+        steps.append({"function": "step", "tensors": {"g": flat(g), "h": flat(h)},
+                      "expected": {"w": flat(parameters[0]), "b": flat(parameters[1])}})
+    train = f"optimizer = {setting}" + (f" gradients = {gradients_setting}" if gradients_setting else "")
+    add("optimizers", entry, name or train,
+        model=["param w: [3, 2] = zeros", "param b: [2] = zeros", "input g: [3, 2]", "input h: [2]",
+               "output value = sum(w * g)", "loss = sum(w * g) + sum(b * h)"],
+        train=train, tensors=start, steps=steps, **rest)
+
+
+def of_torch(optimizer, **settings):
+    return lambda parameters: optimizer(parameters, **settings).step
+
+
+def lion(lr, beta1=0.9, beta2=0.99, weight_decay=0.0):
+    """Chen and others, 2023, program 1."""
+
+    def prepare(parameters):
+        m = [torch.zeros_like(p) for p in parameters]
+
+        def step():
+            for p, mean in zip(parameters, m):
+                c = beta1 * mean + (1 - beta1) * p.grad
+                p.data -= lr * (torch.sign(c) + weight_decay * p.data)
+                mean.mul_(beta2).add_((1 - beta2) * p.grad)
+
+        return step
+
+    return prepare
+
+
+def lamb(lr, beta1=0.9, beta2=0.999, eps=1e-6, weight_decay=0.01):
+    """You and others, 2020, algorithm 2, with phi the identity."""
+
+    def prepare(parameters):
+        m = [torch.zeros_like(p) for p in parameters]
+        v = [torch.zeros_like(p) for p in parameters]
+        t = 0
+
+        def step():
+            nonlocal t
+            t += 1
+            for i, p in enumerate(parameters):
+                m[i] = beta1 * m[i] + (1 - beta1) * p.grad
+                v[i] = beta2 * v[i] + (1 - beta2) * p.grad**2
+                r = (m[i] / (1 - beta1**t)) / (torch.sqrt(v[i] / (1 - beta2**t)) + eps) + weight_decay * p.data
+                w_norm, r_norm = p.data.norm(), r.norm()
+                trust = w_norm / r_norm if w_norm > 0 and r_norm > 0 else 1.0
+                p.data -= lr * trust * r
+
+        return step
+
+    return prepare
+
+
+def amsgrad_of_the_paper(lr, beta1, beta2, eps):
+    """Reddi, Kale and Kumar, 2018, algorithm 2: no bias correction."""
+
+    def prepare(parameters):
+        state = [[torch.zeros_like(p) for _ in range(3)] for p in parameters]
+
+        def step():
+            for p, s in zip(parameters, state):
+                s[0] = beta1 * s[0] + (1 - beta1) * p.grad
+                s[1] = beta2 * s[1] + (1 - beta2) * p.grad**2
+                s[2] = torch.maximum(s[2], s[1])
+                p.data -= lr * s[0] / (torch.sqrt(s[2]) + eps)
+
+        return step
+
+    return prepare
+
+
+def optimizers():
+    optim = torch.optim
+    trajectory("sgd", "sgd(lr = 0.1)", of_torch(optim.SGD, lr=0.1))
+    trajectory("momentum", "momentum(lr = 0.1, beta = 0.75)", of_torch(optim.SGD, lr=0.1, momentum=0.75))
+    trajectory("nesterov", "nesterov(lr = 0.1, beta = 0.75)", of_torch(optim.SGD, lr=0.1, momentum=0.75, nesterov=True))
+    trajectory("adagrad", "adagrad(lr = 0.1)", of_torch(optim.Adagrad, lr=0.1))
+    trajectory("rmsprop", "rmsprop(lr = 0.1, rho = 0.75)", of_torch(optim.RMSprop, lr=0.1, alpha=0.75))
+    trajectory("adam", "adam(lr = 0.1)", of_torch(optim.Adam, lr=0.1))
+    trajectory("adam", "adam(0.1, 0.75, 0.875, 0.01)", of_torch(optim.Adam, lr=0.1, betas=(0.75, 0.875), eps=0.01))
+    trajectory("amsgrad", "amsgrad(lr = 0.1, beta2 = 0.75)", of_torch(optim.Adam, lr=0.1, betas=(0.9, 0.75), amsgrad=True))
+    trajectory("amsgrad", "amsgrad(lr = 0.1, beta2 = 0.75, bias_correction = false)",
+               amsgrad_of_the_paper(0.1, 0.9, 0.75, 1e-8))
+    trajectory("adamw", "adamw(lr = 0.1, weight_decay = 0.125)", of_torch(optim.AdamW, lr=0.1, weight_decay=0.125))
+    # PyTorch keeps the product of all mu in float32, here too.
+    trajectory("nadam", "nadam(lr = 0.1)", of_torch(optim.NAdam, lr=0.1), interpreter_tolerance=1e-8)
+    trajectory("lion", "lion(lr = 0.1)", lion(0.1))
+    trajectory("lion", "lion(lr = 0.1, weight_decay = 0.125)", lion(0.1, weight_decay=0.125))
+    trajectory("lamb", "lamb(lr = 0.1)", lamb(0.1))
+    clip = torch.nn.utils
+    trajectory("clip_by_value", "sgd(lr = 0.1)", clipped(lambda p: clip.clip_grad_value_(p, 0.5)),
+               gradients_setting="clip_by_value(gradients, 0.5)")
+    trajectory("clip_by_norm", "sgd(lr = 0.1)", clipped(lambda p: clip.clip_grad_norm_(p, 3.0)),
+               gradients_setting="clip_by_norm(gradients, 3)")
+    averages()
+
+
+def clipped(clip):
+    def prepare(parameters):
+        sgd = torch.optim.SGD(parameters, lr=0.1)
+
+        def step():
+            clip(parameters)
+            sgd.step()
+
+        return step
+
+    return prepare
+
+
+def averages():
+    """The average after each step, by PyTorch's AveragedModel formula with the growing decay of TensorFlow; the model
+    predicts from it."""
+    w = numbers((3, 2))
+    average, parameter, steps = w.clone(), w.clone(), []
+    for t in range(1, STEPS + 1):
+        g = numbers((3, 2))
+        parameter = parameter - 0.5 * g
+        decay = min(0.5, (1 + t) / (10 + t))
+        average = torch.lerp(parameter, average, decay)
+        steps.append({"function": "step", "tensors": {"g": flat(g)},
+                      "expected": {"w": flat(parameter), "w.average": flat(average)}})
+        steps.append({"function": "predict", "expected": {"value": flat((average * g).sum())}})
+    add("optimizers", "ema", "average = ema(decay = 0.5)",
+        model=["param w: [3, 2] = zeros", "input g: [3, 2]", "output value = sum(w * g)", "loss = value"],
+        train="optimizer = sgd(lr = 0.5) average = ema(decay = 0.5)",
+        tensors={"w": flat(w), "w.average": flat(w)}, steps=steps)
+
+
+# -------------------------------------------------------------------------------------------------------- schedules
+
+
+def schedules():
+    def case(entry, expression, epochs, rates):
+        add("schedules", entry, expression, model=[f"output value = {expression}"],
+            steps=[{"function": "predict", "epoch": float(e), "expected": {"value": [float(r)]}}
+                   for e, r in zip(epochs, rates)])
+
+    def of_scheduler(make, epochs):
+        optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.5)
+        scheduler = make(optimizer)
+        rates = []
+        for _ in range(epochs):
+            rates.append(optimizer.param_groups[0]["lr"])
+            optimizer.step()
+            scheduler.step()
+        return range(epochs), rates
+
+    lr = torch.optim.lr_scheduler
+    case("exponential", "exponential(0.5, gamma = 0.9)", *of_scheduler(lambda o: lr.ExponentialLR(o, 0.9), 12))
+    case("exponential", "exponential(0.5, 0.5, epochs = 4)", [0, 2, 4, 8], [0.5, 0.5 * 0.5**0.5, 0.25, 0.125])
+    case("cosine", "cosine(0.5, epochs = 10, end = 0.125)", *of_scheduler(lambda o: lr.CosineAnnealingLR(o, 10, 0.125), 11))
+    case("cosine", "cosine(0.5, epochs = 10)", [2.5, 10, 15], [0.25 * (1 + np.cos(np.pi / 4)), 0, 0])
+    case("polynomial", "polynomial(0.5, epochs = 10, power = 2)", *of_scheduler(lambda o: lr.PolynomialLR(o, 10, 2.0), 14))
+    case("polynomial", "polynomial(0.5, epochs = 10, end = 0.25)", [0, 5, 10, 20], [0.5, 0.375, 0.25, 0.25])
+    case("warmup", "warmup(0.5, epochs = 5, start = 0.25)", *of_scheduler(lambda o: lr.LinearLR(o, 0.25, 1.0, 5), 8))
+    case("warmup", "warmup(cosine(0.5, epochs = 10), epochs = 5)", [0, 2.5, 5],
+         [0.05, 0.55 * 0.25 * (1 + np.cos(np.pi / 4)), 0.25])
+    case("one_cycle", "one_cycle(0.5, epochs = 20, pct_start = 0.3)",
+         *of_scheduler(lambda o: lr.OneCycleLR(o, 0.5, total_steps=21, pct_start=(0.3 * 20 + 1) / 21), 20))
+
+
+# ----------------------------------------------------------------------------------------------------- initialisers
+
+
+def initialisers():
+    """Moments and bounds: mean, variance, and the largest magnitude, of a parameter of some shape. The fans are those of
+    PyTorch's _calculate_fan_in_and_fan_out, which has the units first and the window last."""
+
+    def fans(shape):
+        window = list(shape[:-2])
+        like_torch = torch.empty([shape[-1], shape[-2], *window])
+        return torch.nn.init._calculate_fan_in_and_fan_out(like_torch)
+
+    def case(entry, init, shape, variance, bound=None, mean=0.0):
+        add("initialisers", entry, f"{init} of {shape}", init=init, shape=shape, mean=mean, variance=variance, bound=bound)
+
+    normal = torch.distributions.Normal(0.0, 1.0)
+    # Variance of a normal number between -2 and 2, relative to the whole one: 1 - 2 a phi(a) / (Phi(a) - Phi(-a)), a = 2.
+    two = torch.tensor(2.0, dtype=torch.float64)
+    inside = 2 * normal.cdf(two) - 1
+    truncated = float(1 - 2 * two * normal.log_prob(two).exp() / inside)
+    case("zeros", "zeros", [4, 3], 0.0, 0.0)
+    case("ones", "ones", [4, 3], 0.0, 1.0, mean=1.0)
+    case("uniform", "uniform", [200, 100], 0.05**2 / 3, 0.05)
+    case("normal", "normal", [200, 100], 0.05**2)
+    case("truncated_normal", "truncated_normal", [200, 100], 0.05**2 * truncated, 0.1)
+    for shape in ([200, 100], [3, 3, 40, 50]):  # a dense layer's, and a convolution's with a window of 3 x 3
+        fan_in, fan_out = fans(shape)
+        case("glorot_uniform", "glorot_uniform", shape, 2 / (fan_in + fan_out), (6 / (fan_in + fan_out)) ** 0.5)
+        case("glorot_normal", "glorot_normal", shape, 2 / (fan_in + fan_out))
+        case("he_uniform", "he_uniform", shape, 2 / fan_in, (6 / fan_in) ** 0.5)
+        case("he_normal", "he_normal", shape, 2 / fan_in)
+        case("lecun_uniform", "lecun_uniform", shape, 1 / fan_in, (3 / fan_in) ** 0.5)
+        case("lecun_normal", "lecun_normal", shape, 1 / fan_in)
+
+
+def main():
+    for make in (initialisers, activations, losses, regularisers, layers, optimizers, schedules):
+        make()
+    FOLDER.mkdir(exist_ok=True)
+    for file, content in cases.items():
+        lines = ",\n".join(json.dumps(case) for case in content)
+        (FOLDER / f"{file}.json").write_text(f"[\n{lines}\n]\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,92 @@
+#include "tests/support/runner.h"
+
+#include <stdexcept>
+
+namespace descent::test {
+
+namespace {
+
+class InterpretedRunner : public Runner {
+ public:
+  explicit InterpretedRunner(const ir::Program& program) : program_(program) {}
+
+  Values run(const std::string& name) override {
+    ir::Environment e;
+    e.dimensions = dimensions;
+    e.counters = {{"step", static_cast<double>(step)}, {"epoch", epoch}};
+    e.seed = seed;
+    const auto add = [&](const std::string& tensor, const ir::Shape& shape) {
+      std::vector<double> values = tensors[tensor];
+      values.resize(static_cast<std::size_t>(ir::element_count(shape, dimensions)));
+      e.tensors[tensor] = {ir::evaluate(shape, dimensions), values};
+    };
+    for (const ir::Input& input : program_.inputs) add(input.name, input.shape);
+    for (const ir::Variable& variable : program_.variables) add(variable.name, variable.shape);
+    const ir::Function& function = program_.function(name);
+    const std::vector<ir::Tensor> roots = ir::interpret(function.roots(), e);
+    Values values;
+    std::size_t at = 0;
+    for (const ir::Binding& result : function.results) values[result.name] = roots[at++].values;
+    for (const ir::Binding& update : function.updates) values[update.name] = tensors[update.name] = roots[at++].values;
+    return values;
+  }
+
+ private:
+  const ir::Program& program_;
+};
+
+class CompiledRunner : public Runner {
+ public:
+  CompiledRunner(const ir::Program& program, const std::vector<std::string>& functions)
+      : program_(program), code_(codegen::compile(program, functions)) {}
+
+  Values run(const std::string& name) override {
+    constexpr std::size_t kGuard = 16;  // floats after each buffer that no kernel may write
+    constexpr float kUntouched = 12345;
+    const codegen::CompiledFunction& function = code_->function(name);
+    std::vector<std::vector<float>> memory;
+    std::vector<float*> addresses;
+    for (const passes::Buffer& buffer : function.plan.buffers) {
+      const auto count = static_cast<std::size_t>(ir::element_count(buffer.shape, dimensions));
+      auto& floats = memory.emplace_back(count, 0.0f);
+      if (buffer.kind == passes::Buffer::Kind::input || buffer.kind == passes::Buffer::Kind::variable) {
+        const std::vector<double>& values = tensors[buffer.name];
+        for (std::size_t i = 0; i < std::min(count, values.size()); ++i) floats[i] = static_cast<float>(values[i]);
+      }
+      floats.resize(count + kGuard, kUntouched);
+    }
+    for (auto& floats : memory) addresses.push_back(floats.data());
+    std::vector<std::int64_t> sizes;
+    for (const std::string& symbol : program_.dimensions()) sizes.push_back(dimensions.at(symbol));
+    codegen::RunState state{step, static_cast<float>(epoch), seed};
+    function.run(addresses.data(), sizes.data(), &state);
+    for (const auto& floats : memory) {
+      for (std::size_t i = floats.size() - kGuard; i < floats.size(); ++i) {
+        if (floats[i] != kUntouched) throw std::logic_error("code wrote beyond the end of a buffer");
+      }
+    }
+    Values values;
+    const auto read = [&](const std::string& result) {
+      const auto& floats = memory[static_cast<std::size_t>(function.plan.buffer(result))];
+      return values[result] = {floats.begin(), floats.end() - kGuard};
+    };
+    const ir::Function& description = program_.function(name);
+    for (const ir::Binding& result : description.results) read(result.name);
+    for (const ir::Binding& update : description.updates) tensors[update.name] = read(update.name);
+    return values;
+  }
+
+ private:
+  const ir::Program& program_;
+  std::shared_ptr<const codegen::CompiledProgram> code_;
+};
+
+}  // namespace
+
+std::unique_ptr<Runner> interpreted(const ir::Program& program) { return std::make_unique<InterpretedRunner>(program); }
+
+std::unique_ptr<Runner> compiled(const ir::Program& program, const std::vector<std::string>& functions) {
+  return std::make_unique<CompiledRunner>(program, functions);
+}
+
+}  // namespace descent::test
