@@ -27,9 +27,7 @@ bool is_constant(llvm::Value* value, std::int64_t* number) {
 
 void KernelEmitter::emit_contraction() {
   const passes::ContractionAxes axes = passes::contraction_axes(kernel_.contraction, plan_);
-  const auto source = [&](std::size_t i) {
-    return pointers_.at(plan_.stored.at(passes::view_of(kernel_.contraction->operands[i], plan_).source));
-  };
+  const auto source = [&](std::size_t i) { return address(passes::view_of(kernel_.contraction->operands[i], plan_)); };
 
   // The loops of the space: batch axes, row axes, column axes; those of size 1 have no loop.
   std::vector<Loop> loops;

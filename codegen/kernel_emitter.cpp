@@ -37,16 +37,6 @@ std::vector<Dimension> squeeze(const std::vector<Dimension>& strides, const ir::
   return kept;
 }
 
-std::vector<Dimension> row_major(const ir::Shape& shape) {
-  std::vector<Dimension> strides(shape.size(), Dimension(0));
-  Dimension stride(1);
-  for (std::size_t i = shape.size(); i-- > 0;) {
-    strides[i] = stride;
-    stride = stride * shape[i];
-  }
-  return strides;
-}
-
 }  // namespace
 
 llvm::Function* KernelEmitter::emit(const std::string& name) {
@@ -112,25 +102,28 @@ void KernelEmitter::collect_buffers() {
   for (const Dimension& d : kernel_.space) {
     if (!d.is_one()) axes_.push_back(d);
   }
-  store_strides_ = row_major(axes_);
+  space_strides_ = passes::row_major(axes_);
   const auto visit = [&](auto&& self, const Node* node) -> void {
     if (node == kernel_.contraction || node->op == Op::rng_uniform || views_.contains(node)) return;
-    auto at = plan_.group.find(node);
-    const bool computed = ir::is_elementwise(node) && (at == plan_.group.end() || at->second == kernel_.group);
-    if (computed) {
+    if (passes::computed_in(kernel_, node, plan_)) {
       if (!values_.emplace(node, nullptr).second) return;
       for (const Node* operand : node->operands) self(self, operand);
       return;
     }
-    passes::View view = passes::view_of(node, plan_);
-    views_[node] = {view.source, squeeze(view.strides, kernel_.space)};
+    passes::View view = passes::access(kernel_, node, plan_);
+    view.strides = squeeze(view.strides, kernel_.space);
+    for (auto& bound : view.bounds) bound.coefficients = squeeze(bound.coefficients, kernel_.space);
+    views_.emplace(node, std::move(view));
   };
-  for (const auto& [node, b] : kernel_.stores) visit(visit, node);
+  for (const passes::Store& s : kernel_.stores) {
+    visit(visit, s.node);
+    store_strides_.push_back(s.strides.empty() ? space_strides_ : squeeze(s.strides, kernel_.space));
+  }
   for (const auto& [node, b] : kernel_.reductions) {
     visit(visit, node->operands[0]);
     Accumulator accumulator{node, b, {}, nullptr};
     const auto& reduced = node->attributes.axes;
-    const auto result = row_major(node->shape());
+    const auto result = passes::row_major(node->shape());
     std::size_t kept = 0;
     std::vector<Dimension> strides;
     for (std::size_t i = 0; i < kernel_.space.size(); ++i) {
@@ -149,8 +142,12 @@ void KernelEmitter::collect_buffers() {
 
 /// Makes one axis of two neighbours that every tensor walks as one; longer innermost loops fill more vectors.
 bool KernelEmitter::merge_axes() {
-  std::vector<std::vector<Dimension>*> strides{&store_strides_};
-  for (auto& [node, view] : views_) strides.push_back(&view.second);
+  std::vector<std::vector<Dimension>*> strides{&space_strides_};
+  for (auto& s : store_strides_) strides.push_back(&s);
+  for (auto& [node, view] : views_) {
+    strides.push_back(&view.strides);
+    for (auto& bound : view.bounds) strides.push_back(&bound.coefficients);
+  }
   for (Accumulator& a : accumulators_) strides.push_back(&a.strides);
   for (std::size_t i = 0; i + 1 < axes_.size(); ++i) {
     bool all = true;
@@ -433,39 +430,6 @@ llvm::Value* KernelEmitter::offset_of(const std::vector<Dimension>& strides, con
   return offset;
 }
 
-llvm::Value* KernelEmitter::load_vector(Value* pointer, Value* stride, bool unit, Value* mask) {
-  auto* type = lanes_.float_vector();
-  Value* zero = llvm::Constant::getNullValue(type);
-  if (unit) {
-    if (mask == nullptr) return builder_.CreateAlignedLoad(type, pointer, llvm::Align(4));
-    return builder_.CreateMaskedLoad(type, pointer, llvm::Align(4), mask, zero);
-  }
-  llvm::SmallVector<llvm::Constant*> numbers;
-  for (unsigned i = 0; i < width(); ++i) numbers.push_back(builder_.getInt64(i));
-  Value* offsets = builder_.CreateMul(llvm::ConstantVector::get(numbers), builder_.CreateVectorSplat(width(), stride));
-  Value* pointers = builder_.CreateGEP(builder_.getFloatTy(), pointer, offsets);
-  if (mask == nullptr)
-    mask = llvm::Constant::getAllOnesValue(llvm::FixedVectorType::get(builder_.getInt1Ty(), width()));
-  return builder_.CreateMaskedGather(type, pointers, llvm::Align(4), mask, zero);
-}
-
-void KernelEmitter::store_vector(Value* value, Value* pointer, Value* stride, bool unit, Value* mask) {
-  if (unit) {
-    if (mask == nullptr)
-      builder_.CreateAlignedStore(value, pointer, llvm::Align(4));
-    else
-      builder_.CreateMaskedStore(value, pointer, llvm::Align(4), mask);
-    return;
-  }
-  llvm::SmallVector<llvm::Constant*> numbers;
-  for (unsigned i = 0; i < width(); ++i) numbers.push_back(builder_.getInt64(i));
-  Value* offsets = builder_.CreateMul(llvm::ConstantVector::get(numbers), builder_.CreateVectorSplat(width(), stride));
-  Value* pointers = builder_.CreateGEP(builder_.getFloatTy(), pointer, offsets);
-  if (mask == nullptr)
-    mask = llvm::Constant::getAllOnesValue(llvm::FixedVectorType::get(builder_.getInt1Ty(), width()));
-  builder_.CreateMaskedScatter(value, pointers, llvm::Align(4), mask);
-}
-
 /// The numbers that do not change while the kernel runs.
 llvm::Value* KernelEmitter::uniform(const Node* leaf) {
   Value* number = nullptr;
@@ -492,25 +456,10 @@ llvm::Value* KernelEmitter::uniform(const Node* leaf) {
 bool KernelEmitter::is_uniform(const Node* node) const {
   auto at = views_.find(node);
   if (at == views_.end()) return false;
-  for (const Dimension& d : at->second.second) {
+  for (const Dimension& d : at->second.strides) {
     if (!(d == Dimension(0))) return false;
   }
-  return true;
-}
-
-llvm::Value* KernelEmitter::load_view(const Node* node) {
-  const auto& [source, strides] = views_.at(node);
-  if (source->op == Op::constant || source->op == Op::dimension || source->op == Op::counter) return uniform(source);
-  auto stored = plan_.stored.find(source);
-  Value* at = element(pointers_.at(stored->second), offset_of(strides, *current_));
-  Value* value = nullptr;
-  if (strides.empty() || strides.back() == Dimension(0)) {
-    value = builder_.CreateVectorSplat(width(), builder_.CreateLoad(builder_.getFloatTy(), at));
-  } else {
-    value = load_vector(at, size(strides.back()), strides.back().is_one(), mask_);
-  }
-  if (node->type.dtype == ir::DType::boolean) value = builder_.CreateFCmpUNE(value, static_cast<Value*>(lanes_.f32(0)));
-  return value;
+  return at->second.bounds.empty();
 }
 
 llvm::Value* KernelEmitter::lane_value(const Node* node) {
@@ -522,7 +471,7 @@ llvm::Value* KernelEmitter::lane_value(const Node* node) {
     llvm::SmallVector<llvm::Constant*> numbers;
     for (unsigned i = 0; i < width(); ++i) numbers.push_back(builder_.getInt32(i));
     const auto splat = [&](Value* v) { return ir::Lane{&lanes_, builder_.CreateVectorSplat(width(), v)}; };
-    Value* first = builder_.CreateTrunc(offset_of(store_strides_, *current_), builder_.getInt32Ty());
+    Value* first = builder_.CreateTrunc(offset_of(space_strides_, *current_), builder_.getInt32Ty());
     Value* index = builder_.CreateAdd(static_cast<Value*>(splat(first).handle), llvm::ConstantVector::get(numbers));
     Value* step = builder_.CreateTrunc(builder_.CreateLoad(builder_.getInt64Ty(), state_), builder_.getInt32Ty());
     Value* seed =
@@ -572,15 +521,16 @@ void KernelEmitter::emit_vector(std::vector<Loop>& loops, Value* tile, Value* ma
   }
   // Everything is computed before anything is stored: a variable may be read and written here.
   std::vector<Value*> stored, reduced;
-  for (const auto& [node, b] : kernel_.stores) stored.push_back(lane_value(node));
+  for (const passes::Store& s : kernel_.stores) stored.push_back(lane_value(s.node));
   for (Accumulator& a : accumulators_) reduced.push_back(lane_value(a.node->operands[0]));
   for (std::size_t i = 0; i < stored.size(); ++i) {
     Value* value = stored[i];
-    if (kernel_.stores[i].first->type.dtype == ir::DType::boolean) {
-      value = builder_.CreateUIToFP(value, lanes_.float_vector());
-    }
-    store_vector(value, element(pointers_.at(kernel_.stores[i].second), offset_of(store_strides_, loops)), i64(1), true,
-                 mask);
+    const passes::Store& store = kernel_.stores[i];
+    if (store.node->type.dtype == ir::DType::boolean) value = builder_.CreateUIToFP(value, lanes_.float_vector());
+    const auto& strides = store_strides_[i];
+    Value* at = element(pointers_.at(store.buffer), add(size(store.offset), offset_of(strides, loops)));
+    const bool unit = strides.empty() || strides.back().is_one();
+    store_vector(value, at, unit ? i64(1) : size(strides.back()), unit, mask);
   }
   for (std::size_t i = 0; i < reduced.size(); ++i) accumulate(accumulators_[i], reduced[i]);
   values_.clear();

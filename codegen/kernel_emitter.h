@@ -63,8 +63,9 @@ class KernelEmitter {
   // lane values, of the current vector
   Value* lane_value(const ir::Node* node);
   Value* load_view(const ir::Node* node);
+  Value* load_number(Value* pointer, Value* condition);
+  Value* inside(const passes::View::Bound& bound);
   Value* uniform(const ir::Node* leaf);
-  Value* linear_index(const std::vector<ir::Dimension>& strides);
   bool is_uniform(const ir::Node* node) const;
   Value* offset_of(const std::vector<ir::Dimension>& strides, const std::vector<Loop>& loops);
   Value* load_vector(Value* pointer, Value* stride, bool unit, Value* mask);
@@ -132,6 +133,9 @@ class KernelEmitter {
   Value* add(Value* a, Value* b);
   Value* element(Value* base, Value* offset) { return builder_.CreateGEP(builder_.getFloatTy(), base, offset); }
   Value* lane_mask(Value* remaining);
+  Value* both(Value* mask, Value* other);  ///< of masks, of which null is true everywhere
+  Value* lane_numbers(llvm::IntegerType* type);
+  Value* address(const passes::View& view);  ///< of its first element
   Value* stack(llvm::Type* type, const char* name);
   void loop(Value* begin, Value* end, Value* step, const std::function<void(Value*)>& body);
   /// A loop that carries values from one turn to the next: `body` gets the index and the values, and gives the new
@@ -163,9 +167,9 @@ class KernelEmitter {
 
   // While the loops run: the space without axes of size 1, possibly with neighbours merged, and how views look on it.
   ir::Shape axes_;
-  std::map<const ir::Node*, std::pair<const ir::Node*, std::vector<ir::Dimension>>> views_;
-  std::vector<std::vector<ir::Dimension>*> all_strides_;
-  std::vector<ir::Dimension> store_strides_;
+  std::map<const ir::Node*, passes::View> views_;
+  std::vector<ir::Dimension> space_strides_;
+  std::vector<std::vector<ir::Dimension>> store_strides_;  // by store
   std::vector<Loop>* current_ = nullptr;
   Value* mask_ = nullptr;
   Value* tile_value_ = nullptr;

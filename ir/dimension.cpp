@@ -65,6 +65,16 @@ std::int64_t Dimension::evaluate(const DimensionValues& values) const {
   return sum;
 }
 
+std::optional<Dimension> Dimension::divided_by(std::int64_t divisor) const {
+  const std::int64_t rest = (constant_ % divisor + divisor) % divisor;
+  Dimension quotient((constant_ - rest) / divisor);
+  for (const Term& t : terms_) {
+    if (t.coefficient % divisor != 0) return std::nullopt;
+    quotient.add(t.symbols, t.coefficient / divisor);
+  }
+  return quotient;
+}
+
 void Dimension::collect_symbols(std::vector<std::string>& names) const {
   for (const Term& t : terms_) {
     for (const auto& name : t.symbols) {
@@ -143,13 +153,16 @@ Dimension element_count(const Shape& shape) {
 
 std::int64_t element_count(const Shape& shape, const DimensionValues& values) {
   std::int64_t count = 1;
-  for (const auto& d : shape) count *= d.evaluate(values);
+  for (std::int64_t size : evaluate(shape, values)) count *= size;
   return count;
 }
 
 std::vector<std::int64_t> evaluate(const Shape& shape, const DimensionValues& values) {
   std::vector<std::int64_t> sizes;
-  for (const auto& d : shape) sizes.push_back(d.evaluate(values));
+  for (const auto& d : shape) {
+    sizes.push_back(d.evaluate(values));
+    if (sizes.back() < 0) throw Error("the size " + d.to_string() + " is negative: " + std::to_string(sizes.back()));
+  }
   return sizes;
 }
 

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,8 +27,10 @@ class Dimension {
   /// The size where every symbol has its value in `values`; throws descent::Error for a symbol without one.
   std::int64_t evaluate(const DimensionValues& values) const;
   void collect_symbols(std::vector<std::string>& names) const;  ///< appends those not yet in `names`
-  std::string to_string() const;                                ///< "30", "n", "2*n + 1"
-  static Dimension parse(const std::string& text);              ///< inverse of to_string; throws descent::Error
+  /// The floor of this size / divisor, where it is the same polynomial for all sizes: 2*n + 3 by 2 is n + 1.
+  std::optional<Dimension> divided_by(std::int64_t divisor) const;
+  std::string to_string() const;                    ///< "30", "n", "2*n + 1"
+  static Dimension parse(const std::string& text);  ///< inverse of to_string; throws descent::Error
   std::size_t hash() const;
 
   friend Dimension operator+(const Dimension& a, const Dimension& b);

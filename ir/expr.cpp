@@ -1,5 +1,7 @@
 #include "ir/expr.h"
 
+#include <algorithm>
+
 namespace descent::ir {
 
 Expr elementwise(Op op, std::initializer_list<Expr> operands) {
@@ -29,6 +31,8 @@ Expr reshape(Expr a, const Shape& shape) {
 }
 
 namespace {
+bool is_zero(const Dimension& d) { return d == Dimension(0); }
+
 Expr with_axes(Op op, Expr a, std::vector<int> axes) {
   Attributes attributes;
   attributes.axes = std::move(axes);
@@ -40,6 +44,41 @@ Expr transpose(Expr a, std::vector<int> permutation) {
   bool identity = true;
   for (std::size_t i = 0; i < permutation.size(); ++i) identity = identity && permutation[i] == static_cast<int>(i);
   return identity ? a : with_axes(Op::transpose, a, std::move(permutation));
+}
+
+Expr slice(Expr a, Shape starts, Shape limits, std::vector<int> strides) {
+  if (a.shape() == limits && std::all_of(starts.begin(), starts.end(), is_zero) &&
+      std::all_of(strides.begin(), strides.end(), [](int s) { return s == 1; })) {
+    return a;
+  }
+  Attributes attributes;
+  attributes.starts = std::move(starts);
+  attributes.limits = std::move(limits);
+  attributes.strides = std::move(strides);
+  return {*a.graph, a.graph->make(Op::slice, {a.node}, std::move(attributes))};
+}
+
+Expr reverse(Expr a, std::vector<int> axes) { return axes.empty() ? a : with_axes(Op::reverse, a, std::move(axes)); }
+
+Expr pad(Expr a, Shape low, Shape high, std::vector<int> interior) {
+  if (std::all_of(low.begin(), low.end(), is_zero) && std::all_of(high.begin(), high.end(), is_zero) &&
+      std::all_of(interior.begin(), interior.end(), [](int i) { return i == 0; })) {
+    return a;
+  }
+  Attributes attributes;
+  attributes.low = std::move(low);
+  attributes.high = std::move(high);
+  attributes.interior = std::move(interior);
+  return {*a.graph, a.graph->make(Op::pad, {a.node}, std::move(attributes))};
+}
+
+Expr concatenate(const std::vector<Expr>& parts, int axis) {
+  if (parts.size() == 1) return parts[0];
+  Attributes attributes;
+  attributes.axes = {axis};
+  std::vector<const Node*> nodes;
+  for (const Expr& part : parts) nodes.push_back(part.node);
+  return {*parts[0].graph, parts[0].graph->make(Op::concatenate, std::move(nodes), std::move(attributes))};
 }
 
 Expr reduce_sum(Expr a, std::vector<int> axes) {

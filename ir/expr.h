@@ -65,7 +65,13 @@ inline Expr select(Expr condition, Expr a, double b) { return select(condition, 
 Expr broadcast(Expr a, const Shape& shape, std::vector<int> axes);
 Expr reshape(Expr a, const Shape& shape);
 Expr transpose(Expr a, std::vector<int> permutation);  ///< axis i of the result is axis permutation[i] of the operand
-Expr reduce_sum(Expr a, std::vector<int> axes);        ///< the axes are removed
+/// Every axis from its start to before its limit, every stride-th element.
+Expr slice(Expr a, Shape starts, Shape limits, std::vector<int> strides);
+Expr reverse(Expr a, std::vector<int> axes);  ///< from the last to the first along these axes
+/// Zeros before, after and between the elements of every axis.
+Expr pad(Expr a, Shape low, Shape high, std::vector<int> interior);
+Expr concatenate(const std::vector<Expr>& parts, int axis);
+Expr reduce_sum(Expr a, std::vector<int> axes);  ///< the axes are removed
 Expr reduce_max(Expr a, std::vector<int> axes);
 Expr dot_general(Expr a, Expr b, Attributes axes);
 Expr gradient(Expr e, Expr x);

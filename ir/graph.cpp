@@ -14,7 +14,9 @@ std::string to_string(const Type& type) { return to_string(type.dtype) + to_stri
 bool operator==(const Attributes& a, const Attributes& b) {
   return std::bit_cast<std::uint64_t>(a.value) == std::bit_cast<std::uint64_t>(b.value) && a.dtype == b.dtype &&
          a.name == b.name && a.axes == b.axes && a.shape == b.shape && a.lhs_batch == b.lhs_batch &&
-         a.rhs_batch == b.rhs_batch && a.lhs_contract == b.lhs_contract && a.rhs_contract == b.rhs_contract;
+         a.rhs_batch == b.rhs_batch && a.lhs_contract == b.lhs_contract && a.rhs_contract == b.rhs_contract &&
+         a.starts == b.starts && a.limits == b.limits && a.strides == b.strides && a.low == b.low && a.high == b.high &&
+         a.interior == b.interior;
 }
 
 std::size_t Graph::Hash::operator()(const Node* node) const {
@@ -28,7 +30,10 @@ std::size_t Graph::Hash::operator()(const Node* node) const {
   mix(std::bit_cast<std::uint64_t>(a.value));
   if (!a.name.empty()) mix(std::hash<std::string>{}(a.name));
   for (int axis : a.axes) mix(static_cast<std::size_t>(axis) + 3);
-  for (const Dimension& d : a.shape) mix(d.hash());
+  for (const Shape* sizes : {&a.shape, &a.starts, &a.limits, &a.low, &a.high}) {
+    for (const Dimension& d : *sizes) mix(d.hash());
+  }
+  for (int stride : a.strides) mix(static_cast<std::size_t>(stride));
   for (int axis : a.lhs_contract) mix(static_cast<std::size_t>(axis) + 5);
   for (int axis : a.rhs_contract) mix(static_cast<std::size_t>(axis) + 7);
   return h;
@@ -42,7 +47,9 @@ const Node* Graph::make(Op op, std::vector<const Node*> operands, Attributes att
   Node candidate{op, std::move(operands), std::move(attributes), {}, 0};
   if (auto at = index_.find(&candidate); at != index_.end()) return *at;
   const OpInfo& op_info = info(op);
-  if (op_info.arity != static_cast<int>(candidate.operands.size())) {
+  if (op_info.arity == variadic) {
+    if (candidate.operands.empty()) throw Error(std::string(op_info.name) + " takes at least one operand");
+  } else if (op_info.arity != static_cast<int>(candidate.operands.size())) {
     throw Error(std::string(op_info.name) + " takes " + std::to_string(op_info.arity) + " operands, not " +
                 std::to_string(candidate.operands.size()));
   }
@@ -53,18 +60,15 @@ const Node* Graph::make(Op op, std::vector<const Node*> operands, Attributes att
   return &nodes_.back();
 }
 
-const Node* Graph::constant(double value, const Shape& shape) {
+const Node* Graph::constant(double value, const Shape& shape) { return constant(value, Type{DType::f32, shape}); }
+const Node* Graph::boolean(bool value, const Shape& shape) {
+  return constant(value ? 1 : 0, Type{DType::boolean, shape});
+}
+const Node* Graph::constant(double value, const Type& type) {
   Attributes a;
   a.value = value;
-  a.shape = shape;
-  return make(Op::constant, {}, std::move(a));
-}
-
-const Node* Graph::boolean(bool value, const Shape& shape) {
-  Attributes a;
-  a.value = value ? 1 : 0;
-  a.dtype = DType::boolean;
-  a.shape = shape;
+  a.dtype = type.dtype;
+  a.shape = type.shape;
   return make(Op::constant, {}, std::move(a));
 }
 

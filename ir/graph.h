@@ -29,10 +29,12 @@ std::string to_string(const Type& type);  ///< "f32[n, 30]"
 /// Every primitive op; what each means stands in ir/ops.def.
 enum class Op : std::uint8_t {
 #define ELEMENTWISE(name, ...) name,
+#define VIEW(name) name,
 #define STRUCTURAL(name, ...) name,
 #define LEAF(name, ...) name,
 #include "ir/ops.def"
 #undef ELEMENTWISE
+#undef VIEW
 #undef STRUCTURAL
 #undef LEAF
 };
@@ -42,8 +44,12 @@ struct Attributes {
   std::string name;                                                   ///< of an input, parameter, state or counter
   double value = 0;                                                   ///< of a constant; the stream of rng_uniform
   DType dtype = DType::f32;                                           ///< of a constant
-  std::vector<int> axes;                                              ///< of broadcast_in_dim, transpose and reductions
+  std::vector<int> axes;                                              ///< of views and reductions
   Shape shape;                                                        ///< of leaves, broadcast_in_dim and reshape
+  Shape starts, limits;                                               ///< of slice, by axis
+  std::vector<int> strides;                                           ///< of slice, by axis
+  Shape low, high;                                                    ///< of pad, by axis
+  std::vector<int> interior;                                          ///< of pad, by axis
   std::vector<int> lhs_batch, rhs_batch, lhs_contract, rhs_contract;  ///< of dot_general
   friend bool operator==(const Attributes&, const Attributes&);       ///< values are compared bit by bit (NaN, -0)
 };
@@ -70,6 +76,7 @@ class Graph {
   const Node* make(Op op, std::vector<const Node*> operands, Attributes attributes = {});
 
   const Node* constant(double value, const Shape& shape = {});
+  const Node* constant(double value, const Type& type);  ///< of any dtype; booleans are 0 and 1
   const Node* boolean(bool value, const Shape& shape = {});
   const Node* leaf(Op op, const std::string& name, const Shape& shape);  ///< input, parameter, state or counter
   const Node* dimension(const Dimension& size);                          ///< its value as a scalar

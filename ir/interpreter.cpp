@@ -1,5 +1,6 @@
 #include "ir/interpreter.h"
 
+#include <algorithm>
 #include <unordered_map>
 
 #include "descent/error.h"
@@ -70,6 +71,37 @@ void evaluate_elementwise(const Node& node, std::span<const Tensor* const> x, Te
   for (std::size_t i = 0; i < y.values.size(); ++i) y.values[i] = meaning(a[i], b[i], c[i]);
 }
 
+/// Element by element, as the index map says.
+void evaluate_view(const Node& node, const Environment& environment, const Tensor& x, Tensor& y) {
+  struct Axis {
+    std::int64_t at, size, stride, spacing;  // at: the place of the present element, kept up to date
+    std::vector<std::int64_t> steps;
+  };
+  std::vector<Axis> axes;
+  const auto strides = strides_of(x.shape);
+  for (const AxisMap& map : info(&node).index_map(node)) {
+    Axis axis{map.start.evaluate(environment.dimensions), x.shape[axes.size()], strides[axes.size()], map.spacing, {}};
+    for (const Dimension& c : map.coefficients) axis.steps.push_back(c.evaluate(environment.dimensions));
+    axes.push_back(std::move(axis));
+  }
+  std::vector<std::int64_t> index(y.shape.size(), 0);
+  for (double& value : y.values) {
+    std::int64_t offset = 0;
+    bool inside = true;
+    for (const Axis& axis : axes) {
+      inside = inside && axis.at >= 0 && axis.at < axis.size * axis.spacing && axis.at % axis.spacing == 0;
+      offset += axis.at / axis.spacing * axis.stride;
+    }
+    value = inside ? x.values[static_cast<std::size_t>(offset)] : 0.0;
+    for (std::size_t i = index.size(); i-- > 0;) {
+      const bool wraps = ++index[i] == y.shape[i];
+      for (Axis& axis : axes) axis.at += wraps ? axis.steps[i] * (1 - y.shape[i]) : axis.steps[i];
+      if (!wraps) break;
+      index[i] = 0;
+    }
+  }
+}
+
 }  // namespace
 
 std::vector<Tensor> interpret(const std::vector<const Node*>& roots, const Environment& environment) {
@@ -86,6 +118,9 @@ std::vector<Tensor> interpret(const std::vector<const Node*>& roots, const Envir
         break;
       case OpKind::elementwise:
         evaluate_elementwise(*node, x, y);
+        break;
+      case OpKind::view:
+        evaluate_view(*node, environment, *x[0], y);
         break;
       case OpKind::structural:
         info(node->op).evaluate(*node, x, y);

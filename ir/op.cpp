@@ -45,14 +45,20 @@ Type infer_elementwise(const OpInfo& op, std::span<const Node* const> operands, 
   }
 
 constexpr OpInfo table[] = {
-#define ELEMENTWISE(name, arity, commutative, signature, means, derivative, code) \
-  {#name, OpKind::elementwise, arity, commutative, signature, infer_elementwise, derivative, means, code, nullptr},
-#define STRUCTURAL(name, arity)                                    \
-  {#name,        OpKind::structural, arity,   false,   arithmetic, \
-   infer_##name, derivative_##name,  nullptr, nullptr, evaluate_##name},
-#define LEAF(name) {#name, OpKind::leaf, 0, false, arithmetic, infer_##name, nullptr, nullptr, nullptr, nullptr},
+#define ELEMENTWISE(name, arity, commutative, signature, means, derivative, code)                                   \
+  {#name,  OpKind::elementwise, arity, commutative, signature, infer_elementwise, derivative, means, code, nullptr, \
+   nullptr},
+#define STRUCTURAL(name, arity)                                                                      \
+  {#name,   OpKind::structural, arity,  false, arithmetic, infer_##name, derivative_##name, nullptr, \
+   nullptr, evaluate_##name,    nullptr},
+#define VIEW(name)                                                                               \
+  {#name,   OpKind::view, 1,       false,           arithmetic, infer_##name, derivative_##name, \
+   nullptr, nullptr,      nullptr, index_map_##name},
+#define LEAF(name) \
+  {#name, OpKind::leaf, 0, false, arithmetic, infer_##name, nullptr, nullptr, nullptr, nullptr, nullptr},
 #include "ir/ops.def"
 #undef ELEMENTWISE
+#undef VIEW
 #undef STRUCTURAL
 #undef LEAF
 };

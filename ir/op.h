@@ -1,9 +1,9 @@
 // What the compiler knows of each primitive op: one entry of ir/ops.def, as data.
 #pragma once
 
-#include <array>
 #include <optional>
 #include <span>
+#include <vector>
 
 #include "ir/expr.h"
 #include "ir/graph.h"
@@ -11,7 +11,7 @@
 
 namespace descent::ir {
 
-enum class OpKind { leaf, elementwise, structural };
+enum class OpKind { leaf, elementwise, view, structural };
 
 /// What types of operands an elementwise op takes and gives. All shapes are equal.
 enum class Signature {
@@ -22,8 +22,20 @@ enum class Signature {
   conversion,  ///< a boolean to a number
 };
 
+/// The arity of ops that take any number of operands from 1.
+constexpr int variadic = -1;
+
 /// The adjoints of an op's operands, nothing where no gradient flows.
-using Adjoints = std::array<std::optional<Expr>, 3>;
+using Adjoints = std::vector<std::optional<Expr>>;
+
+/// Where a view reads one axis of its operand: at start + the sum of coefficients[i] * index i of the result.
+struct AxisMap {
+  Dimension start;
+  std::vector<Dimension> coefficients;  ///< one for each axis of the result
+  bool bounded = false;                 ///< may lie outside of the axis; the element is then 0
+  int spacing = 1;                      ///< the place is this many times the index; what lies between is 0
+};
+using IndexMap = std::vector<AxisMap>;  ///< one for each axis of the operand
 
 struct Tensor;  // ir/interpreter.h
 
@@ -44,6 +56,8 @@ struct OpInfo {
   Lane (*code)(Lane a, Lane b, Lane c);
   /// Structural: the meaning, in float64.
   void (*evaluate)(const Node& node, std::span<const Tensor* const> operands, Tensor& result);
+  /// View: which element of the operand each element is.
+  IndexMap (*index_map)(const Node& node);
 };
 
 const OpInfo& info(Op op);
@@ -52,6 +66,8 @@ std::optional<Op> find_op(std::string_view name);
 std::span<const OpInfo> all_ops();
 
 inline bool is_elementwise(const Node* node) { return info(node).kind == OpKind::elementwise; }
+/// Whether the elements are those of the operand, in another order or place: a view, or a reshape.
+inline bool is_view(const Node* node) { return info(node).kind == OpKind::view || node->op == Op::reshape; }
 inline bool is_leaf(const Node* node) { return info(node).kind == OpKind::leaf; }
 
 }  // namespace descent::ir

@@ -33,15 +33,40 @@ std::string list(const std::vector<int>& axes) { return fmt::format("[{}]", fmt:
 /// The shortest text that reads back as the same number.
 std::string number(double value) { return fmt::format("{}", value); }
 
+/// The attributes that are lists with one number, or one size, for each axis, by their keys.
+struct NumbersKey {
+  const char* key;
+  std::vector<int> Attributes::* list;
+};
+struct SizesKey {
+  const char* key;
+  Shape Attributes::* list;
+};
+constexpr NumbersKey number_lists[] = {{"axes", &Attributes::axes},
+                                       {"lhs_batch", &Attributes::lhs_batch},
+                                       {"rhs_batch", &Attributes::rhs_batch},
+                                       {"lhs_contract", &Attributes::lhs_contract},
+                                       {"rhs_contract", &Attributes::rhs_contract},
+                                       {"strides", &Attributes::strides},
+                                       {"interior", &Attributes::interior}};
+constexpr SizesKey size_lists[] = {{"starts", &Attributes::starts},
+                                   {"limits", &Attributes::limits},
+                                   {"low", &Attributes::low},
+                                   {"high", &Attributes::high}};
+
 std::string attributes_text(const Node& node) {
   const Attributes& a = node.attributes;
   std::string text;
   if (!a.name.empty()) text += " name=" + a.name;
   if (node.op == Op::constant || node.op == Op::rng_uniform) text += " value=" + number(a.value);
-  if (node.op == Op::broadcast_in_dim || !a.axes.empty()) text += " axes=" + list(a.axes);
-  if (!a.lhs_batch.empty()) text += " lhs_batch=" + list(a.lhs_batch) + " rhs_batch=" + list(a.rhs_batch);
-  if (node.op == Op::dot_general) {
-    text += " lhs_contract=" + list(a.lhs_contract) + " rhs_contract=" + list(a.rhs_contract);
+  for (const SizesKey& k : size_lists) {
+    if (!(a.*k.list).empty()) text += fmt::format(" {}={}", k.key, to_string(a.*k.list));
+  }
+  for (const NumbersKey& k : number_lists) {
+    const bool shown =
+        (node.op == Op::broadcast_in_dim && k.list == &Attributes::axes) ||
+        (node.op == Op::dot_general && (k.list == &Attributes::lhs_contract || k.list == &Attributes::rhs_contract));
+    if (shown || !(a.*k.list).empty()) text += fmt::format(" {}={}", k.key, list(a.*k.list));
   }
   if (node.op == Op::dimension) text += " size=" + to_string(a.shape);
   return text;
@@ -149,13 +174,23 @@ class LineReader {
   std::size_t at_ = 0;
 };
 
+/// The list of this key; null if there is none.
+template <typename Keys>
+auto find_key(const Keys& keys, const std::string& key) -> decltype(keys[0].list) {
+  for (const auto& k : keys) {
+    if (key == k.key) return k.list;
+  }
+  return nullptr;
+}
+
 const Node* read_node(LineReader& in, Graph& graph, const std::vector<const Node*>& nodes) {
   const std::string name = in.word();
   const std::optional<Op> op = find_op(name);
   if (!op) in.fail("there is no op '" + name + "'");
   std::vector<const Node*> operands;
-  for (int i = 0; i < info(*op).arity; ++i) {
-    if (i > 0) in.expect(",");
+  const int arity = info(*op).arity;
+  for (int i = 0; arity == variadic ? i == 0 || in.accept(",") : i < arity; ++i) {
+    if (i > 0 && arity != variadic) in.expect(",");
     const std::size_t index = in.index();
     if (index >= nodes.size()) in.fail("there is no such node");
     operands.push_back(nodes[index]);
@@ -168,18 +203,12 @@ const Node* read_node(LineReader& in, Graph& graph, const std::vector<const Node
       a.name = in.word();
     else if (key == "value")
       a.value = in.real();
-    else if (key == "axes")
-      a.axes = in.axes();
     else if (key == "size")
       a.shape = in.shape();
-    else if (key == "lhs_batch")
-      a.lhs_batch = in.axes();
-    else if (key == "rhs_batch")
-      a.rhs_batch = in.axes();
-    else if (key == "lhs_contract")
-      a.lhs_contract = in.axes();
-    else if (key == "rhs_contract")
-      a.rhs_contract = in.axes();
+    else if (auto numbers = find_key(number_lists, key))
+      a.*numbers = in.axes();
+    else if (auto sizes = find_key(size_lists, key))
+      a.*sizes = in.shape();
     else
       in.fail("there is no attribute '" + key + "'");
   }

@@ -12,15 +12,13 @@
 namespace descent::passes {
 
 using ir::Dimension;
+using ir::is_view;
 using ir::Node;
 using ir::Op;
 using ir::Shape;
 
 namespace {
 
-bool is_view(const Node* node) {
-  return node->op == Op::broadcast_in_dim || node->op == Op::transpose || node->op == Op::reshape;
-}
 bool is_number(const Node* node) {  // a leaf that kernels hold in a register
   return node->op == Op::constant || node->op == Op::dimension || node->op == Op::counter;
 }
@@ -29,37 +27,38 @@ bool is_tensor_leaf(const Node* node) {
 }
 bool is_reduction(const Node* node) { return node->op == Op::reduce_sum || node->op == Op::reduce_max; }
 
-std::vector<Dimension> row_major(const Shape& shape) {
-  std::vector<Dimension> strides(shape.size(), Dimension(0));
-  Dimension stride(1);
-  for (std::size_t i = shape.size(); i-- > 0;) {
-    if (!shape[i].is_one()) strides[i] = stride;
-    stride = stride * shape[i];
-  }
-  return strides;
+/// The view of a node; nothing for a reshape that strides cannot express.
+std::optional<View> find_view(const Node* node, const KernelPlan& plan, bool itself_stored) {
+  // A number is the same everywhere: even where it has been stored, its first element serves for all.
+  if (is_number(node)) return View{node, 0, std::vector<Dimension>(node->shape().size(), Dimension(0)), {}};
+  if (itself_stored && plan.stored.contains(node)) return View{node, 0, row_major(node->shape()), {}};
+  if (!is_view(node)) throw Error(std::string("internal: the node ") + ir::info(node).name + " is not stored");
+  const Node* operand = node->operands[0];
+  const std::optional<View> inner = find_view(operand, plan, true);
+  if (!inner) return std::nullopt;
+  if (node->op == Op::reshape) return reshaped(*inner, operand->shape(), node->shape());
+  return compose(*inner, ir::info(node).index_map(*node), operand->shape(), node->shape());
+}
+
+bool writes(const Kernel& kernel, const Node* node) {
+  return std::any_of(kernel.stores.begin(), kernel.stores.end(), [&](const Store& s) { return s.node == node; });
 }
 
 }  // namespace
 
-View view_of(const Node* node, const KernelPlan& plan) {
-  // A number is the same everywhere: even where it has been stored, its first element serves for all.
-  if (is_number(node)) return {node, std::vector<Dimension>(node->shape().size(), Dimension(0))};
-  if (plan.stored.contains(node)) return {node, row_major(node->shape())};
-  if (!is_view(node)) throw Error(std::string("internal: the node ") + ir::info(node).name + " is not stored");
-  const Node* operand = node->operands[0];
-  View view = view_of(operand, plan);
-  std::vector<Dimension> strides(node->shape().size(), Dimension(0));
-  const auto& axes = node->attributes.axes;
-  if (node->op == Op::broadcast_in_dim) {
-    for (std::size_t i = 0; i < axes.size(); ++i) {
-      if (!operand->shape()[i].is_one()) strides[static_cast<std::size_t>(axes[i])] = view.strides[i];
-    }
-  } else if (node->op == Op::transpose) {
-    for (std::size_t i = 0; i < axes.size(); ++i) strides[i] = view.strides[static_cast<std::size_t>(axes[i])];
-  } else if (!is_number(view.source)) {
-    strides = row_major(node->shape());  // the planner has stored the operand itself
-  }
-  return {view.source, strides};
+View view_of(const Node* node, const KernelPlan& plan, bool itself_stored) {
+  const std::optional<View> view = find_view(node, plan, itself_stored);
+  if (!view) throw Error("internal: a reshape whose operand is not stored");
+  return *view;
+}
+
+bool computed_in(const Kernel& kernel, const Node* node, const KernelPlan& plan) {
+  auto at = plan.group.find(node);
+  return ir::is_elementwise(node) && (at == plan.group.end() || at->second == kernel.group);
+}
+
+View access(const Kernel& kernel, const Node* node, const KernelPlan& plan) {
+  return view_of(node, plan, !(is_view(node) && writes(kernel, node)));
 }
 
 int KernelPlan::buffer(const std::string& name) const {
@@ -110,15 +109,11 @@ class Planner {
   void place(const Node* node) {
     if (ir::is_leaf(node)) return;
     if (is_view(node)) {
-      // A view of a view is composed, except a reshape, which needs its operand stored in row-major order.
-      if (node->op == Op::reshape)
-        store(node->operands[0]);
-      else
-        make_viewable(node->operands[0]);
+      // A view of a view is composed; a reshape that cannot be needs its operand stored in row-major order.
+      make_viewable(node->operands[0]);
+      if (!find_view(node, plan_, true)) store(node->operands[0]);
     } else if (node->op == Op::dot_general) {
-      for (const Node* operand : node->operands) {
-        if (!is_view(operand) || !viewable(operand)) store(operand);
-      }
+      for (const Node* operand : node->operands) make_plain(operand);
       const int g = add_group(node->shape());
       group(g).contraction = node;
       plan_.group[node] = g;
@@ -137,7 +132,9 @@ class Planner {
       const int b = add_buffer(Buffer::Kind::temporary, "", node->shape());
       group(g).reductions.emplace_back(node, b);
       plan_.stored[node] = b;
-      producer_[b] = g;
+      producers_[b].insert(g);
+    } else if (node->op == Op::concatenate) {
+      concatenate(node);
     } else {
       join(node);
     }
@@ -173,8 +170,9 @@ class Planner {
     if (!seen.insert(node).second) return;
     if (auto at = plan_.group.find(node); at != plan_.group.end()) {
       found.insert(at->second);
-    } else if (auto b = plan_.stored.find(node); b != plan_.stored.end() && producer_.contains(b->second)) {
-      found.insert(producer_.at(b->second));
+    } else if (auto b = plan_.stored.find(node); b != plan_.stored.end() && producers_.contains(b->second)) {
+      const std::set<int>& producers = producers_.at(b->second);
+      found.insert(producers.begin(), producers.end());
     } else {
       for (const Node* operand : node->operands) collect_groups(operand, found, seen);
     }
@@ -196,12 +194,31 @@ class Planner {
       if (at == g) found.merge(needed_by(node));
     }
     for (const auto& [node, b] : kernel.reductions) collect_groups(node->operands[0], found, seen);
-    for (const auto& [node, b] : kernel.stores) found.merge(needed_by(node));
+    for (const Store& s : kernel.stores) found.merge(needed_by(s.node));
     found.erase(g);
     return found;
   }
 
+  /// Whether `node` reads, through a view or another node that moves or combines elements, what the group `g` stores:
+  /// all of that must be there before.
+  bool waits_for(const Node* node, int g, std::set<const Node*>& seen) const {
+    for (const Node* operand : node->operands) {
+      if (plan_.group.contains(operand) || !seen.insert(operand).second) continue;
+      if (ir::is_elementwise(operand)) {
+        if (waits_for(operand, g, seen)) return true;
+        continue;
+      }
+      std::set<int> found;
+      std::set<const Node*> visited;
+      collect_groups(operand, found, visited);
+      if (found.contains(g)) return true;
+    }
+    return false;
+  }
+
   bool may_join(const Node* node, int target) const {
+    std::set<const Node*> visited;
+    if (waits_for(node, target, visited)) return false;
     std::set<int> seen;
     std::vector<int> work;
     for (int g : needed_by(node)) {
@@ -217,12 +234,22 @@ class Planner {
     return true;
   }
 
-  bool viewable(const Node* node) const {
-    while (is_view(node)) {
-      if (node->op == Op::reshape) return plan_.stored.contains(node->operands[0]) || is_number(node->operands[0]);
-      node = node->operands[0];
+  /// Makes memory that strides alone describe of a contraction's operand: what is padded is stored with its zeros.
+  void make_plain(const Node* operand) {
+    if (!is_view(operand)) {
+      store(operand);
+      return;
     }
-    return plan_.stored.contains(node);
+    if (is_number(view_of(operand, plan_).source)) {
+      store(operand);
+      return;
+    }
+    if (view_of(operand, plan_).bounds.empty()) return;
+    // The innermost padded view: those around it stay views.
+    while (is_view(operand->operands[0]) && !view_of(operand->operands[0], plan_).bounds.empty()) {
+      operand = operand->operands[0];
+    }
+    store(operand);
   }
 
   void make_viewable(const Node* node) {
@@ -238,12 +265,27 @@ class Planner {
     return b;
   }
 
-  int store_into(const Node* node, int b) {
-    auto at = plan_.group.find(node);
-    const int g = at != plan_.group.end() ? at->second : add_group(node->shape());
-    group(g).stores.emplace_back(node, b);
-    producer_[b] = g;
+  int store_into(const Node* node, int b) { return store_part({node, b}); }
+
+  int store_part(const Store& part) {
+    auto at = plan_.group.find(part.node);
+    const int g = at != plan_.group.end() ? at->second : add_group(part.node->shape());
+    group(g).stores.push_back(part);
+    producers_[part.buffer].insert(g);
     return g;
+  }
+
+  /// Every operand goes straight to its part of the result.
+  void concatenate(const Node* node) {
+    const int b = add_buffer(Buffer::Kind::temporary, "", node->shape());
+    const auto axis = static_cast<std::size_t>(node->attributes.axes[0]);
+    const auto strides = row_major(node->shape());
+    Dimension offset(0);
+    for (const Node* operand : node->operands) {
+      store_part({operand, b, offset, strides});
+      offset = offset + operand->shape()[axis] * strides[axis];
+    }
+    plan_.stored[node] = b;
   }
 
   void bind_result(const ir::Binding& result) {
@@ -251,7 +293,7 @@ class Planner {
     auto at = plan_.stored.find(result.node);
     if (at != plan_.stored.end() &&
         plan_.buffers[static_cast<std::size_t>(at->second)].kind == Buffer::Kind::temporary &&
-        producer_.contains(at->second)) {
+        producers_.contains(at->second)) {
       // The temporary becomes the result.
       auto& buffers = plan_.buffers;
       buffers[static_cast<std::size_t>(at->second)].kind = Buffer::Kind::result;
@@ -280,8 +322,8 @@ class Planner {
     const bool free = !plan_.group.contains(node);
     if (free && last_update_group_ >= 0 && group(last_update_group_).space == node->shape() &&
         group(last_update_group_).stores.size() < 8) {
-      group(last_update_group_).stores.emplace_back(node, variable);
-      producer_[variable] = last_update_group_;
+      group(last_update_group_).stores.push_back({node, variable});
+      producers_[variable].insert(last_update_group_);
       return last_update_group_;
     }
     const int g = store_into(node, variable);
@@ -298,14 +340,14 @@ class Planner {
     }
     std::set<const Node*> seen;
     std::vector<const Node*> work;
-    for (const auto& [node, b] : kernel.stores) work.push_back(node);
+    for (const Store& s : kernel.stores) work.push_back(s.node);
     for (const auto& [node, b] : kernel.reductions) work.push_back(node->operands[0]);
     while (!work.empty()) {
       const Node* node = work.back();
       work.pop_back();
       if (!seen.insert(node).second) continue;
       if (is_view(node)) {
-        const View view = view_of(node, plan_);
+        const View view = view_of(node, plan_, !writes(kernel, node));
         auto at = plan_.stored.find(view.source);
         if (at != plan_.stored.end() && at->second == variable) return true;
       } else if (ir::is_elementwise(node)) {
@@ -323,10 +365,11 @@ class Planner {
     std::vector<std::set<int>> before(count);
     for (std::size_t g = 0; g < count; ++g) {
       for (int b : reads[g]) {
-        auto at = producer_.find(b);
-        if (at != producer_.end() && at->second != static_cast<int>(g) &&
-            plan_.buffers[static_cast<std::size_t>(b)].kind != Buffer::Kind::variable) {
-          before[g].insert(at->second);
+        auto at = producers_.find(b);
+        if (at == producers_.end() || plan_.buffers[static_cast<std::size_t>(b)].kind == Buffer::Kind::variable)
+          continue;
+        for (int producer : at->second) {
+          if (producer != static_cast<int>(g)) before[g].insert(producer);
         }
       }
     }
@@ -345,11 +388,11 @@ class Planner {
         continue;
       }
       const int temporary = add_buffer(Buffer::Kind::temporary, "", update.node->shape());
-      groups_[writer].stores[update.store].second = temporary;
+      groups_[writer].stores[update.store].buffer = temporary;
       Kernel copy;
       copy.space = update.node->shape();
       copy.group = -2 - temporary;
-      copy.stores.emplace_back(update.node, update.variable);
+      copy.stores.push_back({update.node, update.variable});
       copies.push_back(copy);
       copied_[copy.group] = temporary;
     }
@@ -367,7 +410,7 @@ class Planner {
     if (!plan_.own_graph) plan_.own_graph = std::make_shared<ir::Graph>();
     const Node* leaf = plan_.own_graph->leaf(Op::state, "@buffer" + std::to_string(temporary), kernel.space);
     plan_.stored[leaf] = temporary;
-    kernel.stores[0].first = leaf;
+    kernel.stores[0].node = leaf;
     return kernel;
   }
 
@@ -406,7 +449,7 @@ class Planner {
     for (std::size_t k = 0; k < plan_.kernels.size(); ++k) {
       const Kernel& kernel = plan_.kernels[k];
       std::vector<int> touched = buffers_read(kernel, plan_);
-      for (const auto& [node, b] : kernel.stores) touched.push_back(b);
+      for (const Store& s : kernel.stores) touched.push_back(s.buffer);
       for (const auto& [node, b] : kernel.reductions) touched.push_back(b);
       if (kernel.workspace >= 0) touched.push_back(kernel.workspace);
       for (int b : touched) {
@@ -433,7 +476,7 @@ class Planner {
   const Machine machine_;
   KernelPlan plan_;
   std::vector<Kernel> groups_;
-  std::unordered_map<int, int> producer_;  // buffer → group
+  std::unordered_map<int, std::set<int>> producers_;  // buffer → groups that write it, or parts of it
   std::vector<Update> updates_;
   int last_update_group_ = -1;
   std::unordered_map<int, int> copied_;
@@ -445,22 +488,20 @@ std::vector<int> buffers_read(const Kernel& kernel, const KernelPlan& plan) {
   std::set<int> found;
   std::set<const Node*> seen;
   const auto read = [&](const Node* node) {
-    const View view = view_of(node, plan);
+    const View view = access(kernel, node, plan);
     if (!is_number(view.source)) found.insert(plan.stored.at(view.source));
   };
   const auto visit = [&](auto&& self, const Node* node) -> void {
     if (!seen.insert(node).second || node == kernel.contraction || is_number(node) || node->op == Op::rng_uniform)
       return;
-    auto at = plan.group.find(node);
-    const bool computed_here = ir::is_elementwise(node) && (at == plan.group.end() || at->second == kernel.group);
-    if (!computed_here) return read(node);
+    if (!computed_in(kernel, node, plan)) return read(node);
     for (const Node* operand : node->operands) self(self, operand);
   };
   if (kernel.contraction) {
     for (const Node* operand : kernel.contraction->operands)
       found.insert(plan.stored.at(view_of(operand, plan).source));
   }
-  for (const auto& [node, b] : kernel.stores) visit(visit, node);
+  for (const Store& s : kernel.stores) visit(visit, s.node);
   for (const auto& [node, b] : kernel.reductions) visit(visit, node->operands[0]);
   return {found.begin(), found.end()};
 }
@@ -541,9 +582,7 @@ const char* packing(const Blocking& blocking) {
 
 std::string describe(const Node* node, const Kernel& kernel, const KernelPlan& plan) {
   if (node == kernel.contraction) return "contraction";
-  auto at = plan.group.find(node);
-  const bool computed_here = ir::is_elementwise(node) && (at == plan.group.end() || at->second == kernel.group);
-  if (computed_here) {
+  if (computed_in(kernel, node, plan)) {
     std::string text = std::string(ir::info(node).name) + "(";
     for (std::size_t i = 0; i < node->operands.size(); ++i) {
       text += (i > 0 ? ", " : "") + describe(node->operands[i], kernel, plan);
@@ -554,11 +593,12 @@ std::string describe(const Node* node, const Kernel& kernel, const KernelPlan& p
   if (node->op == Op::dimension) return node->attributes.shape[0].to_string();
   if (node->op == Op::counter) return node->attributes.name;
   if (node->op == Op::rng_uniform) return "rng_uniform";
-  const View view = view_of(node, plan);
-  if (is_number(view.source)) return describe(view.source, kernel, plan);
+  const View view = access(kernel, node, plan);
+  const char* padded = view.bounds.empty() ? "" : " padded";
+  if (is_number(view.source)) return describe(view.source, kernel, plan) + padded;
   const int b = plan.stored.at(view.source);
   const std::string& name = plan.buffers[static_cast<std::size_t>(b)].name;
-  return name.empty() ? fmt::format("b{}", b) : name;
+  return (name.empty() ? fmt::format("b{}", b) : name) + padded;
 }
 
 }  // namespace
@@ -579,8 +619,10 @@ std::string print(const KernelPlan& plan) {
                           describe(kernel.contraction->operands[1], kernel, plan), fmt::join(a.lhs_contract, ", "),
                           fmt::join(a.rhs_contract, ", "), packing(kernel.blocking));
     }
-    for (const auto& [node, b] : kernel.stores)
-      text += fmt::format("  {} = {}\n", name(b), describe(node, kernel, plan));
+    for (const Store& s : kernel.stores) {
+      text += fmt::format("  {}{} = {}\n", name(s.buffer), s.strides.empty() ? "" : " in part",
+                          describe(s.node, kernel, plan));
+    }
     for (const auto& [node, b] : kernel.reductions) {
       text += fmt::format("  {} = {} over axes [{}] of {}\n", name(b), ir::info(node).name,
                           fmt::join(node->attributes.axes, ", "), describe(node->operands[0], kernel, plan));

@@ -3,8 +3,8 @@
 // A kernel is a loop nest over a space (a shape). It may start with a contraction that fills the space; every
 // elementwise node of that shape that follows is computed on the element just made, and reductions of such nodes are
 // accumulated on the way (epilogue fusion). Nodes computed from stored tensors alone are not stored themselves: each
-// kernel that needs them computes them again. Views (broadcast, transpose, reshape) are never computed: they are
-// strides of the tensor they view.
+// kernel that needs them computes them again. Views (broadcast, transpose, slice, pad, ...) are never computed: they
+// are an offset, strides and bounds of the tensor they view (passes/views.h).
 #pragma once
 
 #include <memory>
@@ -14,6 +14,7 @@
 
 #include "ir/program.h"
 #include "passes/blocking.h"
+#include "passes/views.h"
 
 namespace descent::passes {
 
@@ -25,10 +26,19 @@ struct Buffer {
   int first = 0, last = 0;  ///< the kernels between which a temporary lives
 };
 
+/// A node of a kernel's space that is written to a buffer: to the whole of it, or to the part that `strides` and
+/// `offset` say.
+struct Store {
+  const ir::Node* node;
+  int buffer;
+  ir::Dimension offset = 0;
+  std::vector<ir::Dimension> strides = {};  ///< by axis of the space; empty: the whole buffer, row-major
+};
+
 struct Kernel {
   ir::Shape space;
-  const ir::Node* contraction = nullptr;                    ///< a dot_general of the space's shape
-  std::vector<std::pair<const ir::Node*, int>> stores;      ///< node of the space's shape, buffer
+  const ir::Node* contraction = nullptr;  ///< a dot_general of the space's shape
+  std::vector<Store> stores;
   std::vector<std::pair<const ir::Node*, int>> reductions;  ///< reduce_sum or reduce_max over the space, buffer
   Blocking blocking;                                        ///< of the contraction
   int workspace = -1;                                       ///< buffer for packed operands of the contraction
@@ -44,12 +54,14 @@ struct KernelPlan {
   int buffer(const std::string& name) const;        ///< of an input, variable or result; -1 if there is none
 };
 
-/// A stored tensor seen with strides: element (i0, i1, ...) is at sum of i * stride.
-struct View {
-  const ir::Node* source;              ///< a stored node, or a leaf that is one number
-  std::vector<ir::Dimension> strides;  ///< one for each axis of the viewing node
-};
-View view_of(const ir::Node* node, const KernelPlan& plan);
+/// Where the elements of a node are that is stored, or a view of one that is. With `itself_stored` false the buffer of
+/// the node itself is not considered: the kernel that writes it asks so.
+View view_of(const ir::Node* node, const KernelPlan& plan, bool itself_stored = true);
+
+/// Whether the kernel computes the node element by element, or loads it (as the view `access`).
+bool computed_in(const Kernel& kernel, const ir::Node* node, const KernelPlan& plan);
+/// The view by which the kernel loads a node that it does not compute.
+View access(const Kernel& kernel, const ir::Node* node, const KernelPlan& plan);
 
 /// The operands of a contraction as matrices with strides.
 ContractionAxes contraction_axes(const ir::Node* dot, const KernelPlan& plan);

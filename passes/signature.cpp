@@ -25,16 +25,17 @@ class Writer {
     if (kernel_.contraction != nullptr) {
       const ContractionAxes axes = contraction_axes(kernel_.contraction, plan_);
       for (const Node* operand : kernel_.contraction->operands)
-        text_ += fmt::format(" .{}", slot(plan_.stored.at(view_of(operand, plan_).source)));
+        text_ += fmt::format(" .{} from {}", slot(plan_.stored.at(view_of(operand, plan_).source)),
+                             view_of(operand, plan_).offset.to_string());
       for (const auto* part : {&axes.batch, &axes.rows, &axes.columns, &axes.contracted}) {
         text_ += '|';
         for (const auto& a : *part) text_ += ir::to_string({a.size, a.lhs, a.rhs, a.out});
       }
     }
     if (kernel_.workspace >= 0) text_ += fmt::format(" workspace {}", slot(kernel_.workspace));
-    for (const auto& [node, b] : kernel_.stores) {
-      const int value = number(node);
-      text_ += fmt::format("\n{} = {}", slot(b), value);
+    for (const Store& s : kernel_.stores) {
+      const int value = number(s.node);
+      text_ += fmt::format("\n{} {} {} = {}", slot(s.buffer), s.offset.to_string(), ir::to_string(s.strides), value);
     }
     for (const auto& [node, b] : kernel_.reductions) {
       const int value = number(node->operands[0]);
@@ -56,11 +57,6 @@ class Writer {
     return static_cast<int>(in.size()) - 1;
   }
 
-  bool computed_here(const Node* node) const {
-    auto at = plan_.group.find(node);
-    return ir::is_elementwise(node) && (at == plan_.group.end() || at->second == kernel_.group);
-  }
-
   /// A node by what it computes, not by which buffers it reads; equal for nodes that may be exchanged.
   std::size_t hash(const Node* node) {
     if (auto at = hashes_.find(node); at != hashes_.end()) return at->second;
@@ -68,15 +64,15 @@ class Writer {
     const auto mix = [&h](std::size_t v) { h = (h ^ v) * 0x9E3779B97F4A7C15u, h ^= h >> 29; };
     if (node == kernel_.contraction) {
       mix(1);
-    } else if (computed_here(node)) {
+    } else if (computed_in(kernel_, node, plan_)) {
       std::vector<std::size_t> operands;
       for (const Node* operand : node->operands) operands.push_back(hash(operand));
       if (ir::info(node).commutative) std::sort(operands.begin(), operands.end());
       for (std::size_t operand : operands) mix(operand);
     } else if (node->op != Op::rng_uniform) {
-      const View view = view_of(node, plan_);
+      const View view = access(kernel_, node, plan_);
       mix(static_cast<std::size_t>(view.source->op == Op::constant));
-      for (const auto& d : view.strides) mix(d.hash());
+      mix(std::hash<std::string>{}(to_string(view)));
       if (view.source->op == Op::constant) mix(std::hash<double>{}(view.source->attributes.value));
     }
     return hashes_[node] = h;
@@ -89,7 +85,7 @@ class Writer {
       line = "contraction";
     } else if (node->op == Op::rng_uniform) {
       line = fmt::format("rng {}", position(signature_.streams, node->attributes.value));
-    } else if (computed_here(node)) {
+    } else if (computed_in(kernel_, node, plan_)) {
       std::vector<const Node*> operands = node->operands;
       if (ir::info(node).commutative) {
         std::stable_sort(operands.begin(), operands.end(),
@@ -100,18 +96,18 @@ class Writer {
       for (const Node* operand : operands) arguments += fmt::format(" {}", number(operand));
       line += arguments;
     } else {
-      const View view = view_of(node, plan_);
+      const View view = access(kernel_, node, plan_);
       const Node* source = view.source;
       if (source->op == Op::constant) {
-        line = fmt::format("{:a}{}", source->attributes.value, source->type.dtype == ir::DType::boolean ? "b" : "");
+        line = fmt::format("{:a}", source->attributes.value);
       } else if (source->op == Op::dimension) {
         line = source->attributes.shape[0].to_string();
       } else if (source->op == Op::counter) {
         line = source->attributes.name;
       } else {
-        line = fmt::format(".{} {} {}", slot(plan_.stored.at(source)), ir::to_string(view.strides),
-                           ir::to_string(node->type.dtype));
+        line = fmt::format(".{}", slot(plan_.stored.at(source)));
       }
+      line += fmt::format(" {} {}", to_string(view), ir::to_string(node->type.dtype));
     }
     const int value = static_cast<int>(numbers_.size());
     numbers_[node] = value;

@@ -6,6 +6,7 @@
 #include "ir/op.h"
 #include "passes/passes.h"
 #include "passes/rules.h"
+#include "passes/simplify_views.h"
 
 namespace descent::passes {
 
@@ -206,6 +207,13 @@ class Simplifier {
         return simplify_reduce_sum(graph_, node);
       case Op::dot_general:
         return simplify_dot(graph_, node);
+      case Op::pad:
+        if (const Node* lowered = lowering_ ? lower_pad(graph_, node) : node; lowered != node) return lowered;
+        return simplify_view(graph_, node);
+      case Op::slice:
+      case Op::reverse:
+      case Op::concatenate:
+        return simplify_view(graph_, node);
       default:
         break;
     }

@@ -49,7 +49,7 @@ class Generator {
     const auto grow = [&](int count, const ir::Shape& shape) {
       for (int step = 0; step < count; ++step) {
         const Expr a = pick(shape), c = pick(shape);
-        switch (below(12)) {
+        switch (below(16)) {
           case 0:
             pool.push_back(a + c);
             break;
@@ -83,6 +83,27 @@ class Generator {
           case 10:
             pool.push_back(sqrt(a * a + 0.5));
             break;
+          case 12: {  // the columns after `cut` and those before it change places
+            const Dimension cut(below(static_cast<std::uint32_t>(shape[1].constant())));
+            const Expr before = ir::slice(a, {0, 0}, {shape[0], cut}, {1, 1});
+            const Expr after = ir::slice(a, {0, cut}, shape, {1, 1});
+            pool.push_back(ir::concatenate({after, before}, 1));
+            break;
+          }
+          case 13:
+            pool.push_back(c * 0.5 + ir::reverse(a, {static_cast<int>(below(2))}) * 0.5);
+            break;
+          case 14: {  // the rows move down by one
+            const Expr rows = ir::slice(a, {0, 0}, {shape[0] - 1, shape[1]}, {1, 1});
+            pool.push_back(c - ir::pad(tanh(rows), {1, 0}, {0, 0}, {0, 0}));
+            break;
+          }
+          case 15: {  // every other column, with zeros between
+            const std::int64_t columns = shape[1].constant(), kept = (columns + 1) / 2;
+            const Expr some = ir::slice(a, {0, 0}, shape, {1, 2});
+            pool.push_back(ir::pad(some, {0, 0}, {0, columns - (2 * kept - 1)}, {0, 1}) - c * 0.5);
+            break;
+          }
           case 11: {
             const Expr row = ir::reduce_sum(a * 0.2, {1});
             pool.push_back(c - tanh(ir::broadcast(row, shape, {0})));

@@ -49,7 +49,12 @@ TEST_CASE("the_text_form_reads_back_as_the_same_program") {
       "  %4 = compare_lt %2, %3 : bool[n, 3]\n"
       "  %5 = select %4, %3, %2 : f32[n, 3]\n"
       "  %6 = reduce_sum %5 axes=[1] : f32[n]\n"
-      "  result y = %6\n";
+      "  %7 = slice %3 starts=[0, 1] limits=[n - 1, 3] strides=[1, 2] : f32[n - 1, 1]\n"
+      "  %8 = reverse %7 axes=[0] : f32[n - 1, 1]\n"
+      "  %9 = pad %8 low=[1, 0] high=[0, 0] interior=[0, 1] : f32[n, 1]\n"
+      "  %10 = concatenate %9, %3, %9 axes=[1] : f32[n, 5]\n"
+      "  result y = %6\n"
+      "  result z = %10\n";
   CHECK(print(parse(text)) == text);
   CHECK_THROWS_AS(parse("program p\nfunction f\n  %0 = nothing : f32[]\n"), Error);
   CHECK_THROWS_AS(parse("program p\nfunction f\n  %0 = input name=x : f32[]\n  result y = %0\n"), Error);

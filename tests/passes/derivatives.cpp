@@ -81,6 +81,11 @@ TEST_CASE("structural_derivatives_agree_with_differences") {
   SECTION("broadcast") { check(graph, ir::broadcast(a, {ir::Dimension(4), two, three}, {1, 2}).node, e); }
   SECTION("transpose") { check(graph, ir::transpose(a, {1, 0}).node, e); }
   SECTION("reshape") { check(graph, ir::reshape(a, {ir::Dimension(6)}).node, e); }
+  SECTION("slice") { check(graph, ir::slice(a, {0, 1}, {2, 3}, {1, 1}).node, e); }
+  SECTION("strided slice") { check(graph, ir::slice(a, {1, 0}, {2, 3}, {1, 2}).node, e); }
+  SECTION("reverse") { check(graph, ir::reverse(a, {0, 1}).node, e); }
+  SECTION("pad") { check(graph, ir::pad(a, {1, 0}, {0, 2}, {2, 1}).node, e); }
+  SECTION("concatenate") { check(graph, ir::concatenate({a, exp(a), a * 2.0}, 1).node, e); }
   SECTION("sum") { check(graph, ir::reduce_sum(a, {1}).node, e); }
   SECTION("max") { check(graph, ir::reduce_max(a, {0}).node, e); }
   SECTION("select") { check(graph, ir::select(a > 0.0, exp(a), a * 3.0).node, e); }
