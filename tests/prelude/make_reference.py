@@ -410,6 +410,59 @@ def schedules():
          *of_scheduler(lambda o: lr.OneCycleLR(o, 0.5, total_steps=21, pct_start=(0.3 * 20 + 1) / 21), 20))
 
 
+# --------------------------------------------------------------------------------------------------------- training
+
+
+def training():
+    """Whole trainings from the same weights on the same batch: the loss of every tenth step, and the parameters at the end.
+    A rounding error of one step is in the weights of the next, and the trajectories of float32 and float64 slowly part: to
+    6e-6 here, and what another width of vectors makes of it stays below five times that."""
+
+    def case(entry, model, train, forward, inputs, variables, make_optimizer, count=60):
+        parameters = {k: torch.nn.Parameter(v.clone()) for k, v in variables.items()}
+        optimizer = make_optimizer(list(parameters.values()))
+        steps = []
+        for t in range(count):
+            optimizer.zero_grad()
+            loss = forward(**inputs, **{k.replace(".", "_"): v for k, v in parameters.items()})
+            loss.backward()
+            optimizer.step()
+            expected = {"loss": flat(loss)} if t % 10 == 9 else {}
+            steps.append({"function": "step", "expected": expected})
+        steps[-1]["expected"].update({k: flat(v) for k, v in parameters.items()})
+        add("training", entry, train, model=model, rows=ROWS * 4, train=train, tolerance=3e-5,
+            tensors={k: flat(v) for k, v in {**inputs, **variables}.items()}, steps=steps)
+
+    rows = ROWS * 4
+    x, y = numbers((rows, 5)), (numbers((rows, 1)) > 0).double()
+    dense = {"dense.0.w": numbers((5, 1)), "dense.0.b": numbers((1,))}
+    logits = F.binary_cross_entropy_with_logits
+    case("sgd", ["input x: [n, 5]", "target y: [n, 1]", "output p = sigmoid(dense(x, 1))", "loss = bce(p, y)"],
+         "optimizer = sgd(lr = 0.5)", lambda x, y, dense_0_w, dense_0_b: logits(x @ dense_0_w + dense_0_b, y),
+         {"x": x, "y": y}, dense, lambda p: torch.optim.SGD(p, lr=0.5))
+
+    two = {"dense.0.w": numbers((5, 6), -1, 1), "dense.0.b": numbers((6,)), "dense.1.w": numbers((6, 1), -1, 1),
+           "dense.1.b": numbers((1,))}
+
+    def network(x, y, dense_0_w, dense_0_b, dense_1_w, dense_1_b):
+        return logits(torch.tanh(x @ dense_0_w + dense_0_b) @ dense_1_w + dense_1_b, y) + 1e-3 * (
+            (dense_0_w**2).sum() + (dense_1_w**2).sum())
+
+    case("adam", ["input x: [n, 5]", "target y: [n, 1]", "output p = x |> dense(6) |> tanh |> dense(1) |> sigmoid",
+                  "loss = bce(p, y) + 1e-3 * l2(weights)"],
+         "optimizer = adam(lr = 0.05)", network, {"x": x, "y": y}, two, lambda p: torch.optim.Adam(p, lr=0.05))
+
+    three = {"dense.0.w": numbers((5, 3), -1, 1), "dense.0.b": numbers((3,)), "dense.1.w": numbers((3, 5), -1, 1),
+             "dense.1.b": numbers((5,))}
+
+    def autoencoder(x, dense_0_w, dense_0_b, dense_1_w, dense_1_b):
+        return F.huber_loss(F.silu(x @ dense_0_w + dense_0_b) @ dense_1_w + dense_1_b, x)
+
+    case("nesterov", ["input x: [n, 5]", "output decoded = x |> dense(3) |> silu |> dense(5)", "loss = huber(decoded, x)"],
+         "optimizer = nesterov(lr = 0.1)", autoencoder, {"x": x}, three,
+         lambda p: torch.optim.SGD(p, lr=0.1, momentum=0.9, nesterov=True))
+
+
 # ----------------------------------------------------------------------------------------------------- initialisers
 
 
@@ -446,7 +499,7 @@ def initialisers():
 
 
 def main():
-    for make in (initialisers, activations, losses, regularisers, layers, optimizers, schedules):
+    for make in (initialisers, activations, losses, regularisers, layers, optimizers, schedules, training):
         make()
     FOLDER.mkdir(exist_ok=True)
     for file, content in cases.items():
