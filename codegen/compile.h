@@ -50,8 +50,13 @@ class CompiledProgram {
 /// Compiles the named functions of an optimized program (passes::run_pipeline) for this machine.
 std::shared_ptr<const CompiledProgram> compile(const ir::Program& program, const std::vector<std::string>& functions);
 
+/// A machine to make code for; empty names: this one.
+struct Target {
+  std::string triple, cpu;
+};
+
 /// The LLVM IR, or the assembly, that `compile` makes of one function.
-std::string print_llvm(const ir::Program& program, const std::string& function);
-std::string print_assembly(const ir::Program& program, const std::string& function);
+std::string print_llvm(const ir::Program& program, const std::string& function, const Target& target = {});
+std::string print_assembly(const ir::Program& program, const std::string& function, const Target& target = {});
 
 }  // namespace descent::codegen

@@ -43,7 +43,7 @@ llvm::Function* KernelEmitter::emit(const std::string& name) {
   auto* pointer = llvm::PointerType::get(context_, 0);
   auto* i32 = builder_.getInt32Ty();
   auto* type = llvm::FunctionType::get(builder_.getVoidTy(), {pointer, pointer, pointer, pointer}, false);
-  function_ = llvm::Function::Create(type, llvm::Function::InternalLinkage, name, module_);
+  function_ = llvm::Function::Create(type, llvm::Function::ExternalLinkage, name, module_);
   // The wrapper loads addresses; the body takes them as arguments that do not alias.
   builder_.SetInsertPoint(llvm::BasicBlock::Create(context_, "entry", function_));
   const std::size_t buffers = signature_.buffers.size(), streams = signature_.streams.size();

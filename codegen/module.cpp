@@ -1,0 +1,178 @@
+#include "codegen/module.h"
+
+#include <llvm/IR/Verifier.h>
+#include <llvm/Support/raw_ostream.h>
+
+#include <unordered_map>
+
+#include "codegen/compile.h"
+#include "codegen/kernel_emitter.h"
+
+namespace descent::codegen {
+
+KernelSet collect_kernels(const std::map<std::string, passes::KernelPlan>& plans) {
+  KernelSet set;
+  std::unordered_map<std::string, std::size_t> known;
+  for (const auto& [name, plan] : plans) {
+    auto& calls = set.calls[name];
+    for (const passes::Kernel& kernel : plan.kernels) {
+      passes::Signature signature = passes::signature_of(kernel, plan);
+      std::vector<std::uint32_t> slots(signature.buffers.begin(), signature.buffers.end());
+      for (double stream : signature.streams) slots.push_back(static_cast<std::uint32_t>(stream));
+      const auto [at, is_new] = known.try_emplace(signature.key, set.kernels.size());
+      if (is_new) set.kernels.push_back({&plan, &kernel, std::move(signature)});
+      calls.push_back({at->second, std::move(slots)});
+    }
+  }
+  return set;
+}
+
+void ModuleWriter::add_kernel(std::size_t index) {
+  const KernelSet::Entry& entry = kernels_.kernels[index];
+  KernelEmitter emitter(module_, program_, *entry.plan, *entry.kernel, entry.signature, machine_);
+  emitter.emit("kernel" + std::to_string(index));
+}
+
+llvm::FunctionCallee ModuleWriter::kernel(std::size_t index) {
+  auto* pointer = builder_.getPtrTy();
+  auto* type = llvm::FunctionType::get(builder_.getVoidTy(), {pointer, pointer, pointer, pointer}, false);
+  return module_.getOrInsertFunction("kernel" + std::to_string(index), type);
+}
+
+void ModuleWriter::add_function(const std::string& name) {
+  auto* pointer = builder_.getPtrTy();
+  auto* run = create("descent_" + name, {pointer, pointer, pointer});
+  for (const KernelSet::Call& call : kernels_.calls.at(name)) {
+    auto* numbers = llvm::ConstantDataArray::get(module_.getContext(), call.slots);
+    auto* table = new llvm::GlobalVariable(module_, numbers->getType(), true, llvm::GlobalValue::PrivateLinkage,
+                                           numbers, "slots");
+    builder_.CreateCall(kernel(call.kernel), {run->getArg(0), table, run->getArg(1), run->getArg(2)});
+  }
+  builder_.CreateRetVoid();
+}
+
+void ModuleWriter::finish() {
+  // LLVM splits 512-bit vectors unless a function says that it wants them.
+  const std::string bits = std::to_string(machine_.lanes * 32);
+  for (llvm::Function& function : module_) {
+    if (function.isDeclaration()) continue;
+    function.addFnAttr("prefer-vector-width", bits);
+    function.addFnAttr("min-legal-vector-width", bits);
+  }
+#ifndef NDEBUG
+  std::string message;
+  llvm::raw_string_ostream out(message);
+  if (llvm::verifyModule(module_, &out)) throw std::runtime_error("LLVM: " + message);
+#endif
+}
+
+llvm::Function* ModuleWriter::create(const std::string& name, const std::vector<llvm::Type*>& parameters) {
+  auto* type = llvm::FunctionType::get(builder_.getVoidTy(), parameters, false);
+  auto* function = llvm::Function::Create(type, llvm::Function::ExternalLinkage, name, module_);
+  function->addFnAttr(llvm::Attribute::NoUnwind);
+  builder_.SetInsertPoint(llvm::BasicBlock::Create(module_.getContext(), "entry", function));
+  return function;
+}
+
+llvm::Value* ModuleWriter::field(Value* base, std::size_t offset) {
+  return builder_.CreateConstGEP1_64(builder_.getInt8Ty(), base, offset);
+}
+
+llvm::Value* ModuleWriter::slot(Value* buffers, int index) {
+  auto* pointer = builder_.getPtrTy();
+  return builder_.CreateLoad(pointer, builder_.CreateConstGEP1_64(pointer, buffers, static_cast<std::uint64_t>(index)));
+}
+
+/// A loop from 0 to `end`; `body` gets the index.
+void ModuleWriter::loop(Value* end, const std::function<void(Value*)>& body) {
+  llvm::Function* function = builder_.GetInsertBlock()->getParent();
+  llvm::BasicBlock* before = builder_.GetInsertBlock();
+  auto* head = llvm::BasicBlock::Create(module_.getContext(), "loop", function);
+  auto* inside = llvm::BasicBlock::Create(module_.getContext(), "body", function);
+  auto* after = llvm::BasicBlock::Create(module_.getContext(), "after", function);
+  builder_.CreateBr(head);
+  builder_.SetInsertPoint(head);
+  auto* index = builder_.CreatePHI(builder_.getInt64Ty(), 2);
+  index->addIncoming(i64(0), before);
+  builder_.CreateCondBr(builder_.CreateICmpSLT(index, end), inside, after);
+  builder_.SetInsertPoint(inside);
+  body(index);
+  index->addIncoming(builder_.CreateAdd(index, i64(1)), builder_.GetInsertBlock());
+  builder_.CreateBr(head);
+  builder_.SetInsertPoint(after);
+}
+
+/// The epoch walks rows: every input must have the batch as its first axis and known sizes after it.
+bool ModuleWriter::walks_rows() const {
+  for (const ir::Input& input : program_.inputs) {
+    if (input.shape.empty() || input.shape[0].is_constant()) return false;
+    if (!(input.shape[0] == program_.inputs[0].shape[0])) return false;
+    for (std::size_t i = 1; i < input.shape.size(); ++i) {
+      if (!input.shape[i].is_constant()) return false;
+    }
+  }
+  return !program_.inputs.empty();
+}
+
+/// Copies the rows `order[0 .. count)` of the data into the input buffers.
+void ModuleWriter::gather(const passes::KernelPlan& plan, Value* buffers, Value* data, Value* order, Value* count) {
+  auto* pointer = builder_.getPtrTy();
+  for (std::size_t i = 0; i < program_.inputs.size(); ++i) {
+    std::int64_t width = 1;
+    for (std::size_t d = 1; d < program_.inputs[i].shape.size(); ++d) width *= program_.inputs[i].shape[d].constant();
+    Value* from = builder_.CreateLoad(pointer, builder_.CreateConstGEP1_64(pointer, data, i));
+    Value* to = slot(buffers, plan.buffer(program_.inputs[i].name));
+    loop(count, [&](Value* row) {
+      Value* which = builder_.CreateLoad(builder_.getInt32Ty(), builder_.CreateGEP(builder_.getInt32Ty(), order, row));
+      Value* source = builder_.CreateMul(builder_.CreateZExt(which, builder_.getInt64Ty()), i64(width));
+      builder_.CreateMemCpy(builder_.CreateGEP(builder_.getFloatTy(), to, builder_.CreateMul(row, i64(width))),
+                            llvm::Align(4), builder_.CreateGEP(builder_.getFloatTy(), from, source), llvm::Align(4),
+                            static_cast<std::uint64_t>(width) * 4);
+    });
+  }
+}
+
+bool ModuleWriter::add_epoch(const passes::KernelPlan& plan) {
+  if (!walks_rows()) return false;
+  llvm::Function* run = module_.getFunction("descent_step");
+  auto* pointer = builder_.getPtrTy();
+  auto *i64_type = builder_.getInt64Ty(), *i32_type = builder_.getInt32Ty();
+  auto *f32 = builder_.getFloatTy(), *f64 = builder_.getDoubleTy();
+  auto* epoch = create("descent_epoch", {pointer});
+  Value* arguments = epoch->getArg(0);
+  const auto argument = [&](std::size_t offset, llvm::Type* type) {
+    return builder_.CreateLoad(type, field(arguments, offset));
+  };
+  Value* buffers = argument(offsetof(EpochArguments, buffers), pointer);
+  Value* dimensions = argument(offsetof(EpochArguments, dimensions), pointer);
+  Value* state = argument(offsetof(EpochArguments, state), pointer);
+  Value* data = argument(offsetof(EpochArguments, data), pointer);
+  Value* permutation = argument(offsetof(EpochArguments, permutation), pointer);
+  Value* rows = argument(offsetof(EpochArguments, rows), i64_type);
+  Value* batch = argument(offsetof(EpochArguments, batch), i64_type);
+  Value* batches = builder_.CreateSDiv(builder_.CreateAdd(rows, builder_.CreateSub(batch, i64(1))), batch);
+  Value* share = builder_.CreateFDiv(llvm::ConstantFP::get(f32, 1), builder_.CreateSIToFP(batches, f32));
+  Value* epoch_field = field(state, offsetof(RunState, epoch));
+  Value* first_epoch = builder_.CreateLoad(f32, epoch_field);
+  loop(batches, [&](Value* index) {
+    Value* begin = builder_.CreateMul(index, batch);
+    Value* left = builder_.CreateSub(rows, begin);
+    Value* count = builder_.CreateSelect(builder_.CreateICmpSLT(left, batch), left, batch);
+    builder_.CreateStore(count, dimensions);
+    gather(plan, buffers, data, builder_.CreateGEP(i32_type, permutation, begin), count);
+    Value* step = builder_.CreateLoad(i64_type, state);
+    builder_.CreateStore(builder_.CreateAdd(step, i64(1)), state);
+    Value* done = builder_.CreateFMul(builder_.CreateSIToFP(index, f32), share);
+    builder_.CreateStore(builder_.CreateFAdd(first_epoch, done), epoch_field);
+    builder_.CreateCall(run, {buffers, dimensions, state});
+    Value* loss = builder_.CreateFPExt(builder_.CreateLoad(f32, slot(buffers, plan.buffer("loss"))), f64);
+    Value* weighted = builder_.CreateFMul(loss, builder_.CreateSIToFP(count, f64));
+    Value* total = field(arguments, offsetof(EpochArguments, loss_sum));
+    builder_.CreateStore(builder_.CreateFAdd(builder_.CreateLoad(f64, total), weighted), total);
+  });
+  builder_.CreateStore(builder_.CreateFAdd(first_epoch, llvm::ConstantFP::get(f32, 1)), epoch_field);
+  builder_.CreateRetVoid();
+  return true;
+}
+
+}  // namespace descent::codegen

@@ -1,0 +1,63 @@
+// The LLVM module of a program, or a part of it: kernels, the functions that run them in order, and the native epoch.
+#pragma once
+
+#include <llvm/IR/IRBuilder.h>
+#include <llvm/IR/Module.h>
+
+#include <functional>
+#include <map>
+
+#include "passes/kernels.h"
+#include "passes/signature.h"
+
+namespace descent::codegen {
+
+/// Kernels that differ in code, each with the plan it comes from, and for every function which of them run in order.
+struct KernelSet {
+  struct Entry {
+    const passes::KernelPlan* plan;
+    const passes::Kernel* kernel;
+    passes::Signature signature;
+  };
+  struct Call {
+    std::size_t kernel;                ///< of `kernels`
+    std::vector<std::uint32_t> slots;  ///< buffers, then streams of random numbers
+  };
+  std::vector<Entry> kernels;
+  std::map<std::string, std::vector<Call>> calls;  ///< by function
+};
+KernelSet collect_kernels(const std::map<std::string, passes::KernelPlan>& plans);
+
+class ModuleWriter {
+ public:
+  ModuleWriter(llvm::Module& module, const ir::Program& program, const KernelSet& kernels,
+               const passes::Machine& machine)
+      : module_(module), program_(program), kernels_(kernels), machine_(machine), builder_(module.getContext()) {}
+
+  void add_kernel(std::size_t index);
+  /// The function descent_NAME; kernels that are not in this module are declared.
+  void add_function(const std::string& name);
+  /// void descent_epoch(EpochArguments*): for every batch gathers its rows, counts the step, steps, adds the loss.
+  /// False where an input does not begin with the batch.
+  bool add_epoch(const passes::KernelPlan& plan);
+  void finish();
+
+ private:
+  using Value = llvm::Value;
+  llvm::Function* create(const std::string& name, const std::vector<llvm::Type*>& parameters);
+  llvm::FunctionCallee kernel(std::size_t index);
+  bool walks_rows() const;
+  void gather(const passes::KernelPlan& plan, Value* buffers, Value* data, Value* order, Value* count);
+  Value* i64(std::int64_t v) { return builder_.getInt64(static_cast<std::uint64_t>(v)); }
+  Value* field(Value* base, std::size_t offset);
+  Value* slot(Value* buffers, int index);
+  void loop(Value* end, const std::function<void(Value*)>& body);
+
+  llvm::Module& module_;
+  const ir::Program& program_;
+  const KernelSet& kernels_;
+  passes::Machine machine_;
+  llvm::IRBuilder<> builder_;
+};
+
+}  // namespace descent::codegen

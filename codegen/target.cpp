@@ -1,0 +1,151 @@
+// LLVM's standard pipelines are made for code as people write it. Kernels come in the form they should have: sums in
+// registers, addresses that loops carry along, no calls. What is left to do is little, and what is not needed costs a
+// large part of the time to compile: measured with -time-passes, loop strength reduction and its analyses took a
+// quarter of it, and made tiles slower by keeping an address for every row.
+#include "codegen/target.h"
+
+#include <llvm/CodeGen/Passes.h>
+#include <llvm/IR/LegacyPassManager.h>
+#include <llvm/MC/MCSubtargetInfo.h>
+#include <llvm/MC/TargetRegistry.h>
+#include <llvm/Passes/PassBuilder.h>
+#include <llvm/Support/SmallVectorMemoryBuffer.h>
+#include <llvm/Support/TargetSelect.h>
+#include <llvm/Support/raw_ostream.h>
+#include <llvm/TargetParser/Host.h>
+#include <llvm/TargetParser/SubtargetFeature.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <mutex>
+
+namespace descent::codegen {
+
+namespace {
+
+std::string host_features() {
+  llvm::SubtargetFeatures features;
+  for (const auto& [name, has] : llvm::sys::getHostCPUFeatures()) features.AddFeature(name, has);
+  return features.getString();
+}
+
+/// Hands passes on to a pass manager, except those that kernels have no use for.
+class ChosenPasses : public llvm::legacy::PassManagerBase {
+ public:
+  void add(llvm::Pass* pass) override {
+    static constexpr llvm::StringRef unused[] = {
+        "Loop Strength Reduction",
+        "Canonicalize Freeze Instructions in Loops",
+        "Merge contiguous icmps into a memcmp",
+        "Constant Hoisting",
+        "Partially inline calls to library functions",
+        "Interleaved Access Pass",
+        "Expand memcmp() to load/stores",
+        "Replace intrinsics with calls to vector library",
+        "Machine Trace Metrics",
+        "Early If-Conversion",
+    };
+    if (std::find(std::begin(unused), std::end(unused), pass->getPassName()) != std::end(unused)) {
+      delete pass;  // the interface hands passes over as plain pointers
+    } else {
+      passes_.add(pass);
+    }
+  }
+  void run(llvm::Module& module) { passes_.run(module); }
+
+ private:
+  llvm::legacy::PassManager passes_;
+};
+
+std::int64_t cache_size(int name, std::int64_t otherwise) {
+  const long size = sysconf(name);
+  return size > 0 ? size : otherwise;
+}
+
+}  // namespace
+
+std::unique_ptr<llvm::TargetMachine> make_target_machine(const Target& target) {
+  static std::once_flag once;
+  std::call_once(once, [] {
+    llvm::InitializeNativeTarget();
+    llvm::InitializeNativeTargetAsmPrinter();
+  });
+  if (!target.triple.empty()) {
+    llvm::InitializeAllTargetInfos();
+    llvm::InitializeAllTargets();
+    llvm::InitializeAllTargetMCs();
+    llvm::InitializeAllAsmPrinters();
+  }
+  const llvm::Triple triple(target.triple.empty() ? llvm::sys::getProcessTriple() : target.triple);
+  std::string message;
+  const llvm::Target* found = llvm::TargetRegistry::lookupTarget(triple, message);
+  if (found == nullptr) throw std::runtime_error("LLVM: " + message);
+  const bool host = target.cpu.empty() && target.triple.empty();
+  const std::string cpu = host ? llvm::sys::getHostCPUName().str() : target.cpu;
+  std::unique_ptr<llvm::TargetMachine> machine(
+      found->createTargetMachine(triple, cpu, host ? host_features() : "", llvm::TargetOptions(), llvm::Reloc::PIC_,
+                                 std::nullopt, llvm::CodeGenOptLevel::Less, /*JIT=*/true));
+  if (machine == nullptr) throw std::runtime_error("LLVM has no code generator for " + triple.str());
+  return machine;
+}
+
+passes::Machine describe(const llvm::TargetMachine& target) {
+  passes::Machine machine;
+  const llvm::MCSubtargetInfo& features = *target.getMCSubtargetInfo();
+  if (target.getTargetTriple().isX86()) {
+    const bool wide = features.checkFeatures("+avx512f");
+    machine.lanes = wide ? 16 : features.checkFeatures("+avx2") ? 8 : 4;
+    machine.registers = wide ? 32 : 16;
+    machine.memory_broadcast = wide;
+  } else {
+    machine.lanes = 4;
+    machine.registers = 32;
+  }
+  machine.level1 = cache_size(_SC_LEVEL1_DCACHE_SIZE, machine.level1);
+  machine.level2 = cache_size(_SC_LEVEL2_CACHE_SIZE, machine.level2);
+  return machine;
+}
+
+void optimize(llvm::Module& module, llvm::TargetMachine& target) {
+  llvm::PassBuilder builder(&target);
+  llvm::LoopAnalysisManager loops;
+  llvm::FunctionAnalysisManager functions;
+  llvm::CGSCCAnalysisManager sccs;
+  llvm::ModuleAnalysisManager modules;
+  builder.registerModuleAnalyses(modules);
+  builder.registerCGSCCAnalyses(sccs);
+  builder.registerFunctionAnalyses(functions);
+  builder.registerLoopAnalyses(loops);
+  builder.crossRegisterProxies(loops, functions, sccs, modules);
+  llvm::ModulePassManager passes;
+  // Sums of reductions into registers; the same address once; what does not change out of the loops.
+  const char* pipeline = "function(mem2reg,early-cse<memssa>,loop-mssa(licm))";
+  if (auto error = builder.parsePassPipeline(passes, pipeline)) {
+    throw std::runtime_error("LLVM: " + llvm::toString(std::move(error)));
+  }
+  passes.run(module, modules);
+}
+
+std::unique_ptr<llvm::MemoryBuffer> emit_object(llvm::Module& module, llvm::TargetMachine& target) {
+  llvm::SmallVector<char, 0> object;
+  llvm::raw_svector_ostream out(object);
+  ChosenPasses passes;
+  llvm::MCContext* context = nullptr;
+  if (target.addPassesToEmitMC(passes, context, out))
+    throw std::runtime_error("LLVM cannot make code for this machine");
+  passes.run(module);
+  return std::make_unique<llvm::SmallVectorMemoryBuffer>(std::move(object), module.getName(), false);
+}
+
+std::string emit_assembly(llvm::Module& module, llvm::TargetMachine& target) {
+  llvm::SmallString<0> text;
+  llvm::raw_svector_ostream out(text);
+  ChosenPasses passes;
+  if (target.addPassesToEmitFile(passes, out, nullptr, llvm::CodeGenFileType::AssemblyFile)) {
+    throw std::runtime_error("LLVM cannot print assembly for this machine");
+  }
+  passes.run(module);
+  return std::string(text.str());
+}
+
+}  // namespace descent::codegen
