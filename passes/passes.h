@@ -23,8 +23,12 @@ ir::Program lower(const ir::Program& program);
 /// "Evaluating Derivatives", 2008, chapter 3). A node that `e` does not depend on has the adjoint 0.
 std::vector<const ir::Node*> gradients(ir::Graph& graph, const ir::Node* e, const std::vector<const ir::Node*>& x);
 
-/// `simplify` for single nodes.
-std::vector<const ir::Node*> simplify_nodes(ir::Graph& graph, const std::vector<const ir::Node*>& roots);
+/// `simplify` for single nodes. `exhausted` is set to whether the limit on rewrites was reached (it should not be).
+std::vector<const ir::Node*> simplify_nodes(ir::Graph& graph, const std::vector<const ir::Node*>& roots,
+                                            bool* exhausted = nullptr);
+
+/// `lower` for single nodes.
+std::vector<const ir::Node*> lower_nodes(ir::Graph& graph, const std::vector<const ir::Node*>& roots);
 
 /// Replaces nodes: every root rebuilt with `replacements` in place of the keys.
 std::vector<const ir::Node*> substitute(ir::Graph& graph, const std::vector<const ir::Node*>& roots,

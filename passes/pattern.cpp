@@ -1,85 +1,280 @@
+// Patterns: how they are built, prepared, put in place of what they matched, and printed. Matching is in
+// passes/match.cpp.
 #include "passes/pattern.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
+
 #include "ir/op.h"
+#include "passes/structural_rules.h"
 
 namespace descent::passes {
 
-P::P(ir::Op op, std::initializer_list<P> operands) {
+using ir::Expr;
+using ir::Graph;
+using ir::Node;
+using ir::Op;
+
+P::P(Op op, std::initializer_list<P> operands) {
   Pattern p{Pattern::Kind::op, 0, 0, op, {}};
   for (const P& operand : operands) p.operands.push_back(operand.pattern);
   pattern = std::make_shared<Pattern>(std::move(p));
 }
 
-P P::letter(char name) { return P(std::make_shared<Pattern>(Pattern{Pattern::Kind::letter, name - 'a', 0, {}, {}})); }
-P P::constant(char name) {
-  return P(std::make_shared<Pattern>(Pattern{Pattern::Kind::constant, name - 'a', 0, {}, {}}));
-}
+P P::letter(char name) { return P(Pattern{Pattern::Kind::letter, name, 0, {}, {}}); }
+P P::constant(char name) { return P(Pattern{Pattern::Kind::constant, name, 0, {}, {}}); }
+P P::coefficient(char name) { return P(Pattern{Pattern::Kind::coefficient, name, 0, {}, {}}); }
+P P::spread(P a) { return P(Pattern{Pattern::Kind::spread, 0, 0, {}, {a.pattern}}); }
 
 namespace {
 
-using Work = std::vector<std::pair<const Pattern*, const ir::Node*>>;
+Form leaf_form(const Pattern& p) {
+  switch (p.kind) {
+    case Pattern::Kind::letter:
+      return {Form::Kind::letter, p.letter, 0, {}, {}, false, {}};
+    case Pattern::Kind::constant:
+      return {Form::Kind::constant, p.letter, 0, {}, {}, false, {}};
+    case Pattern::Kind::coefficient:
+      return {Form::Kind::coefficient, p.letter, 0, {}, {}, false, {}};
+    default:
+      return {Form::Kind::number, 0, p.number, {}, {}, false, {}};
+  }
+}
 
-/// Matches everything in `work`, backtracking over the orders of commutative operands.
-bool match_all(Work work, Letters& letters) {
-  while (!work.empty()) {
-    const auto [pattern, node] = work.back();
-    work.pop_back();
-    switch (pattern->kind) {
-      case Pattern::Kind::number:
-        if (!node->is_constant(pattern->number) || node->type.dtype != ir::DType::f32) return false;
-        break;
-      case Pattern::Kind::constant:
-        if (!node->is_constant()) return false;
-        [[fallthrough]];
-      case Pattern::Kind::letter: {
-        const ir::Node*& bound = letters[static_cast<std::size_t>(pattern->letter)];
-        if (bound != nullptr && bound != node) return false;
-        bound = node;
-        break;
-      }
-      case Pattern::Kind::op: {
-        if (node->op != pattern->op) return false;
-        if (ir::info(node).commutative) {
-          Work swapped = work;
-          swapped.emplace_back(pattern->operands[0].get(), node->operands[1]);
-          swapped.emplace_back(pattern->operands[1].get(), node->operands[0]);
-          Letters saved = letters;
-          work.emplace_back(pattern->operands[0].get(), node->operands[0]);
-          work.emplace_back(pattern->operands[1].get(), node->operands[1]);
-          if (match_all(std::move(work), letters)) return true;
-          letters = std::move(saved);
-          return match_all(std::move(swapped), letters);
-        }
-        for (std::size_t i = 0; i < pattern->operands.size(); ++i) {
-          work.emplace_back(pattern->operands[i].get(), node->operands[i]);
-        }
-        break;
-      }
+/// A form with its sign taken out: -x as x and true.
+std::pair<Form, bool> unsigned_form(Form f) {
+  if (f.kind != Form::Kind::product || !f.negative) return {std::move(f), false};
+  f.negative = false;
+  if (f.items.size() == 1 && !f.items[0].inverse) {
+    Form only = std::move(f.items[0].form);
+    return {std::move(only), true};
+  }
+  return {std::move(f), true};
+}
+
+Form product_of(std::vector<std::pair<Form, bool>> operands, bool negative) {
+  Form product{Form::Kind::product, 0, 0, {}, {}, negative, {}};
+  for (auto& [operand, inverse] : operands) {
+    if (operand.kind == Form::Kind::product) {
+      product.negative = product.negative != operand.negative;
+      for (Form::Item& item : operand.items) product.items.push_back({std::move(item.form), item.inverse != inverse});
+    } else {
+      product.items.push_back({std::move(operand), inverse});
     }
   }
-  return true;
+  return product;
+}
+
+Form sum_of(std::vector<std::pair<Form, bool>> operands) {
+  Form sum{Form::Kind::sum, 0, 0, {}, {}, false, {}};
+  for (auto& [operand, subtracted] : operands) {
+    if (operand.kind == Form::Kind::sum) {
+      for (Form::Item& item : operand.items) sum.items.push_back({std::move(item.form), item.inverse != subtracted});
+    } else {
+      auto [body, negative] = unsigned_form(std::move(operand));
+      sum.items.push_back({std::move(body), negative != subtracted});
+    }
+  }
+  return sum;
+}
+
+/// Items that say most come first, and those that may bind the axes before those that use them; letters last: fewer
+/// trials, and the last letter can take what the others leave.
+int rank(const Form::Item& item) {
+  switch (item.form.kind) {
+    case Form::Kind::spread:
+      return 0;
+    case Form::Kind::number:
+    case Form::Kind::op:
+      return 1;
+    case Form::Kind::sum:
+    case Form::Kind::product:
+      return 2;
+    case Form::Kind::constant:
+      return 3;
+    case Form::Kind::coefficient:
+      return 4;
+    case Form::Kind::letter:
+      break;
+  }
+  return 5;
+}
+
+void finish(Form& form) {
+  std::stable_sort(form.items.begin(), form.items.end(),
+                   [](const auto& a, const auto& b) { return rank(a) < rank(b); });
+  for (const Form::Item& item : form.items) {
+    if (item.form.kind == Form::Kind::op) form.needs.set(static_cast<std::size_t>(item.form.op));
+    if (item.form.kind == Form::Kind::spread) form.needs.set(static_cast<std::size_t>(Op::broadcast_in_dim));
+    if (item.form.kind == Form::Kind::number || item.form.kind == Form::Kind::constant)
+      form.needs.set(static_cast<std::size_t>(Op::constant));
+  }
+}
+
+Form flat(const Pattern& p) {
+  if (p.kind == Pattern::Kind::spread) return {Form::Kind::spread, 0, 0, {}, {{flat_form(*p.operands[0])}}, false, {}};
+  if (p.kind != Pattern::Kind::op) return leaf_form(p);
+  const auto operand = [&](std::size_t i) { return flat(*p.operands[i]); };
+  switch (p.op) {
+    case Op::add:
+      return sum_of({{operand(0), false}, {operand(1), false}});
+    case Op::subtract:
+      return sum_of({{operand(0), false}, {operand(1), true}});
+    case Op::multiply:
+      return product_of({{operand(0), false}, {operand(1), false}}, false);
+    case Op::divide:
+      return product_of({{operand(0), false}, {operand(1), true}}, false);
+    case Op::negate:
+      return product_of({{operand(0), false}}, true);
+    default:
+      break;
+  }
+  Form form{Form::Kind::op, 0, 0, p.op, {}, false, {}};
+  for (const auto& o : p.operands) form.items.push_back({flat_form(*o)});
+  return form;
+}
+
+/// Sorts the items of every sum and product inside.
+void finish_all(Form& form) {
+  for (Form::Item& item : form.items) finish_all(item.form);
+  if (form.kind == Form::Kind::sum || form.kind == Form::Kind::product) finish(form);
 }
 
 }  // namespace
 
-bool match(const Pattern& pattern, const ir::Node* node, Letters& letters) {
-  letters.assign(26, nullptr);
-  return match_all({{&pattern, node}}, letters);
+Form flat_form(const Pattern& pattern) {
+  Form form = flat(pattern);
+  finish_all(form);
+  return form;
 }
 
-const ir::Node* instantiate(const Pattern& pattern, const Letters& letters, ir::Graph& graph, const ir::Shape& shape) {
-  switch (pattern.kind) {
+Form written_form(const Pattern& pattern) {
+  if (pattern.kind != Pattern::Kind::op && pattern.kind != Pattern::Kind::spread) return leaf_form(pattern);
+  Form form{pattern.kind == Pattern::Kind::op ? Form::Kind::op : Form::Kind::spread, 0, 0, pattern.op, {}, false, {}};
+  for (const auto& operand : pattern.operands) form.items.push_back({written_form(*operand)});
+  return form;
+}
+
+const Node* instantiate(const Pattern& p, const Match& match, Graph& graph, const ir::Shape& shape) {
+  switch (p.kind) {
     case Pattern::Kind::number:
-      return graph.constant(pattern.number, shape);
+      return graph.constant(p.number, shape);
     case Pattern::Kind::letter:
+      return match[p.letter];
     case Pattern::Kind::constant:
-      return letters[static_cast<std::size_t>(pattern.letter)];
+    case Pattern::Kind::coefficient:
+      return graph.constant(match[p.letter]->attributes.value, shape);
+    case Pattern::Kind::spread: {
+      const Node* operand = instantiate(*p.operands[0], match, graph, without(match.full_shape, match.axes));
+      return ir::broadcast(Expr(graph, operand), match.full_shape, other_axes(match.full_shape.size(), match.axes))
+          .node;
+    }
     case Pattern::Kind::op:
       break;
   }
-  std::vector<const ir::Node*> operands;
-  for (const auto& operand : pattern.operands) operands.push_back(instantiate(*operand, letters, graph, shape));
-  return graph.make(pattern.op, std::move(operands));
+  if (p.op == Op::reduce_sum || p.op == Op::reduce_max) {
+    ir::Attributes attributes;
+    attributes.axes = match.axes;
+    return graph.make(p.op, {instantiate(*p.operands[0], match, graph, match.full_shape)}, std::move(attributes));
+  }
+  std::vector<const Node*> operands;
+  for (const auto& operand : p.operands) operands.push_back(instantiate(*operand, match, graph, shape));
+  return folded(graph, p.op, std::move(operands));
 }
+
+std::vector<int> other_axes(std::size_t rank, const std::vector<int>& axes) {
+  std::vector<int> rest;
+  for (int axis = 0; axis < static_cast<int>(rank); ++axis) {
+    if (std::find(axes.begin(), axes.end(), axis) == axes.end()) rest.push_back(axis);
+  }
+  return rest;
+}
+
+ir::Shape without(const ir::Shape& shape, const std::vector<int>& axes) {
+  ir::Shape rest;
+  for (int axis : other_axes(shape.size(), axes)) rest.push_back(shape[static_cast<std::size_t>(axis)]);
+  return rest;
+}
+
+const Node* build_sum(const std::vector<View::Item>& terms, Graph& graph, const ir::Shape& shape) {
+  if (terms.empty()) return graph.constant(0, shape);
+  const auto first = std::find_if(terms.begin(), terms.end(), [](const auto& t) { return !t.inverse; });
+  if (first == terms.end()) {  // minus the sum of all
+    std::vector<View::Item> positive = terms;
+    for (auto& term : positive) term.inverse = false;
+    return graph.make(Op::negate, {build_sum(positive, graph, shape)});
+  }
+  const Node* sum = first->node;
+  for (auto term = terms.begin(); term != terms.end(); ++term) {
+    if (term != first) sum = graph.make(term->inverse ? Op::subtract : Op::add, {sum, term->node});
+  }
+  return sum;
+}
+
+const Node* build_product(const std::vector<View::Item>& factors, bool negative, Graph& graph, const ir::Shape& shape) {
+  const Node *numerator = nullptr, *denominator = nullptr;
+  for (const View::Item& factor : factors) {
+    const Node*& part = factor.inverse ? denominator : numerator;
+    part = part == nullptr ? factor.node : graph.make(Op::multiply, {part, factor.node});
+  }
+  if (numerator == nullptr) numerator = graph.constant(1, shape);
+  if (denominator != nullptr) numerator = graph.make(Op::divide, {numerator, denominator});
+  return negative ? graph.make(Op::negate, {numerator}) : numerator;
+}
+
+namespace {
+
+struct Operator {
+  const char* text;
+  int precedence;
+};
+std::optional<Operator> operator_of(Op op) {
+  switch (op) {
+    case Op::add:
+      return Operator{" + ", 1};
+    case Op::subtract:
+      return Operator{" - ", 1};
+    case Op::multiply:
+      return Operator{" * ", 2};
+    case Op::divide:
+      return Operator{" / ", 2};
+    case Op::compare_lt:
+      return Operator{" < ", 0};
+    case Op::compare_le:
+      return Operator{" <= ", 0};
+    case Op::compare_eq:
+      return Operator{" == ", 0};
+    default:
+      return std::nullopt;
+  }
+}
+
+std::string print(const Pattern& p, int context) {
+  switch (p.kind) {
+    case Pattern::Kind::number:
+      return fmt::format("{}", p.number);
+    case Pattern::Kind::spread:
+      return "spread(" + print(*p.operands[0], 0) + ")";
+    case Pattern::Kind::op:
+      break;
+    default:
+      return std::string(1, p.letter);
+  }
+  if (const auto op = operator_of(p.op)) {
+    // The second operand of - and / binds tighter: a - (b - c).
+    const std::string text =
+        print(*p.operands[0], op->precedence) + op->text + print(*p.operands[1], op->precedence + 1);
+    return op->precedence < context ? "(" + text + ")" : text;
+  }
+  if (p.op == Op::negate) return "-" + print(*p.operands[0], 3);
+  std::string text = std::string(ir::info(p.op).name) + "(";
+  for (std::size_t i = 0; i < p.operands.size(); ++i) text += (i > 0 ? ", " : "") + print(*p.operands[i], 0);
+  return text + ")";
+}
+
+}  // namespace
+
+std::string to_string(const Pattern& pattern) { return print(pattern, 0); }
 
 }  // namespace descent::passes

@@ -1,19 +1,31 @@
-// Patterns of elementwise expressions, written as algebra: P a{"a"}; log(logistic(a)) is a pattern.
+// Patterns of expressions, written as algebra: P a = P::letter('a'); log(logistic(a)) is a pattern.
 //
-// A letter stands for any node, and for the same node wherever it appears again. A number stands for a constant of that
-// value, of any shape. The matcher tries both orders of the operands of a commutative op, so no rule stands twice.
+// A letter stands for any node, and for the same node wherever it appears again; a constant for any number; a
+// coefficient for a constant factor that may be missing, then 1. A number stands for a constant of that value, of any
+// shape. `sum(p)` and `largest(p)` are reductions over any axes, `spread(p)` is p, which lacks those axes, repeated
+// along them.
+//
+// Matching knows that sums and products may be taken in any order and grouping: x + y - z is seen as the terms x, y and
+// -z, and x * y / z as the factors x, y and 1/z, however they are nested. A rule for a sum or a product applies to any
+// of its terms or factors, and the others are kept; inside of a pattern, the last letter of a sum or product stands for
+// all that the others leave. So no rule stands twice, neither for another order nor for another sign.
 #pragma once
 
+#include <array>
+#include <bitset>
 #include <memory>
+#include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "ir/expr.h"
 
 namespace descent::passes {
 
+/// A pattern as it is written.
 struct Pattern {
-  enum class Kind { letter, constant, number, op } kind;
-  int letter = 0;  ///< 'a' is 0
+  enum class Kind { letter, constant, coefficient, number, op, spread } kind;
+  char letter = 0;
   double number = 0;
   ir::Op op{};
   std::vector<std::shared_ptr<const Pattern>> operands;
@@ -23,10 +35,12 @@ struct P {
   std::shared_ptr<const Pattern> pattern;
   P(double number) : pattern(std::make_shared<Pattern>(Pattern{Pattern::Kind::number, 0, number, {}, {}})) {}  // NOLINT
   P(ir::Op op, std::initializer_list<P> operands);
-  static P letter(char name);    ///< any node
-  static P constant(char name);  ///< any constant
+  static P letter(char name);       ///< any node
+  static P constant(char name);     ///< any constant
+  static P coefficient(char name);  ///< any constant factor, or none
+  static P spread(P a);             ///< repeated along the axes of the pattern's reduction
  private:
-  explicit P(std::shared_ptr<const Pattern> p) : pattern(std::move(p)) {}
+  explicit P(Pattern p) : pattern(std::make_shared<Pattern>(std::move(p))) {}
 };
 
 inline P operator+(P a, P b) { return {ir::Op::add, {a, b}}; }
@@ -35,6 +49,7 @@ inline P operator*(P a, P b) { return {ir::Op::multiply, {a, b}}; }
 inline P operator/(P a, P b) { return {ir::Op::divide, {a, b}}; }
 inline P operator<(P a, P b) { return {ir::Op::compare_lt, {a, b}}; }
 inline P operator<=(P a, P b) { return {ir::Op::compare_le, {a, b}}; }
+inline P operator==(P a, P b) { return {ir::Op::compare_eq, {a, b}}; }
 inline P operator-(P a) { return {ir::Op::negate, {a}}; }
 inline P operator!(P a) { return {ir::Op::logical_not, {a}}; }
 inline P exp(P a) { return {ir::Op::exponential, {a}}; }
@@ -46,19 +61,86 @@ inline P softplus(P a) { return {ir::Op::softplus, {a}}; }
 inline P tanh(P a) { return {ir::Op::tanh, {a}}; }
 inline P sqrt(P a) { return {ir::Op::sqrt, {a}}; }
 inline P abs(P a) { return {ir::Op::abs, {a}}; }
+inline P sign(P a) { return {ir::Op::sign, {a}}; }
+inline P sin(P a) { return {ir::Op::sine, {a}}; }
+inline P cos(P a) { return {ir::Op::cosine, {a}}; }
 inline P pow(P a, P b) { return {ir::Op::power, {a, b}}; }
 inline P max(P a, P b) { return {ir::Op::maximum, {a, b}}; }
 inline P min(P a, P b) { return {ir::Op::minimum, {a, b}}; }
 inline P stop_gradient(P a) { return {ir::Op::stop_gradient, {a}}; }
 inline P select(P c, P a, P b) { return {ir::Op::select, {c, a, b}}; }
+inline P sum(P a) { return {ir::Op::reduce_sum, {a}}; }
+inline P largest(P a) { return {ir::Op::reduce_max, {a}}; }
+inline P spread(P a) { return P::spread(a); }
 
-/// What the letters of a pattern stand for.
-using Letters = std::vector<const ir::Node*>;
+/// A pattern prepared for matching. `flat`: sums and products as their terms and factors; otherwise every op as it is
+/// written, with the operands of commutative ops in either order.
+struct Form {
+  enum class Kind { letter, constant, coefficient, number, op, spread, sum, product } kind;
+  char letter = 0;
+  double number = 0;
+  ir::Op op{};
+  struct Item;
+  std::vector<Item> items;  ///< of an op its operands; of a sum its terms; of a product its factors
+  bool negative = false;    ///< of a product: its sign
+  std::bitset<256> needs;   ///< of a sum or product: ops that must be among the items of what matches
+};
+struct Form::Item {
+  Form form;
+  bool inverse = false;  ///< of a sum: subtracted; of a product: divided by
+};
+Form flat_form(const Pattern& pattern);
+Form written_form(const Pattern& pattern);
 
-/// Whether `node` has the form of `pattern`; fills `letters` (26 entries).
-bool match(const Pattern& pattern, const ir::Node* node, Letters& letters);
+/// A node seen as a sum of terms or a product of factors.
+struct View {
+  struct Item {
+    const ir::Node* node;
+    bool inverse;
+  };
+  std::vector<Item> items;
+  bool negative = false;      ///< of a product: its sign
+  std::bitset<256> ops;       ///< of the items
+  bool opens_shared = false;  ///< whether an item is inside of a node that others use too
+};
+
+/// How often a node is used; a sum is not taken apart where another node needs it anyway.
+using UseCounts = std::unordered_map<const ir::Node*, int>;
+
+View sum_view(const ir::Node* node, const UseCounts* uses, bool open_shared);
+View product_view(const ir::Node* node, const UseCounts* uses, bool open_shared);
+
+/// What the letters of a pattern stand for, its reduction, and what of a sum or product is left over.
+struct Match {
+  std::array<const ir::Node*, 26> letters{};
+  ir::Shape full_shape;          ///< what the pattern's reductions reduce
+  std::vector<int> axes;         ///< along which they do
+  std::vector<View::Item> rest;  ///< items of the root that the pattern leaves
+  bool negative = false;         ///< the root is minus what the pattern says
+  const ir::Node*& operator[](char letter) { return letters[static_cast<std::size_t>(letter - 'a')]; }
+  const ir::Node* operator[](char letter) const { return letters[static_cast<std::size_t>(letter - 'a')]; }
+};
+
+/// Whether `node` has the form, as a whole. New nodes that letters stand for (-x, where x is subtracted) are made in
+/// `graph`.
+bool match(const Form& form, const ir::Node* node, ir::Graph& graph, Match& result);
+
+/// Whether some items of `view` have the form of a sum or product.
+bool match_items(const Form& form, const View& view, ir::Graph& graph, Match& result);
 
 /// The pattern with its letters replaced; numbers get `shape`.
-const ir::Node* instantiate(const Pattern& pattern, const Letters& letters, ir::Graph& graph, const ir::Shape& shape);
+const ir::Node* instantiate(const Pattern& pattern, const Match& match, ir::Graph& graph, const ir::Shape& shape);
+
+/// Items put together again, in their order; an empty sum is 0 and an empty product 1 of `shape`.
+const ir::Node* build_sum(const std::vector<View::Item>& terms, ir::Graph& graph, const ir::Shape& shape);
+const ir::Node* build_product(const std::vector<View::Item>& factors, bool negative, ir::Graph& graph,
+                              const ir::Shape& shape);
+
+/// The axes of a tensor of this rank that are not among `axes`, and a shape without its `axes`.
+std::vector<int> other_axes(std::size_t rank, const std::vector<int>& axes);
+ir::Shape without(const ir::Shape& shape, const std::vector<int>& axes);
+
+/// The pattern as it is read: "log(1 + exp(a))".
+std::string to_string(const Pattern& pattern);
 
 }  // namespace descent::passes

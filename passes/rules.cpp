@@ -1,114 +1,166 @@
-// One rule a line: pattern, replacement, justification. "exact": the same float for every operand. "real": the same
-// over the real numbers, with rounding that is no worse; where an operand is infinite or NaN the result may differ (0 *
-// inf).
+// Rules of algebra, and what rules may ask.
 #include "passes/rules.h"
+
+#include <cmath>
+
+#include "ir/op.h"
 
 namespace descent::passes {
 
-const std::vector<Rule>& simplification_rules() {
-  static const P a = P::letter('a'), b = P::letter('b'), c = P::letter('c'), x = P::letter('x');
-  static const P k = P::constant('k'), l = P::constant('l');
+using enum Effect;
+
+namespace {
+
+/// The number that a node is, where it is the same everywhere: a constant or a size, also a repeated one.
+const ir::Node* repeated_number(const ir::Node* node) {
+  while (node->op == ir::Op::broadcast_in_dim) node = node->operands[0];
+  return node;
+}
+
+bool counts(const ir::Node* node, const Match& match) {
+  ir::Dimension count(1);
+  for (int axis : match.axes) count = count * match.full_shape[static_cast<std::size_t>(axis)];
+  const ir::Node* number = repeated_number(node);
+  if (number->op == ir::Op::dimension) return number->attributes.shape[0] == count;
+  return count.is_constant() && number->is_constant(static_cast<double>(count.constant()));
+}
+
+bool square_of(const ir::Node* square, const ir::Node* node) {
+  const ir::Node *s = repeated_number(square), *n = repeated_number(node);
+  if (s->is_constant() && n->is_constant()) return s->attributes.value == n->attributes.value * n->attributes.value;
+  return s->op == ir::Op::multiply && repeated_number(s->operands[0]) == n && repeated_number(s->operands[1]) == n;
+}
+
+bool is_power_of_two(double value) {
+  int exponent = 0;
+  return std::frexp(std::fabs(value), &exponent) == 0.5 && std::abs(exponent) < 120;
+}
+
+bool holds(const Requirement& r, const Match& match, FactTable& facts) {
+  const ir::Node* node = match[r.first];
+  const Facts f = facts.of(node);
+  switch (r.property) {
+    case Property::positive:
+      return f.positive();
+    case Property::negative:
+      return f.negative();
+    case Property::nonnegative:
+      return f.nonnegative();
+    case Property::nonpositive:
+      return f.nonpositive();
+    case Property::nonzero:
+      return f.nonzero();
+    case Property::can_be_zero:
+      return f.contains(0);
+    case Property::unbounded:
+      return std::isinf(f.high);
+    case Property::at_least:
+      return f.low >= facts.of(match[r.second]).high;
+    case Property::above: {
+      const Facts other = facts.of(match[r.second]);
+      return f.low > other.high || (f.low == other.high && (f.low_open || other.high_open));
+    }
+    case Property::power_of_two:
+      return is_power_of_two(node->attributes.value);
+    case Property::counts:
+      return counts(node, match);
+    case Property::square_of:
+      return square_of(node, match[r.second]);
+    case Property::carries_derivative:
+      return node->op != ir::Op::stop_gradient;
+  }
+  return false;
+}
+
+}  // namespace
+
+bool holds(const Conditions& conditions, const Match& match, FactTable& facts) {
+  for (const Requirement& r : conditions) {
+    if (!holds(r, match, facts)) return false;
+  }
+  return true;
+}
+
+const std::vector<Rule>& normal_form_rules() {
+  static const P a = P::letter('a'), b = P::letter('b'), c = P::letter('c'), k = P::constant('k');
   static const std::vector<Rule> rules = {
-      // Neutral and absorbing elements.
-      {a + 0, a, "exact but for -0 + 0"},
-      {a - 0, a, "exact"},
-      {0 - a, -a, "exact but for the sign of 0"},
-      {a - a, 0, "real"},
-      {a * 1, a, "exact"},
-      {a * 0, 0, "real"},
-      {a * -1, -a, "exact"},
-      {a / 1, a, "exact"},
-      {0 / a, 0, "real, a != 0"},
-      {a / a, 1, "real, a != 0"},
       // Signs move outwards, where they meet and vanish.
-      {-(-a), a, "exact"},
-      {(-a) * b, -(a * b), "exact"},
-      {(-a) / b, -(a / b), "exact"},
-      {a / (-b), -(a / b), "exact"},
-      {a + (-b), a - b, "exact"},
-      {a - (-b), a + b, "exact"},
-      {(-a) - b, -(a + b), "exact"},
-      {-(a - b), b - a, "exact but for the sign of 0"},
-      // Constants meet.
-      {k * (l * a), (k * l) * a, "real"},
-      {k + (l + a), (k + l) + a, "real"},
-      {(k * a) / l, (k / l) * a, "real"},
-      {-(k * a), (-k) * a, "exact"},
-      {a - k, a + (-k), "exact"},
-      // Sums of multiples.
-      {a + a, 2 * a, "exact"},
-      {a + k * a, (k + 1) * a, "real"},
-      {a * b + a * c, a * (b + c), "real: one multiplication less"},
-      {a * b - a * c, a * (b - c), "real: one multiplication less"},
-      {a / c + b / c, (a + b) / c, "real: one division less"},
-      {a / c - b / c, (a - b) / c, "real: one division less"},
-      {(a + b) - b, a, "real: nothing is left to cancel"},
-      {(a - b) + b, a, "real: nothing is left to cancel"},
-      {a - (a - b), b, "real: nothing is left to cancel"},
-      // Fractions.
-      {a * (1 / b), a / b, "real: one rounding less"},
-      {(a / b) * b, a, "real, b != 0"},
-      {(a * b) / b, a, "real, b != 0"},
-      {(a / b) / c, a / (b * c), "real"},
-      {a * (b / c), (a * b) / c, "real: fractions move outwards"},
-      {a / (b / c), (a * c) / b, "real"},
-      // Powers.
-      {pow(a, 0), 1, "exact"},
-      {pow(a, 1), a, "exact"},
-      {pow(a, 2), a * a, "exact to 1 ULP"},
-      {pow(a, 3), a * a * a, "exact to 1 ULP"},
-      {pow(a, 0.5), sqrt(a), "exact to 1 ULP, a > -inf"},
-      {pow(a, -1), 1 / a, "exact to 1 ULP"},
-      {sqrt(a * a), abs(a), "real: no overflow on the way"},
-      {abs(-a), abs(a), "exact"},
-      {abs(abs(a)), abs(a), "exact"},
-      // Exponentials and logarithms.
-      {log(exp(a)), a, "real: no overflow on the way"},
-      {exp(log(a)), a, "real, a > 0"},
-      {exp(a) * exp(b), exp(a + b), "real"},
-      {exp(a) - 1, expm1(a), "real: no cancellation at small a"},
-      {exp(a) + -1, expm1(a), "real: no cancellation at small a"},
-      {log(1 + exp(a)), softplus(a), "real: no overflow"},
-      {log(1 + a), log1p(a), "real: no cancellation at small a"},
-      {log1p(exp(a)), softplus(a), "real: no overflow"},
-      {log1p(-logistic(x)), -softplus(x), "real: the argument does not reach -1 by rounding"},
-      // The logistic function.
-      {1 / (1 + exp(-a)), logistic(a), "real: the definition"},
-      {1 / (1 + exp(a)), logistic(-a), "real: the definition"},
-      {exp(a) / (1 + exp(a)), logistic(a), "real: no inf / inf"},
-      {1 - logistic(a), logistic(-a), "real: no cancellation at large a"},
-      {log(logistic(-a)), -softplus(a), "real: no log(0)"},
-      {log(logistic(a)), -softplus(-a), "real: no log(0)"},
-      {log(1 / a), -log(a), "real"},
-      {a * softplus(-x) + (1 - a) * softplus(x), softplus(x) - a * x, "real: softplus(-x) = softplus(x) - x"},
-      {a * softplus(x) + (1 - a) * softplus(-x), softplus(-x) + a * x, "real: softplus(x) = softplus(-x) + x"},
-      // The hyperbolic tangent.
-      {(exp(a) - exp(-a)) / (exp(a) + exp(-a)), tanh(a), "real: no overflow"},
-      {2 * logistic(2 * a) + -1, tanh(a), "real: no cancellation at small a"},
-      {tanh(-a), -tanh(a), "exact"},
-      // Choices.
-      {max(a, a), a, "exact"},
-      {min(a, a), a, "exact"},
-      {max(-a, 0), -min(a, 0), "exact but for the sign of 0"},
-      {select(a, b, b), b, "exact"},
-      {select(!a, b, c), select(a, c, b), "exact"},
-      {!(!a), a, "exact"},
-      {select(a, b, 0) * c, select(a, b * c, 0), "real: what is not chosen has no influence"},
-      {select(a, 0, b) * c, select(a, 0, b * c), "real: what is not chosen has no influence"},
-      {select(a, b, 0) / c, select(a, b / c, 0), "real: what is not chosen has no influence"},
-      {-select(a, b, 0), select(a, -b, 0), "exact but for the sign of 0"},
+      {-(-a), a, exact, "a sign twice is none"},
+      {(-a) * b, -(a * b), exact, "the sign of a product"},
+      {(-a) / b, -(a / b), exact, "the sign of a quotient"},
+      {a / (-b), -(a / b), exact, "the sign of a quotient"},
+      {a + (-b), a - b, exact, "subtraction is adding the negative"},
+      {a - (-b), a + b, exact, "subtraction is adding the negative"},
+      {(-a) - b, -(a + b), exact, "the sign of a sum"},
+      {-(a - b), b - a, exact, "the sign of a difference; a zero difference may change its sign"},
+      {a - k, a + (-k), exact, "constants are added"},
+      {-(k * a), (-k) * a, exact, "the constant takes the sign"},
+      {select(c, -a, -b), -select(c, a, b), exact, "the sign of a choice"},
+      {sum(-a), -sum(a), exact, "the sign of a sum"},
+      {max(-a, -b), -min(a, b), exact, "signs turn the order around"},
+      {min(-a, -b), -max(a, b), exact, "signs turn the order around"},
+      {max(-a, 0), -min(a, 0), exact, "signs turn the order around; zeros may change their sign"},
+      {min(-a, 0), -max(a, 0), exact, "signs turn the order around; zeros may change their sign"},
+      {tanh(-a), -tanh(a), exact, "tanh is odd"},
+      {sign(-a), -sign(a), exact, "sign is odd; zeros may change their sign"},
+      {sin(-a), -sin(a), exact, "sine is odd"},
+      {cos(-a), cos(a), exact, "cosine is even"},
+      {abs(-a), abs(a), exact, "the absolute value is even"},
+      // Fractions move outwards, where they meet.
+      {a * (b / c), (a * b) / c, real, "one fraction; rounds as often, a * b may overflow where b / c does not"},
+      {a / (b / c), (a * c) / b, real,
+       "one division less and one rounding; a * c may overflow; c = 0 gives 0, not NaN"},
+      {(a / b) / c, a / (b * c), real,
+       "one division less; b * c may overflow or underflow where both quotients do not"},
   };
   return rules;
 }
 
-const std::vector<Rule>& lowering_rules() {
-  static const P a = P::letter('a'), b = P::letter('b'), x = P::letter('x');
+const std::vector<Rule>& algebra_rules() {
+  static const P a = P::letter('a'), b = P::letter('b'), c = P::letter('c'), x = P::letter('x');
+  static const P k = P::constant('k'), l = P::constant('l');
+  static const P m = P::coefficient('m'), n = P::coefficient('n');
   static const std::vector<Rule> rules = {
-      {softplus(x), max(x, 0) + log1p(exp(-abs(x))), "real: neither term overflows"},
-      {(max(x, 0) + b) - a * x, (max(x, 0) - a * x) + b, "real: the terms that can cancel meet before the small one"},
-      {(max(x, 0) + b) - x, b - min(x, 0), "real: max(x, 0) - x = -min(x, 0) without cancellation"},
-      {(b - min(x, 0)) + a * x, (a * x - min(x, 0)) + b, "real: the terms that can cancel meet before the small one"},
-      {stop_gradient(x), x, "exact: derivatives have been taken"},
+      // Neutral and absorbing elements.
+      {a + 0, a, exact, "0 is neutral; -0 + 0 is -0"},
+      {a * 1, a, exact, "1 is neutral"},
+      {a * 0, 0, real, "0 absorbs; also what is infinite or NaN"},
+      // Constants meet.
+      {k + l, k + l, real, "the sum of two constants is known; rounded once instead of twice"},
+      {k * l, k * l, real, "the product of two constants is known; rounded once instead of twice"},
+      {k / l, k / l, real, "the quotient of two constants is known; rounded once instead of twice"},
+      // Sums of multiples: a + a, a - a, a + 3 * a, 5 * a - 3 * a, ...
+      {m * a + n * a, (m + n) * a, real, "one term; rounded once; where a is infinite or NaN, a - a is 0 all the same"},
+      {a * b + a * c, a * (b + c), real, "one product less and one rounding"},
+      {a / c + b / c, (a + b) / c, real, "one division less and one rounding; a + b may overflow"},
+      // Fractions.
+      {a / a, 1, real, "nothing is left of a factor above and below; where it is 0, 1 is the limit instead of NaN"},
+      // Exponentials.
+      {exp(a) * exp(b), exp(a + b), real, "one exponential; overflows only where the product does"},
+      {exp(a) / exp(b), exp(a - b), real, "one exponential; no inf / inf where both are large"},
+      {exp(a) * logistic(-a), logistic(a), real, "e^a / (1 + e^a); no inf * 0 where a is large"},
+      // Roots and magnitudes.
+      {sqrt(a) * sqrt(a), a, real, "a root's square; no rounding is left", {{Property::nonnegative, 'a'}}},
+      {a / sqrt(a),
+       sqrt(a),
+       real,
+       "a is its root's square; where a is 0, the limit instead of NaN",
+       {{Property::nonnegative, 'a'}}},
+      {abs(a) * abs(a), a * a, exact, "a square has no sign"},
+      {a * sign(a), abs(a), exact, "a with its sign taken away"},
+      {abs(a) * sign(a), a, exact, "a with its sign given back"},
+      // Choices.
+      {select(a, b, 0) * c, select(a, b * c, 0), real, "what is not chosen has no influence, not even 0 * inf"},
+      {select(a, 0, b) * c, select(a, 0, b * c), real, "what is not chosen has no influence, not even 0 * inf"},
+      {select(a, b, 0) / c, select(a, b / c, 0), real, "what is not chosen has no influence, not even 0 / 0"},
+      {select(a, 0, b) / c, select(a, 0, b / c), real, "what is not chosen has no influence, not even 0 / 0"},
+      {select(a, b, 0) + select(a, 0, c), select(a, b, c), exact, "one choice; adding 0 changes nothing"},
+      {select(a, b, 0) + select(a, c, 0), select(a, b + c, 0), exact, "one choice; 0 + 0 is 0"},
+      // Positive and negative part.
+      {max(x, 0) + min(x, 0), x, exact, "one part is 0"},
+      {max(x, 0) - min(x, 0), abs(x), exact, "one part is 0"},
+      {max(x, 0) - x, -min(x, 0), exact, "no cancellation: the larger minus x"},
+      {x - min(x, 0), max(x, 0), exact, "no cancellation: x minus the smaller"},
   };
   return rules;
 }

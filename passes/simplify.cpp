@@ -1,268 +1,252 @@
-// Simplification: rewrites every node, operands first, with the rules of passes/rules.cpp, the rules of this file for
-// the ops that move elements, and constant folding, until nothing changes.
+// Simplification: every node is rewritten, operands first, by the rules of passes/rules.h and
+// passes/structural_rules.h, until none applies.
+//
+// Each node is rewritten once and its result remembered, for all functions of a program, so that the work grows with
+// the number of nodes. Nothing here is recursive: graphs are thousands of nodes deep.
+//
+// It ends, because every rule makes an expression smaller or brings it nearer to the normal form:
+// tests/passes/rules.cpp gives each op a function of its operands' measures that grows with each of them, and checks
+// that every row's replacement measures less than its pattern. The rules that make an expression larger (the shift of a
+// logarithm of a sum of exponentials) apply to what their conditions do not hold for afterwards. A limit on the number
+// of rewrites guards all the same; reaching it only leaves an expression less simple.
 #include <algorithm>
-#include <cmath>
 
 #include "ir/op.h"
 #include "passes/passes.h"
 #include "passes/rules.h"
-#include "passes/simplify_views.h"
+#include "passes/structural_rules.h"
 
 namespace descent::passes {
 
-using ir::Expr;
 using ir::Graph;
 using ir::Node;
 using ir::Op;
 
 namespace {
 
-Expr rebuilt(Graph& graph, Op op, const std::vector<const Node*>& operands) {
-  return {graph, graph.make(op, operands)};
-}
+/// A row with its pattern prepared.
+struct PreparedRule {
+  const Rule* rule;
+  Form form;
+};
 
-const Node* fold_constants(Graph& graph, const Node* node) {
-  double value[3] = {0, 0, 0};
-  for (std::size_t i = 0; i < node->operands.size(); ++i) {
-    if (!node->operands[i]->is_constant()) return node;
-    value[i] = node->operands[i]->attributes.value;
+class RuleSet {
+ public:
+  explicit RuleSet(bool lowering) {
+    by_op_.resize(ir::all_ops().size());
+    if (lowering) add_written(lowering_rules());
+    add_written(normal_form_rules());
+    if (!lowering) add_flat(stability_rules());
+    add_flat(algebra_rules());
+    add_flat(function_rules());
   }
-  const double result = ir::info(node).meaning(value[0], value[1], value[2]);
-  return node->type.dtype == ir::DType::boolean ? graph.boolean(result != 0, node->shape())
-                                                : graph.constant(result, node->shape());
-}
 
-const Node* constant_like(Graph& graph, const Node* constant, const ir::Shape& shape) {
-  return constant->type.dtype == ir::DType::boolean ? graph.boolean(constant->attributes.value != 0, shape)
-                                                    : graph.constant(constant->attributes.value, shape);
-}
+  const std::vector<PreparedRule>& for_op(Op op) const { return by_op_[static_cast<std::size_t>(op)]; }
+  const std::vector<PreparedRule>& for_sums() const { return sums_; }
+  const std::vector<PreparedRule>& for_products() const { return products_; }
 
-/// An elementwise op of tensors that are all repeated in the same way (or constants) is computed before repeating.
-const Node* hoist_broadcast(Graph& graph, const Node* node) {
-  if (node->op == Op::negate) return node;  // signs move outwards, where they meet and vanish
-  const Node* first = nullptr;
-  for (const Node* operand : node->operands) {
-    if (operand->is_constant()) continue;
-    if (operand->op != Op::broadcast_in_dim) return node;
-    if (first == nullptr) first = operand;
-    if (operand->attributes.axes != first->attributes.axes ||
-        operand->operands[0]->shape() != first->operands[0]->shape()) {
-      return node;
+ private:
+  void add_written(const std::vector<Rule>& rules) {
+    for (const Rule& rule : rules) {
+      by_op_[static_cast<std::size_t>(rule.pattern.pattern->op)].push_back(
+          {&rule, written_form(*rule.pattern.pattern)});
     }
   }
-  if (first == nullptr) return node;
-  const ir::Shape& shape = first->operands[0]->shape();
-  std::vector<const Node*> operands;
-  for (const Node* operand : node->operands) {
-    operands.push_back(operand->is_constant() ? constant_like(graph, operand, shape) : operand->operands[0]);
+  void add_flat(const std::vector<Rule>& rules) {
+    for (const Rule& rule : rules) {
+      PreparedRule prepared{&rule, flat_form(*rule.pattern.pattern)};
+      if (prepared.form.kind == Form::Kind::sum)
+        sums_.push_back(std::move(prepared));
+      else if (prepared.form.kind == Form::Kind::product)
+        products_.push_back(std::move(prepared));
+      else
+        by_op_[static_cast<std::size_t>(prepared.form.op)].push_back(std::move(prepared));
+    }
   }
-  return ir::broadcast(rebuilt(graph, node->op, operands), node->shape(), first->attributes.axes).node;
-}
+  std::vector<std::vector<PreparedRule>> by_op_;
+  std::vector<PreparedRule> sums_, products_;
+};
 
-/// a * broadcast(1 / n) is a / broadcast(n): the rule of fractions, seen through a repetition.
-const Node* divide_by_repeated(Graph& graph, const Node* node) {
-  if (node->op != Op::multiply) return node;
-  for (std::size_t i = 0; i < 2; ++i) {
-    const Node* factor = node->operands[i];
-    if (factor->op != Op::broadcast_in_dim || factor->operands[0]->op != Op::divide) continue;
-    const Node* fraction = factor->operands[0];
-    const Expr other(graph, node->operands[1 - i]);
-    const auto repeat = [&](const Node* n) {
-      return ir::broadcast(Expr(graph, n), node->shape(), factor->attributes.axes);
-    };
-    if (other.node->op == Op::broadcast_in_dim) continue;
-    return (other * repeat(fraction->operands[0]) / repeat(fraction->operands[1])).node;
-  }
-  return node;
-}
-
-const Node* simplify_broadcast(Graph& graph, const Node* node) {
-  const Node* x = node->operands[0];
-  if (x->is_constant()) return constant_like(graph, x, node->shape());
-  if (x->shape() == node->shape()) return x;
-  if (x->op == Op::negate) {
-    return (-ir::broadcast(Expr(graph, x->operands[0]), node->shape(), node->attributes.axes)).node;
-  }
-  if (x->op == Op::broadcast_in_dim) {
-    std::vector<int> axes;
-    for (int axis : x->attributes.axes) axes.push_back(node->attributes.axes[static_cast<std::size_t>(axis)]);
-    return ir::broadcast(Expr(graph, x->operands[0]), node->shape(), axes).node;
-  }
-  return node;
-}
-
-const Node* simplify_transpose(Graph& graph, const Node* node) {
-  const Node* x = node->operands[0];
-  if (x->is_constant()) return constant_like(graph, x, node->shape());
-  if (x->op == Op::transpose) {
-    std::vector<int> axes;
-    for (int axis : node->attributes.axes) axes.push_back(x->attributes.axes[static_cast<std::size_t>(axis)]);
-    return ir::transpose(Expr(graph, x->operands[0]), axes).node;
-  }
-  return node;
-}
-
-const Node* simplify_reshape(Graph& graph, const Node* node) {
-  const Node* x = node->operands[0];
-  if (x->is_constant()) return constant_like(graph, x, node->shape());
-  if (x->shape() == node->shape()) return x;
-  if (x->op == Op::reshape) return ir::reshape(Expr(graph, x->operands[0]), node->shape()).node;
-  return node;
-}
-
-bool is_scalar_repeated(const Node* node) {
-  return node->op == Op::broadcast_in_dim && node->operands[0]->shape().empty();
-}
-
-const Node* simplify_reduce_sum(Graph& graph, const Node* node) {
-  const Node* x = node->operands[0];
-  const auto& axes = node->attributes.axes;
-  ir::Shape summed;
-  for (int axis : axes) summed.push_back(x->shape()[static_cast<std::size_t>(axis)]);
-  const ir::Dimension count = ir::element_count(summed);
-  const auto scaled = [&](Expr sum, const Node* scalar) {
-    return sum.shape().empty() ? Expr(graph, scalar) : ir::broadcast(Expr(graph, scalar), sum.shape(), {});
-  };
-  const Expr whole(graph, x);
-  if (count.is_one()) return ir::reshape(whole, node->shape()).node;
-  if (x->is_constant()) {
-    const Expr total = Expr(graph, graph.dimension(count)) * x->attributes.value;
-    return ir::broadcast(total, node->shape(), {}).node;
-  }
-  if (x->op == Op::negate) return (-ir::reduce_sum(Expr(graph, x->operands[0]), axes)).node;
-  // A factor that is the same everywhere is applied once, after the sum.
-  for (std::size_t i = 0; i < 2 && (x->op == Op::multiply || x->op == Op::divide); ++i) {
-    const Node *factor = x->operands[i], *rest = x->operands[1 - i];
-    if (x->op == Op::divide && i == 0) continue;
-    if (!is_scalar_repeated(factor) && !factor->is_constant()) continue;
-    const Expr sum = ir::reduce_sum(Expr(graph, rest), axes);
-    const Node* scalar = factor->is_constant() ? graph.constant(factor->attributes.value) : factor->operands[0];
-    return (x->op == Op::multiply ? sum * scaled(sum, scalar) : sum / scaled(sum, scalar)).node;
-  }
-  if (is_scalar_repeated(x)) {
-    const Expr total = Expr(graph, x->operands[0]) * Expr(graph, graph.dimension(count));
-    return ir::broadcast(total, node->shape(), {}).node;
-  }
-  return node;
-}
-
-/// A transposed operand of a contraction is the operand with its axes renamed.
-const Node* simplify_dot(Graph& graph, const Node* node) {
-  std::vector<const Node*> operands = node->operands;
-  if (operands[0]->is_constant(0) || operands[1]->is_constant(0)) return graph.constant(0, node->shape());
-  ir::Attributes attributes = node->attributes;
-  const auto absorb = [](const Node*& operand, std::vector<int>& batch, std::vector<int>& contract) {
-    if (operand->op != Op::transpose) return false;
-    const auto& axes = operand->attributes.axes;
-    // The free axes must keep their order; with one free axis they always do.
-    if (operand->shape().size() != batch.size() + contract.size() + 1) return false;
-    for (int& axis : batch) axis = axes[static_cast<std::size_t>(axis)];
-    for (int& axis : contract) axis = axes[static_cast<std::size_t>(axis)];
-    operand = operand->operands[0];
-    return true;
-  };
-  bool changed = absorb(operands[0], attributes.lhs_batch, attributes.lhs_contract);
-  changed = absorb(operands[1], attributes.rhs_batch, attributes.rhs_contract) || changed;
-  return changed ? graph.make(Op::dot_general, std::move(operands), std::move(attributes)) : node;
+const RuleSet& rule_set(bool lowering) {
+  static const RuleSet simplifying(false), lower(true);
+  return lowering ? lower : simplifying;
 }
 
 class Simplifier {
  public:
-  Simplifier(Graph& graph, bool lowering) : graph_(graph) {
-    by_op_.resize(ir::all_ops().size());
-    if (lowering) add(lowering_rules());
-    add(simplification_rules());
-    lowering_ = lowering;
+  Simplifier(Graph& graph, bool lowering, const std::vector<const Node*>& roots)
+      : graph_(graph), rules_(rule_set(lowering)), lowering_(lowering) {
+    const auto nodes = ir::reachable(roots);
+    for (const Node* node : nodes) {
+      for (const Node* operand : node->operands) ++uses_[operand];
+    }
+    for (const Node* root : roots) ++uses_[root];
+    rewrites_left_ = 1000 + 50 * nodes.size();
   }
 
   const Node* simplify(const Node* root) {
-    for (const Node* node : ir::reachable({root})) {
-      if (done_.contains(node)) continue;
-      std::vector<const Node*> operands;
-      for (const Node* operand : node->operands) operands.push_back(done_.at(operand));
-      const Node* current =
-          operands == node->operands ? node : graph_.make(node->op, std::move(operands), node->attributes);
-      const Node* next = rewrite(current);
-      // A replacement may hold new nodes, which are simplified in turn; rules never grow an expression without end.
-      const Node* result = next == current ? current : simplify(next);
-      done_[node] = done_[current] = result;
+    std::vector<Frame> stack{{root}};
+    while (!stack.empty()) {
+      Frame& frame = stack.back();
+      if (done_.contains(frame.node)) {
+        stack.pop_back();
+      } else if (frame.next != nullptr) {  // what it was rewritten to is done
+        finish(frame.node, frame.rebuilt, done_.at(frame.next));
+        stack.pop_back();
+      } else if (!push_operands(frame.node, stack)) {
+        rewrite(stack);
+      }
     }
     return done_.at(root);
   }
 
- private:
-  void add(const std::vector<Rule>& rules) {
-    for (const Rule& rule : rules) by_op_[static_cast<std::size_t>(rule.pattern.pattern->op)].push_back(&rule);
+  std::vector<const Node*> simplify(const std::vector<const Node*>& roots) {
+    std::vector<const Node*> result;
+    for (const Node* root : roots) result.push_back(simplify(root));
+    return result;
   }
 
-  const Node* rewrite(const Node* node) {
-    switch (node->op) {
-      case Op::broadcast_in_dim:
-        return simplify_broadcast(graph_, node);
-      case Op::transpose:
-        return simplify_transpose(graph_, node);
-      case Op::reshape:
-        return simplify_reshape(graph_, node);
-      case Op::reduce_sum:
-        return simplify_reduce_sum(graph_, node);
-      case Op::dot_general:
-        return simplify_dot(graph_, node);
-      case Op::pad:
-        if (const Node* lowered = lowering_ ? lower_pad(graph_, node) : node; lowered != node) return lowered;
-        return simplify_view(graph_, node);
-      case Op::slice:
-      case Op::reverse:
-      case Op::concatenate:
-        return simplify_view(graph_, node);
-      default:
-        break;
+  bool exhausted() const { return rewrites_left_ == 0; }
+
+ private:
+  struct Frame {
+    const Node* node;
+    const Node* rebuilt = nullptr;  ///< the node with simplified operands
+    const Node* next = nullptr;     ///< what a rule made of that; to be simplified in turn
+  };
+
+  bool push_operands(const Node* node, std::vector<Frame>& stack) const {
+    const std::size_t before = stack.size();
+    for (auto operand = node->operands.rbegin(); operand != node->operands.rend(); ++operand) {
+      if (!done_.contains(*operand)) stack.push_back({*operand});
     }
-    if (!ir::is_elementwise(node)) return node;
-    if (const Node* next = fold_constants(graph_, node); next != node) return next;
-    if (node->op == Op::select && node->operands[0]->is_constant()) {
-      return node->operands[node->operands[0]->attributes.value != 0 ? 1 : 2];
+    return stack.size() > before;
+  }
+
+  void finish(const Node* node, const Node* rebuilt, const Node* result) {
+    for (const Node* n : {node, rebuilt}) {
+      if (!done_.emplace(n, result).second) continue;
+      if (auto at = uses_.find(n); at != uses_.end() && n != result) uses_[result] += at->second;
     }
-    for (const Rule* rule : by_op_[static_cast<std::size_t>(node->op)]) {
-      // What lowering replaces must not be put back by the rule that made it.
-      if (lowering_ && makes_lowered_form(*rule)) continue;
-      if (match(*rule->pattern.pattern, node, letters_)) {
-        return instantiate(*rule->replacement.pattern, letters_, graph_, node->shape());
+    done_.emplace(result, result);
+  }
+
+  /// Rebuilds the top frame's node on its simplified operands and rewrites that once.
+  void rewrite(std::vector<Frame>& stack) {
+    Frame& frame = stack.back();
+    std::vector<const Node*> operands;
+    for (const Node* operand : frame.node->operands) operands.push_back(done_.at(operand));
+    frame.rebuilt = operands == frame.node->operands
+                        ? frame.node
+                        : graph_.make(frame.node->op, std::move(operands), frame.node->attributes);
+    const auto known = done_.find(frame.rebuilt);
+    const Node* next = known != done_.end() ? known->second : apply_rules(frame.rebuilt);
+    if (next == frame.rebuilt || known != done_.end()) {
+      finish(frame.node, frame.rebuilt, next);
+      stack.pop_back();
+      return;
+    }
+    --rewrites_left_;
+    frame.next = next;
+    stack.push_back({next});
+  }
+
+  const Node* apply_rules(const Node* node) {
+    if (rewrites_left_ == 0) return node;
+    const bool elementwise = ir::is_elementwise(node);
+    if (elementwise) {
+      if (const Node* next = folded(graph_, node->op, node->operands); next != node) return next;
+      if (node->op == Op::select && node->operands[0]->is_constant()) {
+        return node->operands[node->operands[0]->attributes.value != 0 ? 1 : 2];
       }
     }
-    if (const Node* next = hoist_broadcast(graph_, node); next != node) return next;
-    return divide_by_repeated(graph_, node);
+    for (const PreparedRule& rule : rules_.for_op(node->op)) {
+      if (!match(rule.form, node, graph_, match_) || !holds(rule.rule->when, match_, facts_)) continue;
+      return instantiate(*rule.rule->replacement.pattern, match_, graph_, node->shape());
+    }
+    if (node->op == Op::add || node->op == Op::subtract) {
+      if (const Node* next = apply_to_items(node, true)) return next;
+    } else if (node->op == Op::multiply || node->op == Op::divide) {
+      if (const Node* next = apply_to_items(node, false)) return next;
+    }
+    if (lowering_) {
+      for (const StructuralRule& rule : structural_lowering_rules(node->op)) {
+        if (const Node* next = rule.apply(graph_, node); next != node) return next;
+      }
+    }
+    for (const StructuralRule& rule : elementwise ? repetition_rules() : structural_rules(node->op)) {
+      if (const Node* next = rule.apply(graph_, node); next != node) return next;
+    }
+    return node;
   }
 
-  static bool makes_lowered_form(const Rule& rule) {
-    return rule.replacement.pattern->kind == Pattern::Kind::op && rule.replacement.pattern->op == Op::softplus;
+  /// The rules for a sum's terms or a product's factors. First without taking nodes apart that others use: that work
+  /// would be done twice. A rule that makes everything vanish but one operand may do so all the same.
+  const Node* apply_to_items(const Node* node, bool is_sum) {
+    for (const bool open_shared : {false, true}) {
+      const View view = is_sum ? sum_view(node, &uses_, open_shared) : product_view(node, &uses_, open_shared);
+      if (open_shared && !view.opens_shared) break;
+      for (const PreparedRule& rule : is_sum ? rules_.for_sums() : rules_.for_products()) {
+        if (!match_items(rule.form, view, graph_, match_) || !holds(rule.rule->when, match_, facts_)) continue;
+        const Node* made = instantiate(*rule.rule->replacement.pattern, match_, graph_, node->shape());
+        const bool neutral = made->is_constant(is_sum ? 0 : 1);
+        if (open_shared) {
+          const bool vanishes = match_.rest.size() + (neutral ? 0 : 1) <= 1;
+          const auto& letters = match_.letters;
+          if (!vanishes || !(made->is_constant() || std::find(letters.begin(), letters.end(), made) != letters.end())) {
+            continue;
+          }
+        }
+        std::vector<View::Item> items = match_.rest;
+        if (is_sum) {
+          if (!neutral) items.insert(items.begin(), {made, match_.negative});
+          return build_sum(items, graph_, node->shape());
+        }
+        if (!neutral) items.insert(items.begin(), {made, false});
+        return build_product(items, match_.negative, graph_, node->shape());
+      }
+    }
+    return nullptr;
   }
 
   Graph& graph_;
-  bool lowering_ = false;
-  std::vector<std::vector<const Rule*>> by_op_;
+  const RuleSet& rules_;
+  bool lowering_;
+  FactTable facts_;
+  UseCounts uses_;
   std::unordered_map<const Node*, const Node*> done_;
-  Letters letters_;
+  std::size_t rewrites_left_ = 0;
+  Match match_;
 };
 
-std::vector<const Node*> run(Graph& graph, const std::vector<const Node*>& roots, bool lowering) {
-  Simplifier simplifier(graph, lowering);
-  std::vector<const Node*> result;
-  for (const Node* root : roots) result.push_back(simplifier.simplify(root));
-  return result;
+std::vector<const Node*> all_roots(const ir::Program& program) {
+  std::vector<const Node*> roots;
+  for (const ir::Function& function : program.functions) {
+    const auto own = function.roots();
+    roots.insert(roots.end(), own.begin(), own.end());
+  }
+  return roots;
+}
+
+ir::Program run(const ir::Program& program, bool lowering) {
+  Simplifier simplifier(*program.graph, lowering, all_roots(program));
+  return map_roots(program, [&](const auto& roots) { return simplifier.simplify(roots); });
 }
 
 }  // namespace
 
-std::vector<const Node*> simplify_nodes(Graph& graph, const std::vector<const Node*>& roots) {
-  return run(graph, roots, false);
+std::vector<const Node*> simplify_nodes(Graph& graph, const std::vector<const Node*>& roots, bool* exhausted) {
+  Simplifier simplifier(graph, false, roots);
+  const auto result = simplifier.simplify(roots);
+  if (exhausted != nullptr) *exhausted = simplifier.exhausted();
+  return result;
 }
 
-ir::Program simplify(const ir::Program& program) {
-  return map_roots(program, [&](const auto& roots) { return run(*program.graph, roots, false); });
+std::vector<const Node*> lower_nodes(Graph& graph, const std::vector<const Node*>& roots) {
+  return Simplifier(graph, true, roots).simplify(roots);
 }
 
-ir::Program lower(const ir::Program& program) {
-  return map_roots(program, [&](const auto& roots) { return run(*program.graph, roots, true); });
-}
+ir::Program simplify(const ir::Program& program) { return run(program, false); }
+ir::Program lower(const ir::Program& program) { return run(program, true); }
 
 }  // namespace descent::passes

@@ -1,0 +1,312 @@
+#include "passes/facts.h"
+
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include "ir/op.h"
+
+namespace descent::passes {
+
+using ir::Node;
+using ir::Op;
+
+namespace {
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+Facts exactly(double value) {
+  if (std::isnan(value)) return {};
+  return {value, value, false, false, std::isfinite(value) && value == std::floor(value)};
+}
+Facts between(double low, double high) { return {low, high}; }
+Facts open_between(double low, double high) { return {low, high, true, true}; }
+Facts whole(Facts f) {
+  f.whole = true;
+  return f;
+}
+
+/// One end of an interval.
+struct End {
+  double value;
+  bool open;
+};
+End low_end(const Facts& f) { return {f.low, f.low_open}; }
+End high_end(const Facts& f) { return {f.high, f.high_open}; }
+End lower(End a, End b) { return a.value < b.value || (a.value == b.value && !a.open) ? a : b; }
+End higher(End a, End b) { return a.value > b.value || (a.value == b.value && !a.open) ? a : b; }
+Facts from_ends(End low, End high) {
+  if (std::isnan(low.value)) low = {-kInfinity, false};
+  if (std::isnan(high.value)) high = {kInfinity, false};
+  return {low.value, high.value, low.open, high.open};
+}
+
+Facts negated(const Facts& a) { return {-a.high, -a.low, a.high_open, a.low_open, a.whole}; }
+
+Facts sum(const Facts& a, const Facts& b) {
+  Facts f = from_ends({a.low + b.low, a.low_open || b.low_open}, {a.high + b.high, a.high_open || b.high_open});
+  f.whole = a.whole && b.whole;
+  return f;
+}
+
+/// The union of both: what a choice between them can be.
+Facts either(const Facts& a, const Facts& b) {
+  Facts f = from_ends(lower(low_end(a), low_end(b)), higher(high_end(a), high_end(b)));
+  f.whole = a.whole && b.whole;
+  return f;
+}
+
+/// A product of two ends. 0 times an infinite end is 0: an end at infinity is a bound, not a value.
+End product(End a, End b) {
+  if (a.value == 0 || b.value == 0) return {0, (a.value == 0 ? a.open : true) && (b.value == 0 ? b.open : true)};
+  return {a.value * b.value, a.open || b.open};
+}
+
+Facts product(const Facts& a, const Facts& b) {
+  const End ends[] = {product(low_end(a), low_end(b)), product(low_end(a), high_end(b)),
+                      product(high_end(a), low_end(b)), product(high_end(a), high_end(b))};
+  End least = ends[0], most = ends[0];
+  for (const End& end : ends) least = lower(least, end), most = higher(most, end);
+  Facts f = from_ends(least, most);
+  f.whole = a.whole && b.whole;
+  return f;
+}
+
+Facts magnitude(const Facts& a) {
+  if (a.nonnegative()) return a;
+  if (a.nonpositive()) return negated(a);
+  Facts f = from_ends({0, false}, higher({-a.low, a.low_open}, high_end(a)));
+  f.whole = a.whole;
+  return f;
+}
+
+Facts reciprocal(const Facts& a) {
+  if (!a.nonzero()) return {};
+  const auto inverse = [](End end, double at_zero) {
+    return End{end.value == 0 ? at_zero : 1 / end.value, end.open || std::isinf(end.value)};
+  };
+  const double at_zero = a.positive() ? kInfinity : -kInfinity;
+  return from_ends(inverse(high_end(a), at_zero), inverse(low_end(a), at_zero));
+}
+
+/// A function that grows everywhere.
+template <typename Function>
+Facts increasing(const Facts& a, Function f) {
+  return from_ends({f(a.low), a.low_open}, {f(a.high), a.high_open});
+}
+
+Facts exponential(const Facts& a) {
+  Facts f = increasing(a, [](double x) { return std::exp(x); });
+  if (f.low == 0) f.low_open = true;
+  return f;
+}
+
+Facts larger(const Facts& a, const Facts& b) {
+  // The low end is the higher of both; open where the end that gives it is.
+  const End low = a.low > b.low || (a.low == b.low && a.low_open) ? low_end(a) : low_end(b);
+  Facts f = from_ends(low, higher(high_end(a), high_end(b)));
+  f.whole = a.whole && b.whole;
+  return f;
+}
+
+Facts power(const Facts& a, const Facts& b) {
+  const bool whole_exponent = b.whole && b.low == b.high;
+  if (whole_exponent && std::fmod(b.low, 2) == 0) {
+    const Facts m = magnitude(a);
+    if (b.low > 0) return increasing(m, [&](double x) { return std::pow(x, b.low); });
+    return m.positive() ? between(0, kInfinity) : Facts{0, kInfinity};
+  }
+  if (!a.nonnegative()) return {};
+  if (b.positive() && a.high <= 1) {  // falls as the exponent grows
+    return from_ends({std::isinf(b.high) ? 0 : std::pow(a.low, b.high), a.low_open || std::isinf(b.high)},
+                     {std::pow(a.high, b.low), a.high_open || b.low_open});
+  }
+  if (b.low == b.high && b.low > 0) return increasing(a, [&](double x) { return std::pow(x, b.low); });
+  return {0, kInfinity, a.positive(), false};
+}
+
+/// What `node` is repeated from, where it is a repetition of a reduction along the reduced axes: max(x) seen in x's
+/// shape.
+const Node* reduction_repeated(const Node* node, Op reduction) {
+  while (node->op == Op::stop_gradient) node = node->operands[0];
+  if (node->op != Op::broadcast_in_dim) return nullptr;
+  const Node* inner = node->operands[0];
+  while (inner->op == Op::stop_gradient) inner = inner->operands[0];
+  if (inner->op != reduction || inner->operands[0]->shape() != node->shape()) return nullptr;
+  std::vector<int> kept;
+  for (int axis = 0; axis < static_cast<int>(node->shape().size()); ++axis) {
+    const auto& reduced = inner->attributes.axes;
+    if (std::find(reduced.begin(), reduced.end(), axis) == reduced.end()) kept.push_back(axis);
+  }
+  return node->attributes.axes == kept ? inner : nullptr;
+}
+
+/// x where `node` is x - max(x), with the maximum taken over some axes; else null.
+const Node* distance_from_largest(const Node* node) {
+  if (node->op != Op::subtract) return nullptr;
+  const Node* largest = reduction_repeated(node->operands[1], Op::reduce_max);
+  return largest != nullptr && largest->operands[0] == node->operands[0] ? largest : nullptr;
+}
+
+/// The number of elements that a reduction makes one of.
+ir::Dimension reduced_count(const Node* reduction) {
+  ir::Dimension count(1);
+  for (int axis : reduction->attributes.axes) {
+    count = count * reduction->operands[0]->shape()[static_cast<std::size_t>(axis)];
+  }
+  return count;
+}
+
+/// The values of a size. A symbol is 1 or more: with no rows there is nothing to compute.
+Facts of_size(const ir::Dimension& size) {
+  if (size.is_constant()) return exactly(static_cast<double>(size.constant()));
+  std::int64_t least = size.constant();
+  for (const auto& term : size.terms()) {
+    if (term.coefficient < 0) return whole(between(0, kInfinity));
+    least += term.coefficient;
+  }
+  return whole(between(static_cast<double>(std::max<std::int64_t>(least, 0)), kInfinity));
+}
+
+/// `f` where the condition says more of the chosen value: in `if v > 0 then v else 1`, v is positive.
+Facts refined(Facts f, const Node* value, const Node* condition, bool holds) {
+  if (condition->op != Op::compare_lt && condition->op != Op::compare_le) return f;
+  const bool strict = (condition->op == Op::compare_lt) == holds;
+  const Node *smaller = condition->operands[holds ? 0 : 1], *greater = condition->operands[holds ? 1 : 0];
+  if (greater == value && smaller->is_constant() && smaller->attributes.value >= f.low) {
+    f.low = smaller->attributes.value;
+    f.low_open = f.low_open || strict;
+  }
+  if (smaller == value && greater->is_constant() && greater->attributes.value <= f.high) {
+    f.high = greater->attributes.value;
+    f.high_open = f.high_open || strict;
+  }
+  return f;
+}
+
+/// What rounding does to an open end: exp(-200) is 0 in float32, and sigmoid(20) is 1.
+Facts rounded(Facts f) {
+  f.low_open = f.high_open = false;
+  return f;
+}
+
+}  // namespace
+
+const Facts& FactTable::of(const Node* node) {
+  if (auto at = facts_.find(node); at != facts_.end()) return at->second;
+  std::vector<const Node*> stack{node};
+  while (!stack.empty()) {  // not recursive: graphs are thousands of nodes deep
+    const Node* top = stack.back();
+    bool ready = true;
+    for (const Node* operand : top->operands) {
+      if (!facts_.contains(operand)) stack.push_back(operand), ready = false;
+    }
+    if (!ready) continue;
+    stack.pop_back();
+    facts_.try_emplace(top, derive(top));
+  }
+  return facts_.at(node);
+}
+
+Facts FactTable::derive(const Node* node) const {
+  const auto x = [&](std::size_t i) -> const Facts& { return known(node->operands[i]); };
+  const auto monotone = [&](auto f) { return increasing(x(0), f); };
+  const bool rounds = arithmetic_ == Arithmetic::float32;
+  const auto inexact = [&](const Facts& f) { return rounds ? rounded(f) : f; };
+  switch (node->op) {
+    // Leaves.
+    case Op::constant:
+      return exactly(node->attributes.value);
+    case Op::dimension:
+      return of_size(node->attributes.shape[0]);
+    case Op::counter:
+      return node->attributes.name == "step" ? whole(between(1, kInfinity)) : between(0, kInfinity);
+    case Op::rng_uniform:
+      return {0, 1, false, true};
+    // Arithmetic.
+    case Op::add:
+      return sum(x(0), x(1));
+    case Op::subtract: {
+      if (node->operands[0] == node->operands[1]) return exactly(0);
+      Facts f = sum(x(0), negated(x(1)));
+      if (distance_from_largest(node) != nullptr && f.high > 0) f.high = 0, f.high_open = false;
+      return f;
+    }
+    case Op::multiply: {
+      Facts f = product(x(0), x(1));
+      if (node->operands[0] == node->operands[1]) {
+        const Facts m = magnitude(x(0));
+        f = product(m, m);
+      }
+      return inexact(f);
+    }
+    case Op::divide:
+      return inexact(product(x(0), reciprocal(x(1))));
+    case Op::maximum:
+      return larger(x(0), x(1));
+    case Op::minimum:
+      return negated(larger(negated(x(0)), negated(x(1))));
+    case Op::power:
+      return inexact(power(x(0), x(1)));
+    case Op::negate:
+      return negated(x(0));
+    case Op::abs:
+      return magnitude(x(0));
+    case Op::sign:
+      return whole(x(0).positive() ? exactly(1) : x(0).negative() ? exactly(-1) : between(-1, 1));
+    // Functions that grow.
+    case Op::exponential:
+      return inexact(exponential(x(0)));
+    case Op::exponential_minus_one:
+      return inexact(monotone([](double v) { return std::expm1(v); }));
+    case Op::log:
+      return x(0).nonnegative() ? monotone([](double v) { return std::log(v); }) : Facts{};
+    case Op::log_plus_one:
+      return x(0).low >= -1 ? monotone([](double v) { return std::log1p(v); }) : Facts{};
+    case Op::sqrt:
+      return x(0).nonnegative() ? monotone([](double v) { return std::sqrt(v); }) : between(0, kInfinity);
+    case Op::logistic:
+      return rounds ? between(0, 1) : open_between(0, 1);
+    case Op::softplus:
+      return inexact({0, kInfinity, true, false});
+    case Op::tanh:
+      return rounds ? between(-1, 1) : open_between(-1, 1);
+    case Op::sine:
+    case Op::cosine:
+      return between(-1, 1);
+    case Op::stop_gradient:
+    case Op::broadcast_in_dim:
+    case Op::reshape:
+    case Op::transpose:
+      return x(0);
+    // Truth values are 0 and 1.
+    case Op::compare_lt:
+    case Op::compare_le:
+    case Op::compare_eq:
+    case Op::compare_ne:
+    case Op::logical_and:
+    case Op::logical_or:
+    case Op::logical_not:
+    case Op::convert:
+      return whole(between(0, 1));
+    case Op::select:
+      return either(refined(x(1), node->operands[1], node->operands[0], true),
+                    refined(x(2), node->operands[2], node->operands[0], false));
+    case Op::reduce_max:
+      return x(0);
+    case Op::reduce_sum: {
+      const Node* operand = node->operands[0];
+      if (operand->op == Op::exponential) {
+        const Node* largest = distance_from_largest(operand->operands[0]);
+        if (largest != nullptr && largest->attributes.axes == node->attributes.axes) return between(1, kInfinity);
+      }
+      Facts f = product(x(0), of_size(reduced_count(node)));
+      f.whole = x(0).whole;
+      return f;
+    }
+    default:
+      return {};
+  }
+}
+
+}  // namespace descent::passes

@@ -1,0 +1,50 @@
+// What is known of a node's values before any input is: an interval they lie in, and whether they are whole numbers.
+//
+// Facts are derived from the operands' facts, operands first: interval arithmetic (R. Moore, "Interval Analysis", 1966)
+// with open and closed ends, since exp(x) > 0 matters and exp(x) >= 0 does not say it. Two lemmas see further than
+// single ops: x - max(x) is at most 0, and the sum of exp(x - max(x)) at least 1.
+//
+// Inputs, parameters and states are taken as numbers (neither infinite nor NaN), of which nothing else is known.
+#pragma once
+
+#include <limits>
+#include <unordered_map>
+
+#include "ir/graph.h"
+
+namespace descent::passes {
+
+struct Facts {
+  double low = -std::numeric_limits<double>::infinity();
+  double high = std::numeric_limits<double>::infinity();
+  bool low_open = false, high_open = false;  ///< whether the end itself is not a value
+  bool whole = false;                        ///< every value is a whole number
+
+  bool positive() const { return low > 0 || (low == 0 && low_open); }
+  bool negative() const { return high < 0 || (high == 0 && high_open); }
+  bool nonnegative() const { return low >= 0; }
+  bool nonpositive() const { return high <= 0; }
+  bool nonzero() const { return positive() || negative(); }
+  bool contains(double value) const {
+    return (low < value || (low == value && !low_open)) && (value < high || (value == high && !high_open));
+  }
+  friend bool operator==(const Facts&, const Facts&) = default;
+};
+
+class FactTable {
+ public:
+  /// Over the real numbers exp(x) is never 0; in float32 it is, and so is a product of small numbers, and sigmoid(x)
+  /// reaches 1. Rewrite rules ask about the former, warnings about the latter.
+  enum class Arithmetic { real, float32 };
+  explicit FactTable(Arithmetic arithmetic = Arithmetic::real) : arithmetic_(arithmetic) {}
+
+  const Facts& of(const ir::Node* node);
+
+ private:
+  Facts derive(const ir::Node* node) const;
+  const Facts& known(const ir::Node* node) const { return facts_.at(node); }
+  Arithmetic arithmetic_;
+  std::unordered_map<const ir::Node*, Facts> facts_;
+};
+
+}  // namespace descent::passes

@@ -1,0 +1,320 @@
+// Matching: a depth-first search over the ways in which items of a pattern can stand for items of a node.
+//
+// What is still to be matched is a list of goals. A goal with several ways of being met (which factor is `a`?) is tried
+// way by way: the list is shared, never copied, and the letters bound on a way that leads nowhere are unbound again.
+// Sums and products have at most kMostItems items and patterns a handful, and the search stops after kMostSteps steps,
+// so that matching takes bounded time.
+#include <algorithm>
+#include <deque>
+
+#include "ir/op.h"
+#include "passes/pattern.h"
+
+namespace descent::passes {
+
+using ir::Expr;
+using ir::Graph;
+using ir::Node;
+using ir::Op;
+
+namespace {
+
+constexpr int kMostItems = 8;
+constexpr int kMostSteps = 2000;
+
+class Viewer {
+ public:
+  Viewer(const UseCounts* uses, bool open_shared, Op forward, Op backward)
+      : uses_(uses), open_shared_(open_shared), forward_(forward), backward_(backward) {}
+
+  View view(const Node* root) {
+    open(root, false, true);
+    for (const View::Item& item : view_.items) view_.ops.set(static_cast<std::size_t>(item.node->op));
+    return std::move(view_);
+  }
+
+ private:
+  bool is_sum() const { return forward_ == Op::add; }
+  bool shared(const Node* node) const {
+    if (uses_ == nullptr) return false;
+    const auto at = uses_->find(node);
+    return at != uses_->end() && at->second > 1;
+  }
+  void open(const Node* node, bool inverse, bool is_root) {
+    if (node->op == Op::negate) {
+      if (!is_sum()) view_.negative = !view_.negative;
+      return open(node->operands[0], is_sum() ? !inverse : inverse, is_root);
+    }
+    const bool fits = node->op == forward_ || node->op == backward_;
+    if (!fits || opened_ + 1 >= kMostItems || (!is_root && shared(node) && !open_shared_)) {
+      view_.items.push_back({node, inverse});
+      return;
+    }
+    ++opened_;
+    view_.opens_shared = view_.opens_shared || (!is_root && shared(node));
+    open(node->operands[0], inverse, false);
+    open(node->operands[1], inverse != (node->op == backward_), false);
+  }
+
+  const UseCounts* uses_;
+  bool open_shared_;
+  Op forward_, backward_;
+  int opened_ = 0;
+  View view_;
+};
+
+using Mask = std::uint32_t;
+
+/// Something still to be matched: a node with a form; or, where there is a view, those of its items that are in `mask`
+/// with the form's items from `next` on.
+struct Goal {
+  const Form* form;
+  const Node* node = nullptr;
+  bool negative = false;  ///< minus the node has the form; for items of a sum: of minus the sum
+  const View* view = nullptr;
+  bool is_root = false;  ///< items may be left over
+  std::size_t next = 0;
+  Mask mask = 0;
+  const Goal* rest = nullptr;  ///< the goals after this one
+};
+
+class Matcher {
+ public:
+  Matcher(Graph& graph, Match& match) : graph_(graph), match_(match) {}
+
+  bool run(const Goal& goal) {
+    const bool found = meet(&goal);
+    if (found && reduction_ != nullptr) {
+      match_.axes = reduction_->attributes.axes;
+      match_.full_shape = reduction_->operands[0]->shape();
+    }
+    return found;
+  }
+
+ private:
+  bool meet(const Goal* goal) {
+    if (goal == nullptr) return true;
+    if (++steps_ > kMostSteps) return false;
+    return goal->view != nullptr ? items(*goal) : whole(*goal);
+  }
+
+  const Goal* after(Goal goal, const Goal* rest) {
+    goal.rest = rest;
+    goals_.push_back(goal);
+    return &goals_.back();
+  }
+
+  /// Binds a letter, meets the goals, and unbinds the letter if they cannot be met.
+  bool bind(char letter, const Node* node, const Goal* rest) {
+    const Node*& bound = match_[letter];
+    if (bound != nullptr) {
+      // A scalar constant and a tensor of it are the same number.
+      const bool same =
+          bound == node || (is_number(bound) && is_number(node) && bound->attributes.value == node->attributes.value);
+      return same && meet(rest);
+    }
+    bound = node;
+    if (meet(rest)) return true;
+    match_[letter] = nullptr;
+    return false;
+  }
+
+  const Node* signed_node(const Node* node, bool negative) {
+    if (!negative) return node;
+    if (node->is_constant()) return graph_.constant(-node->attributes.value, node->shape());
+    return node->op == Op::negate ? node->operands[0] : graph_.make(Op::negate, {node});
+  }
+
+  static bool is_number(const Node* node) { return node->is_constant() && node->type.dtype == ir::DType::f32; }
+
+  bool whole(const Goal& goal) {
+    const Form& form = *goal.form;
+    const Node* node = goal.node;
+    switch (form.kind) {
+      case Form::Kind::letter:
+        if (goal.negative && node->type.dtype != ir::DType::f32) return false;
+        return bind(form.letter, signed_node(node, goal.negative), goal.rest);
+      case Form::Kind::constant:
+      case Form::Kind::coefficient:
+        return is_number(node) && bind(form.letter, signed_node(node, goal.negative), goal.rest);
+      case Form::Kind::number:
+        return is_number(node) && node->attributes.value == (goal.negative ? -form.number : form.number) &&
+               meet(goal.rest);
+      case Form::Kind::spread:
+        return !goal.negative && spread(form, node, goal.rest);
+      case Form::Kind::sum:
+      case Form::Kind::product:
+        return open(goal);
+      case Form::Kind::op:
+        break;
+    }
+    if (goal.negative || node->op != form.op) return false;
+    if (form.op == Op::reduce_sum || form.op == Op::reduce_max) return reduction(form, node, goal.rest);
+    if (ir::info(form.op).commutative) {
+      const auto in_order = [&](std::size_t i, std::size_t j) {
+        return meet(after({&form.items[i].form, node->operands[0]},
+                          after({&form.items[j].form, node->operands[1]}, goal.rest)));
+      };
+      return in_order(0, 1) || in_order(1, 0);
+    }
+    const Goal* goals = goal.rest;
+    for (std::size_t i = form.items.size(); i-- > 0;) goals = after({&form.items[i].form, node->operands[i]}, goals);
+    return meet(goals);
+  }
+
+  /// All reductions of a pattern are along the same axes of the same shape.
+  bool reduction(const Form& form, const Node* node, const Goal* rest) {
+    const Node* before = reduction_;
+    if (before != nullptr && (before->attributes.axes != node->attributes.axes ||
+                              before->operands[0]->shape() != node->operands[0]->shape())) {
+      return false;
+    }
+    if (before == nullptr) reduction_ = node;
+    if (meet(after({&form.items[0].form, node->operands[0]}, rest))) return true;
+    reduction_ = before;
+    return false;
+  }
+
+  /// A sum or product inside of a pattern, against all items of a node.
+  bool open(const Goal& goal) {
+    if (goal.node->type.dtype != ir::DType::f32) return false;
+    const bool is_sum = goal.form->kind == Form::Kind::sum;
+    views_.push_back(is_sum ? sum_view(goal.node, nullptr, true) : product_view(goal.node, nullptr, true));
+    const View& view = views_.back();
+    if ((goal.form->needs & ~view.ops).any()) return false;
+    Goal items{goal.form};
+    items.view = &view;
+    items.mask = (Mask{1} << view.items.size()) - 1;
+    items.negative = is_sum ? goal.negative : view.negative != (goal.negative != goal.form->negative);
+    return meet(after(items, goal.rest));
+  }
+
+  bool items(const Goal& goal) {
+    const Form& form = *goal.form;
+    const bool is_sum = form.kind == Form::Kind::sum;
+    if (goal.next == form.items.size()) {
+      if (!goal.is_root) return goal.mask == 0 && (is_sum || !goal.negative) && meet(goal.rest);
+      match_.rest.clear();
+      for (std::size_t i = 0; i < goal.view->items.size(); ++i) {
+        if (goal.mask >> i & 1) match_.rest.push_back(goal.view->items[i]);
+      }
+      match_.negative = goal.negative;
+      return meet(goal.rest);
+    }
+    const Form::Item& item = form.items[goal.next];
+    const bool is_last = goal.next + 1 == form.items.size();
+    if (item.form.kind == Form::Kind::letter && is_last && !goal.is_root) return take_all(goal, item);
+    const bool takes_number = item.form.kind == Form::Kind::coefficient || item.form.kind == Form::Kind::constant ||
+                              item.form.kind == Form::Kind::number;
+    Goal others = goal;
+    ++others.next;
+    if (item.form.kind == Form::Kind::coefficient && !has_number(goal)) {
+      // The factor 1 that is not written; it takes the sign.
+      others.negative = false;
+      return bind(item.form.letter, graph_.constant(goal.negative ? -1 : 1), after(others, goal.rest));
+    }
+    for (std::size_t i = 0; i < goal.view->items.size(); ++i) {
+      if (!(goal.mask >> i & 1)) continue;
+      const View::Item& candidate = goal.view->items[i];
+      if (!is_sum && candidate.inverse != item.inverse) continue;
+      others.mask = goal.mask & ~(Mask{1} << i);
+      others.negative = goal.negative;
+      Goal one{&item.form, candidate.node};
+      one.negative = is_sum && (candidate.inverse != item.inverse) != goal.negative;
+      // The sign of an inner product goes to a number, or to any one of its letters.
+      const bool has_sign = !is_sum && !goal.is_root && goal.negative;
+      if (!(has_sign && takes_number) && meet(after(one, after(others, goal.rest)))) return true;
+      if (has_sign && (takes_number || item.form.kind == Form::Kind::letter)) {
+        one.negative = true;
+        others.negative = false;
+        if (meet(after(one, after(others, goal.rest)))) return true;
+      }
+    }
+    return false;
+  }
+
+  static bool has_number(const Goal& goal) {
+    for (std::size_t i = 0; i < goal.view->items.size(); ++i) {
+      const View::Item& item = goal.view->items[i];
+      if ((goal.mask >> i & 1) && is_number(item.node) && !item.inverse) return true;
+    }
+    return false;
+  }
+
+  /// The last letter of an inner sum or product stands for all that is left, with its sign.
+  bool take_all(const Goal& goal, const Form::Item& item) {
+    const bool is_sum = goal.form->kind == Form::Kind::sum;
+    std::vector<View::Item> items;
+    bool above = false;
+    for (std::size_t i = 0; i < goal.view->items.size(); ++i) {
+      if (!(goal.mask >> i & 1)) continue;
+      const View::Item& candidate = goal.view->items[i];
+      items.push_back({candidate.node, (candidate.inverse != item.inverse) != (is_sum && goal.negative)});
+      above = above || !items.back().inverse;
+    }
+    if (items.empty() || (!is_sum && !above)) return false;
+    const ir::Shape& shape = items[0].node->shape();
+    const Node* all = is_sum ? build_sum(items, graph_, shape)
+                             : signed_node(build_product(items, false, graph_, shape), goal.negative);
+    return bind(item.form.letter, all, goal.rest);
+  }
+
+  bool spread(const Form& form, const Node* node, const Goal* rest) {
+    if (node->op != Op::broadcast_in_dim) return false;
+    const Node* operand = node->operands[0];
+    const Form& inner = form.items[0].form;
+    const bool is_reduction = operand->op == Op::reduce_sum || operand->op == Op::reduce_max;
+    const Node* reduction = reduction_ != nullptr ? reduction_ : is_reduction ? operand : nullptr;
+    if (reduction == nullptr || node->shape() != reduction->operands[0]->shape()) return false;
+    const std::vector<int> kept = other_axes(node->shape().size(), reduction->attributes.axes);
+    if (node->attributes.axes == kept) return meet(after({&inner, operand}, rest));
+    // Anything that is the same along the axes: seen in the shape without them.
+    std::vector<int> axes;
+    for (int axis : node->attributes.axes) {
+      const auto at = std::find(kept.begin(), kept.end(), axis);
+      if (at == kept.end()) return false;
+      axes.push_back(static_cast<int>(at - kept.begin()));
+    }
+    const Expr seen = ir::broadcast(Expr(graph_, operand), without(node->shape(), reduction->attributes.axes), axes);
+    return meet(after({&inner, seen.node}, rest));
+  }
+
+  Graph& graph_;
+  Match& match_;
+  const Node* reduction_ = nullptr;  ///< gives the pattern's axes
+  int steps_ = 0;
+  std::deque<Goal> goals_;
+  std::deque<View> views_;
+};
+
+}  // namespace
+
+View sum_view(const Node* node, const UseCounts* uses, bool open_shared) {
+  return Viewer(uses, open_shared, Op::add, Op::subtract).view(node);
+}
+View product_view(const Node* node, const UseCounts* uses, bool open_shared) {
+  return Viewer(uses, open_shared, Op::multiply, Op::divide).view(node);
+}
+
+bool match(const Form& form, const Node* node, Graph& graph, Match& result) {
+  result.letters.fill(nullptr);
+  return Matcher(graph, result).run(Goal{&form, node});
+}
+
+bool match_items(const Form& form, const View& view, Graph& graph, Match& result) {
+  if (form.items.size() > view.items.size() || (form.needs & ~view.ops).any()) return false;
+  Goal goal{&form};
+  goal.view = &view;
+  goal.is_root = true;
+  goal.mask = (Mask{1} << view.items.size()) - 1;
+  goal.negative = form.kind == Form::Kind::product && view.negative != form.negative;
+  result.letters.fill(nullptr);
+  if (Matcher(graph, result).run(goal)) return true;
+  if (form.kind == Form::Kind::product) return false;
+  // The rule holds for minus the sum too.
+  goal.negative = true;
+  result.letters.fill(nullptr);
+  return Matcher(graph, result).run(goal);
+}
+
+}  // namespace descent::passes

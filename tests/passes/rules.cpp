@@ -1,0 +1,246 @@
+// The rewrite rules, row by row: each holds over the real numbers, each fires, none fires where its conditions do not
+// hold, and together they end.
+#include "passes/rules.h"
+
+#include <catch2/catch.hpp>
+#include <cmath>
+#include <map>
+#include <optional>
+#include <set>
+
+#include "ir/expr.h"
+#include "ir/formula.h"
+#include "ir/interpreter.h"
+#include "ir/op.h"
+#include "ir/threefry.h"
+#include "passes/passes.h"
+
+using namespace descent;
+using ir::Dimension;
+using ir::Expr;
+using ir::Op;
+using passes::Pattern;
+using passes::Property;
+using passes::Rule;
+
+namespace {
+
+const ir::Shape kFull{Dimension(3), Dimension(4)}, kReduced{Dimension(3)};
+
+struct Table {
+  const char* name;
+  const std::vector<Rule>& rules;
+  bool written;
+};
+std::vector<Table> tables() {
+  return {{"normal form", passes::normal_form_rules(), true},
+          {"algebra", passes::algebra_rules(), false},
+          {"functions", passes::function_rules(), false},
+          {"stability", passes::stability_rules(), false},
+          {"lowering", passes::lowering_rules(), true}};
+}
+
+std::string text(const Rule& rule) {
+  return to_string(*rule.pattern.pattern) + " -> " + to_string(*rule.replacement.pattern);
+}
+
+bool contains(const Pattern& p, Pattern::Kind kind, std::optional<Op> op = {}) {
+  if (p.kind == kind && (!op || p.op == *op)) return true;
+  for (const auto& operand : p.operands)
+    if (contains(*operand, kind, op)) return true;
+  return false;
+}
+bool has_reduction(const Pattern& p) {
+  return contains(p, Pattern::Kind::op, Op::reduce_sum) || contains(p, Pattern::Kind::op, Op::reduce_max);
+}
+/// Whether a repetition stands outside of every reduction: the root then has the full shape.
+bool spreads_outside(const Pattern& p) {
+  if (p.kind == Pattern::Kind::spread) return true;
+  if (p.kind == Pattern::Kind::op && (p.op == Op::reduce_sum || p.op == Op::reduce_max)) return false;
+  for (const auto& operand : p.operands)
+    if (spreads_outside(*operand)) return true;
+  return false;
+}
+
+/// Gives every letter of a pattern a node: plain inputs, or (`fitting`) expressions for which the conditions hold.
+class Instance {
+ public:
+  Instance(const Rule& rule, bool fitting) : rule_(rule), fitting_(fitting) {
+    const Pattern& p = *rule.pattern.pattern;
+    root_full_ = !has_reduction(p) || spreads_outside(p);
+    match_.axes = {1}, match_.full_shape = kFull;
+    visit(p, root_full_, false);
+    pattern = instantiate(p, match_, graph, shape());
+    replacement = instantiate(*rule.replacement.pattern, match_, graph, shape());
+  }
+  const ir::Shape& shape() const { return root_full_ ? kFull : kReduced; }
+
+  ir::Environment environment(std::uint32_t seed) const {
+    ir::Environment e;
+    std::uint32_t count = 0;
+    for (const auto& [name, full] : inputs_) {
+      ir::Tensor t{full ? std::vector<std::int64_t>{3, 4} : std::vector<std::int64_t>{3}, {}};
+      for (int i = 0; i < (full ? 12 : 3); ++i) {
+        const auto bits = ir::threefry2x32(seed, 7, count++, 0);
+        // Small, large, zero and ones among them.
+        static const double special[] = {0, 1, -1, 8, -8, 2};
+        const double u = 4 * static_cast<double>(ir::uniform_from_bits(bits[0])) - 2;
+        t.values.push_back(bits[1] % 4 == 0 ? special[bits[1] / 4 % 6] : u);
+      }
+      e.tensors[name] = t;
+    }
+    return e;
+  }
+
+  ir::Graph graph;
+  const ir::Node *pattern = nullptr, *replacement = nullptr;
+
+ private:
+  void visit(const Pattern& p, bool full, bool boolean) {
+    switch (p.kind) {
+      case Pattern::Kind::letter:
+        if (match_[p.letter] == nullptr) match_[p.letter] = letter(p.letter, full, boolean);
+        return;
+      case Pattern::Kind::constant:
+      case Pattern::Kind::coefficient:
+        if (match_[p.letter] == nullptr)
+          match_[p.letter] = graph.constant(p.letter == 'k'   ? 4
+                                            : p.letter == 'l' ? -0.75
+                                            : p.letter == 'm' ? 3
+                                                              : 1.5,
+                                            full ? kFull : kReduced);
+        return;
+      case Pattern::Kind::spread:
+        return visit(*p.operands[0], false, false);
+      case Pattern::Kind::number:
+        return;
+      case Pattern::Kind::op:
+        break;
+    }
+    const bool reduces = p.op == Op::reduce_sum || p.op == Op::reduce_max;
+    for (std::size_t i = 0; i < p.operands.size(); ++i) {
+      visit(*p.operands[i], full || reduces, p.op == Op::logical_not || (p.op == Op::select && i == 0));
+    }
+  }
+
+  const ir::Node* letter(char name, bool full, bool boolean) {
+    const ir::Shape& shape = full ? kFull : kReduced;
+    const auto input = [&](const std::string& text) {
+      inputs_[text] = full;
+      return Expr(graph, graph.leaf(Op::input, text, shape));
+    };
+    const Expr u = input(std::string(1, name));
+    if (boolean) return (u < 0.25).node;
+    if (!fitting_) return u.node;
+    const Expr count = ir::broadcast(Expr(graph, graph.dimension(kFull[1])), shape, {});
+    for (const passes::Requirement& r : rule_.when) {
+      const bool first = r.first == name;
+      if (!first && r.second != name) continue;
+      switch (r.property) {
+        case Property::positive:
+        case Property::nonzero:
+          return exp(u).node;
+        case Property::negative:
+          return (-exp(u)).node;
+        case Property::nonnegative:
+          return abs(u).node;
+        case Property::nonpositive:
+          return (-abs(u)).node;
+        case Property::at_least:
+        case Property::above:
+          return first ? exp(u).node : (-exp(u)).node;
+        case Property::counts:
+          return count.node;
+        case Property::square_of:
+          return first ? (count * count).node : count.node;
+        default:
+          break;
+      }
+    }
+    return u.node;
+  }
+
+  const Rule& rule_;
+  bool fitting_, root_full_ = true;
+  passes::Match match_;
+  std::map<std::string, bool> inputs_;
+};
+
+/// Compares two nodes where the first has finite values; returns the number of values compared.
+/// Tolerance: a rule's two sides differ by the rounding of a few ops in float64, 1e-11 relative to the larger of 1 and
+/// the value, as some sides cancel.
+int compare(const ir::Node* expected, const ir::Node* got, const ir::Environment& e) {
+  const auto values = ir::interpret({expected, got}, e);
+  int compared = 0;
+  for (std::size_t i = 0; i < values[0].values.size(); ++i) {
+    const double a = values[0].values[i], b = values[1].values[i];
+    if (!std::isfinite(a) || std::fabs(a) > 1e12) continue;
+    INFO("element " << i << ": " << a << " became " << b);
+    CHECK(std::fabs(a - b) <= 1e-11 * std::max(1.0, std::fabs(a)));
+    ++compared;
+  }
+  return compared;
+}
+
+}  // namespace
+
+TEST_CASE("every_rule_holds_over_the_real_numbers") {
+  for (const Table& table : tables()) {
+    for (const Rule& rule : table.rules) {
+      INFO(table.name << ": " << text(rule));
+      const Instance instance(rule, true);
+      int compared = 0;
+      for (std::uint32_t seed = 1; seed <= 20; ++seed) {
+        compared += compare(instance.pattern, instance.replacement, instance.environment(seed));
+      }
+      CHECK(compared > 0);
+    }
+  }
+}
+
+TEST_CASE("every_rule_matches_its_own_pattern") {
+  for (const Table& table : tables()) {
+    for (const Rule& rule : table.rules) {
+      INFO(table.name << ": " << text(rule));
+      // As a whole expression, by the prepared form; constants fold in the replacement only.
+      ir::Graph graph;
+      Instance instance(rule, true);
+      const passes::Form form =
+          table.written ? passes::written_form(*rule.pattern.pattern) : passes::flat_form(*rule.pattern.pattern);
+      passes::Match match;
+      if (instance.pattern->op != rule.pattern.pattern->op) continue;  // known as it stands: a * 1
+      bool matches = false;
+      if (form.kind == passes::Form::Kind::sum || form.kind == passes::Form::Kind::product) {
+        const auto view = form.kind == passes::Form::Kind::sum ? passes::sum_view(instance.pattern, nullptr, true)
+                                                               : passes::product_view(instance.pattern, nullptr, true);
+        matches = passes::match_items(form, view, instance.graph, match);
+      } else {
+        matches = passes::match(form, instance.pattern, instance.graph, match);
+      }
+      REQUIRE(matches);
+      passes::FactTable facts;
+      CHECK(passes::holds(rule.when, match, facts));
+    }
+  }
+}
+
+TEST_CASE("rules_do_not_apply_where_their_conditions_do_not_hold") {
+  // Letters of which nothing is known: whatever the rules make of the pattern must still be right, negative numbers,
+  // zeros and ones included.
+  for (const Table& table : tables()) {
+    for (const Rule& rule : table.rules) {
+      INFO(table.name << ": " << text(rule));
+      Instance instance(rule, false);
+      bool exhausted = false;
+      const ir::Node* simplified = passes::simplify_nodes(instance.graph, {instance.pattern}, &exhausted)[0];
+      const ir::Node* lowered = passes::lower_nodes(instance.graph, {simplified})[0];
+      INFO("simplified:\n" << ir::formula(simplified));
+      CHECK_FALSE(exhausted);
+      for (std::uint32_t seed = 1; seed <= 10; ++seed) {
+        const ir::Environment e = instance.environment(seed);
+        compare(instance.pattern, simplified, e);
+        compare(instance.pattern, lowered, e);
+      }
+    }
+  }
+}
