@@ -101,6 +101,11 @@ def activations():
     case("mish", "mish(x)", F.mish)
     case("hardtanh", "hardtanh(x)", F.hardtanh)
     case("hardtanh", "hardtanh(x, -3.5, 2.25)", lambda x: F.hardtanh(x, -3.5, 2.25))
+    case("softmax", "softmax(x)", lambda x: F.softmax(x, -1))
+    case("log_softmax", "log_softmax(x)", lambda x: F.log_softmax(x, -1))
+    x = numbers((3, 2, 4))
+    function_case("activations", "softmax", "softmax(x)", lambda x: F.softmax(x, -1), {"x": x}, name="softmax of rank 3")
+    function_case("activations", "log_softmax", "log_softmax(1000 * x)", lambda x: F.log_softmax(1000 * x, -1), {"x": x})
 
 
 # ------------------------------------------------------------------------------------- losses, regularisers, reductions
@@ -141,6 +146,23 @@ def losses():
     case("focal", "focal(sigmoid(z), y, gamma = 3, alpha = 0.5)", lambda z, y: focal(z, y, 3.0, 0.5), {"z": z, "y": y},
          without_gradient=["y"])
 
+    classes = F.one_hot(torch.tensor([2, 0, 3]), 4).double()
+    soft_classes = (lambda t: t / t.sum(-1, keepdim=True))(numbers((3, 4), 0, 1))
+    class_weight = numbers((4,), 0.25, 2)
+    case("cross_entropy", "cross_entropy(softmax(z), y)", F.cross_entropy, {"z": z, "y": classes}, without_gradient=["y"])
+    case("cross_entropy", "cross_entropy(softmax(z), y)", F.cross_entropy, {"z": z, "y": soft_classes.float().double()},
+         name="cross_entropy of distributions")
+    case("cross_entropy", "cross_entropy(p, y)", lambda p, y: -(y * torch.log(p)).sum(-1).mean(), {"p": p, "y": classes},
+         name="cross_entropy of probabilities")
+    case("cross_entropy", "cross_entropy(softmax(z), y, label_smoothing = 0.125)",
+         lambda z, y: F.cross_entropy(z, y, label_smoothing=0.125), {"z": z, "y": classes}, without_gradient=["y"])
+    case("cross_entropy", "cross_entropy(softmax(z), y, w)",
+         lambda z, y, w: F.cross_entropy(z, y, weight=w, reduction="none").mean(),
+         {"z": z, "y": classes, "w": class_weight}, without_gradient=["y", "w"], name="cross_entropy with class weights")
+    case("cross_entropy", "cross_entropy(softmax(z), y, w)",
+         lambda z, y, w: (w[:, 0] * F.cross_entropy(z, y, reduction="none")).mean(),
+         {"z": z, "y": classes, "w": weight}, without_gradient=["y"], name="cross_entropy with sample weights")
+
     case("mse", "mse(p, y)", F.mse_loss, {"p": a, "y": b}, name="mse")
     case("mse", "mse(p, y, weight)", lambda p, y, weight: (weight * (p - y) ** 2).mean(), {"p": a, "y": b, "weight": weight})
     case("mae", "mae(p, y)", F.l1_loss, {"p": a, "y": b}, name="mae")
@@ -175,6 +197,12 @@ def losses():
     function_case("losses", "mean", "mean(x)", lambda x: x.mean(), {"x": a})
     function_case("losses", "mean_over", "mean_over(x, 1)", lambda x: x.mean(1), {"x": a})
     function_case("losses", "mean_over", "mean_over(x, [0, 2])", lambda x: x.mean((0, 2)), {"x": numbers((3, 2, 4))})
+    function_case("losses", "logsumexp", "logsumexp(x, 1)", lambda x: torch.logsumexp(x, 1), {"x": a})
+    function_case("losses", "logsumexp", "logsumexp(1000 * x, [0, 2], keep = true)",
+                  lambda x: torch.logsumexp(1000 * x, (0, 2), keepdim=True), {"x": numbers((3, 2, 4))})
+    function_case("losses", "distance", "distance(a, b)", lambda a, b: ((a - b) ** 2).sum(-1).sqrt(), {"a": a, "b": b})
+    function_case("losses", "distance", "distance(a, a, eps = 0.25)", lambda a: (0 * a.sum(-1) + 0.25).sqrt(), {"a": a},
+                  name="distance of a point to itself")
     function_case("losses", "hvp", "hvp(sum(x^3) + sum(x)^2, x, v)", hvp, {"x": a, "v": b}, name="hvp")
 
 
@@ -227,7 +255,38 @@ def layers():
     layer_case("standardize", "standardize(x)",
                lambda x, mean, deviation: (x - mean) / torch.where(deviation > 0, deviation, 1.0), {"x": x},
                {"standardize.0.mean": mean, "standardize.0.deviation": deviation})
+    layer_case("layer_norm", "layer_norm(x)", lambda x, scale, shift: F.layer_norm(x, (4,), scale, shift), {"x": x},
+               {"layer_norm.0.scale": numbers((4,)), "layer_norm.0.shift": numbers((4,))})
+    layer_case("layer_norm", "layer_norm(x, eps = 0.1)", lambda x, scale, shift: F.layer_norm(x, (4,), scale, shift, 0.1),
+               {"x": numbers((3, 2, 4))}, {"layer_norm.0.scale": numbers((4,)), "layer_norm.0.shift": numbers((4,))},
+               name="layer_norm of rank 3")
+    layer_case("rms_norm", "rms_norm(x)", lambda x, scale: F.rms_norm(x, (4,), scale, 1e-6), {"x": x},
+               {"rms_norm.0.scale": numbers((4,))})
+    layer_case("bilinear", "bilinear(x, y, 2)", lambda x, y, w, bias: F.bilinear(x, y, w.permute(2, 0, 1), bias),
+               {"x": x, "y": numbers((3, 5))}, {"bilinear.0.w": numbers((4, 5, 2)), "bilinear.0.bias": numbers((2,))})
+    batch_norm(x)
     function_case("layers", "dropout", "dropout(x, 0)", lambda x: x, {"x": x}, name="dropout of nothing, in training")
+
+
+def batch_norm(x):
+    """Training normalises by the batch and moves the running values; prediction uses them."""
+    scale, shift, mean, variance = numbers((4,)), numbers((4,)), numbers((4,)), numbers((4,), 0.5, 2)
+    weights = numbers((3, 4))
+    predicted = F.batch_norm(x, mean, variance, scale, shift)
+    given = {"x": x, "batch_norm.0.scale": scale, "batch_norm.0.shift": shift}
+    trained = {k: v.clone().requires_grad_() for k, v in given.items()}
+    new_mean, new_variance = mean.clone(), variance.clone()
+    value = F.batch_norm(trained["x"], new_mean, new_variance, trained["batch_norm.0.scale"],
+                         trained["batch_norm.0.shift"], training=True, momentum=0.25)
+    loss = (value * weights).sum()
+    gradients = differentiate(loss, trained)
+    add("layers", "batch_norm", "batch_norm(x, momentum = 0.75)", rows=ROWS,
+        model=["input x: [n, 4]", "target cotangent: [n, 4]", "output value = batch_norm(x, momentum = 0.75)",
+               "loss = sum(value * cotangent)"],
+        tensors={k: flat(v) for k, v in {**given, "cotangent": weights, "batch_norm.0.mean": mean,
+                                         "batch_norm.0.variance": variance}.items()},
+        predict={"value": flat(predicted)}, gradients={k: flat(g) for k, g in gradients.items()},
+        step={"loss": flat(loss), "batch_norm.0.mean": flat(new_mean), "batch_norm.0.variance": flat(new_variance)})
 
 
 # ------------------------------------------------------------------------------------------------------- optimizers
