@@ -18,6 +18,7 @@ A file is a list of cases:
     step       name -> expected results and updates of one training step: "loss", states
     gradients  name -> expected gradient of the loss of the training step with respect to that tensor
     steps      calls in order, each with function, tensors, epoch and expected; updates stay for the next call
+    overflows  true where the formula as it is written overflows, and only the passes make it finite
     tolerance  of generated code, and interpreter_tolerance of the interpreter, where the usual one is too small: why is
                said where the case is made
 """
@@ -105,7 +106,13 @@ def activations():
     case("log_softmax", "log_softmax(x)", lambda x: F.log_softmax(x, -1))
     x = numbers((3, 2, 4))
     function_case("activations", "softmax", "softmax(x)", lambda x: F.softmax(x, -1), {"x": x}, name="softmax of rank 3")
-    function_case("activations", "log_softmax", "log_softmax(1000 * x)", lambda x: F.log_softmax(1000 * x, -1), {"x": x})
+    function_case("activations", "log_softmax", "log_softmax(1000 * x)", lambda x: F.log_softmax(1000 * x, -1), {"x": x},
+                  overflows=True)
+    far = torch.tensor([-10000.0, -700, -100, -30, 30, 100, 700, 10000, 0, -1, 1, 2]).double().reshape(3, 4)
+    for entry in ("sigmoid", "tanh", "softplus", "silu", "mish", "elu", "softmax"):
+        reference = {"sigmoid": torch.sigmoid, "tanh": torch.tanh, "softplus": lambda x: F.softplus(x, threshold=1000),
+                     "silu": F.silu, "mish": F.mish, "elu": F.elu, "softmax": lambda x: F.softmax(x, -1)}[entry]
+        function_case("activations", entry, f"{entry}(x)", reference, {"x": far}, name=f"{entry} far out", overflows=True)
 
 
 # ------------------------------------------------------------------------------------- losses, regularisers, reductions
@@ -123,6 +130,12 @@ def losses():
     b[0, 0] = a[0, 0]  # the kinks at no error, and at an error of 1
     b[1, 1] = a[1, 1] - 1
 
+    def focal(z, y, gamma=2.0, alpha=0.25):  # as torchvision.ops.sigmoid_focal_loss
+        cross_entropy = F.binary_cross_entropy_with_logits(z, y, reduction="none")
+        p = torch.sigmoid(z)
+        right = p * y + (1 - p) * (1 - y)
+        return ((alpha * y + (1 - alpha) * (1 - y)) * (1 - right) ** gamma * cross_entropy).mean()
+
     case("bce", "bce(p, y)", F.binary_cross_entropy, {"p": p, "y": y}, without_gradient=["y"], name="bce of probabilities")
     logits = F.binary_cross_entropy_with_logits
     case("bce", "bce(sigmoid(z), y)", logits, {"z": z, "y": y}, without_gradient=["y"])
@@ -136,12 +149,6 @@ def losses():
          without_gradient=["y"])
     case("bce", "bce(sigmoid(z), y, label_smoothing = 0.125)", lambda z, y: logits(z, y * 0.875 + 0.0625), {"z": z, "y": y})
 
-    def focal(z, y, gamma=2.0, alpha=0.25):  # as torchvision.ops.sigmoid_focal_loss
-        cross_entropy = logits(z, y, reduction="none")
-        p = torch.sigmoid(z)
-        right = p * y + (1 - p) * (1 - y)
-        return ((alpha * y + (1 - alpha) * (1 - y)) * (1 - right) ** gamma * cross_entropy).mean()
-
     case("focal", "focal(sigmoid(z), y)", focal, {"z": z, "y": y}, without_gradient=["y"])
     case("focal", "focal(sigmoid(z), y, gamma = 3, alpha = 0.5)", lambda z, y: focal(z, y, 3.0, 0.5), {"z": z, "y": y},
          without_gradient=["y"])
@@ -152,6 +159,17 @@ def losses():
     case("cross_entropy", "cross_entropy(softmax(z), y)", F.cross_entropy, {"z": z, "y": classes}, without_gradient=["y"])
     case("cross_entropy", "cross_entropy(softmax(z), y)", F.cross_entropy, {"z": z, "y": soft_classes.float().double()},
          name="cross_entropy of distributions")
+    far = 3000 * a.float().double()
+    case("cross_entropy", "cross_entropy(softmax(z), y)", F.cross_entropy, {"z": far, "y": classes}, without_gradient=["y"],
+         name="cross_entropy far out", overflows=True)
+    case("bce", "bce(sigmoid(z), y)", logits, {"z": far, "y": y}, without_gradient=["y"], name="bce far out", overflows=True)
+    case("bce", "bce(sigmoid(z), y, positive_weight = 2.5)",
+         lambda z, y: logits(z, y, pos_weight=torch.tensor(2.5, dtype=torch.float64)), {"z": far, "y": y},
+         without_gradient=["y"], name="bce with positive weight far out", overflows=True)
+    case("bce", "bce(sigmoid(z), y, label_smoothing = 0.125)", lambda z, y: logits(z, y * 0.875 + 0.0625),
+         {"z": far, "y": y}, without_gradient=["y"], name="bce with label smoothing far out", overflows=True)
+    case("focal", "focal(sigmoid(z), y)", focal, {"z": far, "y": y}, without_gradient=["y"], name="focal far out",
+         overflows=True)
     case("cross_entropy", "cross_entropy(p, y)", lambda p, y: -(y * torch.log(p)).sum(-1).mean(), {"p": p, "y": classes},
          name="cross_entropy of probabilities")
     case("cross_entropy", "cross_entropy(softmax(z), y, label_smoothing = 0.125)",
@@ -199,7 +217,8 @@ def losses():
     function_case("losses", "mean_over", "mean_over(x, [0, 2])", lambda x: x.mean((0, 2)), {"x": numbers((3, 2, 4))})
     function_case("losses", "logsumexp", "logsumexp(x, 1)", lambda x: torch.logsumexp(x, 1), {"x": a})
     function_case("losses", "logsumexp", "logsumexp(1000 * x, [0, 2], keep = true)",
-                  lambda x: torch.logsumexp(1000 * x, (0, 2), keepdim=True), {"x": numbers((3, 2, 4))})
+                  lambda x: torch.logsumexp(1000 * x, (0, 2), keepdim=True), {"x": numbers((3, 2, 4))},
+                  overflows=True)
     function_case("losses", "distance", "distance(a, b)", lambda a, b: ((a - b) ** 2).sum(-1).sqrt(), {"a": a, "b": b})
     function_case("losses", "distance", "distance(a, a, eps = 0.25)", lambda a: (0 * a.sum(-1) + 0.25).sqrt(), {"a": a},
                   name="distance of a point to itself")
