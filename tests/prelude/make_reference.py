@@ -97,6 +97,10 @@ def activations():
     case("leaky_relu", "leaky_relu(x, slope = 0.25)", lambda x: F.leaky_relu(x, 0.25))
     case("elu", "elu(x)", F.elu)
     case("elu", "elu(x, alpha = 0.5)", lambda x: F.elu(x, 0.5))
+    case("selu", "selu(x)", F.selu)
+    case("softsign", "softsign(x)", F.softsign)
+    case("hard_sigmoid", "hard_sigmoid(x)", lambda x: torch.clamp(x / 6 + 0.5, 0, 1))  # PyTorch has 1 / 6 in float32
+    case("hard_swish", "hard_swish(x)", F.hardswish)
     case("softplus", "softplus(x)", lambda x: F.softplus(x, threshold=100))
     case("silu", "silu(x)", F.silu)
     case("mish", "mish(x)", F.mish)
@@ -190,6 +194,16 @@ def losses():
     case("huber", "huber(p, y, 1.5, weight)",
          lambda p, y, weight: (weight * F.huber_loss(p, y, reduction="none", delta=1.5)).mean(),
          {"p": a, "y": b, "weight": weight})
+    case("log_cosh", "log_cosh(p, y)", lambda p, y: torch.log(torch.cosh(p - y)).mean(), {"p": a, "y": b})
+    case("quantile", "quantile(p, y, q = 75%)", lambda p, y: torch.maximum(0.75 * (y - p), -0.25 * (y - p)).mean(),
+         {"p": a, "y": b + 0.125})
+    case("gaussian_nll", "gaussian_nll(p, y, v)", F.gaussian_nll_loss, {"p": a, "y": b, "v": numbers((3, 4), 0.25, 2)})
+    case("gaussian_nll", "gaussian_nll(p, y, exp(s))", lambda p, y, s: F.gaussian_nll_loss(p, y, s.exp()),
+         {"p": a, "y": b, "s": numbers((3, 4))})
+    case("dice", "dice(p, y)", lambda p, y: 1 - (2 * (p * y).sum() + 1) / (p.sum() + y.sum() + 1), {"p": p, "y": y})
+    case("triplet", "triplet(u, v, w)",
+         lambda u, v, w: F.relu((u - v).norm(dim=-1) - (u - w).norm(dim=-1) + 1).mean(),
+         {"u": numbers((3, 4)), "v": numbers((3, 4)), "w": numbers((3, 4))})
     case("hinge", "hinge(s, 2 * y - 1)", lambda s, y: F.relu(1 - (2 * y - 1) * s).mean(), {"s": a, "y": y},
          without_gradient=["y"])
 
@@ -222,6 +236,8 @@ def losses():
     function_case("losses", "distance", "distance(a, b)", lambda a, b: ((a - b) ** 2).sum(-1).sqrt(), {"a": a, "b": b})
     function_case("losses", "distance", "distance(a, a, eps = 0.25)", lambda a: (0 * a.sum(-1) + 0.25).sqrt(), {"a": a},
                   name="distance of a point to itself")
+    function_case("losses", "cosine_similarity", "cosine_similarity(a, b)", lambda a, b: F.cosine_similarity(a, b, -1),
+                  {"a": a, "b": b})
     function_case("losses", "hvp", "hvp(sum(x^3) + sum(x)^2, x, v)", hvp, {"x": a, "v": b}, name="hvp")
 
 
