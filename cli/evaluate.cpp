@@ -8,7 +8,7 @@ int evaluate(const EvaluateArguments& a) {
   const Model model = Model::from_file(a.file);
   Trainer trainer(model);
   trainer.load(a.weights);
-  const runtime::Scores s = runtime::score(trainer, model, runtime::load_dataset(model, a.file, a.data, true));
+  const runtime::Scores s = runtime::score(trainer, model, runtime::load_dataset(trainer, model, a.file, a.data, true));
   if (a.as_json) {
     fmt::print("{}\n", nlohmann::json{{"rows", s.rows},
                                       {"loss", figure(s.loss)},

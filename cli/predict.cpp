@@ -1,24 +1,69 @@
 // Writes the model's outputs for every row of a table as CSV.
 #include <fmt/format.h>
 
+#include <iterator>
+
 #include "cli/commands.h"
 #include "runtime/file.h"
 #include "runtime/model.h"
 
 namespace descent::cli {
 
+namespace {
+
+/// A name as a cell of CSV: in quotes where it holds a comma, a quote or a line end.
+std::string cell(const std::string& text) {
+  if (text.find_first_of(",\"\n\r") == std::string::npos) return text;
+  std::string quoted = "\"";
+  for (const char c : text) quoted += c == '"' ? "\"\"" : std::string(1, c);
+  return quoted + "\"";
+}
+
+/// The numbers of one row after the name of the output: by category where the only target with categories has as many,
+/// else by index.
+std::vector<std::string> column_names(const std::string& output, std::size_t width,
+                                      const runtime::CategoriesByTensor& categories) {
+  if (width == 1) return {output};
+  const bool named = categories.size() == 1 && categories.begin()->second.size() == width;
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < width; ++i) {
+    names.push_back(output + "." + (named ? categories.begin()->second[i] : std::to_string(i)));
+  }
+  return names;
+}
+
+}  // namespace
+
 int predict(const PredictArguments& a) {
   const Model model = Model::from_file(a.file);
   Trainer trainer(model);
   trainer.load(a.weights);
-  const runtime::Dataset data = runtime::load_dataset(model, a.file, a.data, false);
-  const std::vector<float> p = trainer.predict(data.spans(false, model.implementation()->program), data.rows);
-  const std::string name = model.outputs()[0];
-  const std::size_t width = p.size() / static_cast<std::size_t>(data.rows);
+  if (!a.output.empty()) runtime::check_writable(a.output);
+  const runtime::Dataset data = runtime::load_dataset(trainer, model, a.file, a.data, false);
+  const auto rows = static_cast<std::size_t>(data.rows);
+  const auto outputs = trainer.predict_all(data.spans(false, model.implementation()->program), data.rows);
   std::string text;
-  for (std::size_t j = 0; j < width; ++j)
-    text += (j > 0 ? "," : "") + (width > 1 ? fmt::format("{}.{}", name, j) : name);
-  for (std::size_t i = 0; i < p.size(); ++i) text += fmt::format("{}{}", i % width == 0 ? "\n" : ",", p[i]);
+  for (const Trainer::Output& output : outputs) {
+    if (output.values.size() % rows != 0 || output.values.size() < rows) {
+      throw Error(fmt::format("the output '{}' has {} numbers for {} rows, which are no rows of a table", output.name,
+                              output.values.size(), rows),
+                  "give every output the batch as its first axis");
+    }
+    for (const std::string& name :
+         column_names(output.name, output.values.size() / rows, trainer.implementation().categories)) {
+      text += (text.empty() ? "" : ",") + cell(name);
+    }
+  }
+  for (std::size_t row = 0; row < rows; ++row) {
+    char separator = '\n';
+    for (const Trainer::Output& output : outputs) {
+      const std::size_t width = output.values.size() / rows;
+      for (std::size_t i = row * width; i < (row + 1) * width; ++i) {
+        fmt::format_to(std::back_inserter(text), "{}{}", separator, output.values[i]);
+        separator = ',';
+      }
+    }
+  }
   text += "\n";
   if (a.output.empty()) {
     fmt::print("{}", text);

@@ -36,6 +36,10 @@ struct ColumnBinding {
   /// `column("grade") >= 3`: one of == != < <= > >=, compared with `compare_value`; empty: the number itself.
   std::string compare_operator;
   double compare_value = 0;
+  /// `one_hot(column("kind"))`: one number for each category, 1 for the cell's own and 0 for the others.
+  bool one_hot = false;
+  /// `one_hot(column("kind"), ["a", "b"])`: the categories in their order; empty: those of the training data, sorted.
+  std::vector<std::string> categories;
   Location location;
 };
 

@@ -56,11 +56,36 @@ std::vector<ColumnRange> column_ranges(const Expression& call) {
   return ranges;
 }
 
+std::vector<std::string> category_list(const Expression& e) {
+  std::vector<std::string> categories;
+  if (e.kind != Expression::Kind::list || e.operands.empty()) {
+    fail(e.span, "expected a list of texts", "write [\"a\", \"b\"]");
+  }
+  for (const ExpressionPtr& item : e.operands) {
+    const std::string name = text(*item, "a category");
+    if (std::find(categories.begin(), categories.end(), name) != categories.end()) {
+      fail(item->span, "the category \"" + name + "\" stands twice in the list");
+    }
+    categories.push_back(name);
+  }
+  return categories;
+}
+
 ColumnBinding binding(const Statement& s) {
   ColumnBinding b;
   b.tensor = s.name;
   b.location = locate(s.span);
   const Expression* e = s.value.get();
+  if (called(*e) == "one_hot") {
+    if (e->arguments.empty() || e->arguments.size() > 2) {
+      fail(e->span, "'one_hot' takes a column, and a list of its texts if they shall have an order of their own",
+           "write one_hot(column(\"kind\")) or one_hot(column(\"kind\"), [\"a\", \"b\"])");
+    }
+    b.one_hot = true;
+    if (e->arguments.size() == 2) b.categories = category_list(*e->arguments[1].value);
+    e = e->arguments[0].value.get();
+    if (called(*e) != "column") fail(e->span, "expected a column of texts", "write one_hot(column(\"kind\"))");
+  }
   if (e->kind == Expression::Kind::binary) {
     static const std::vector<std::string> comparisons = {"==", "!=", "<", "<=", ">", ">="};
     if (std::find(comparisons.begin(), comparisons.end(), e->text) == comparisons.end()) {

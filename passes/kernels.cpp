@@ -199,31 +199,16 @@ class Planner {
     return found;
   }
 
-  /// Whether `node` reads, through a view or another node that moves or combines elements, what the group `g` stores:
-  /// all of that must be there before.
-  bool waits_for(const Node* node, int g, std::set<const Node*>& seen) const {
-    for (const Node* operand : node->operands) {
-      if (plan_.group.contains(operand) || !seen.insert(operand).second) continue;
-      if (ir::is_elementwise(operand)) {
-        if (waits_for(operand, g, seen)) return true;
-        continue;
-      }
-      std::set<int> found;
-      std::set<const Node*> visited;
-      collect_groups(operand, found, visited);
-      if (found.contains(g)) return true;
-    }
-    return false;
-  }
-
+  /// Whether `node` can be computed on the element that the target group has just made: what it needs of that group are
+  /// operands of that element, not a reduction or a view, which are complete only when the group's loops are.
   bool may_join(const Node* node, int target) const {
-    std::set<const Node*> visited;
-    if (waits_for(node, target, visited)) return false;
-    std::set<int> seen;
-    std::vector<int> work;
-    for (int g : needed_by(node)) {
-      if (g != target) work.push_back(g);
+    std::set<int> needed, seen;
+    std::set<const Node*> visited{node};
+    for (const Node* operand : node->operands) {
+      auto at = plan_.group.find(operand);
+      if (at == plan_.group.end() || at->second != target) collect_groups(operand, needed, visited);
     }
+    std::vector<int> work(needed.begin(), needed.end());
     while (!work.empty()) {
       const int g = work.back();
       work.pop_back();

@@ -127,6 +127,32 @@ std::vector<float> fill_as_bound(const Table& table, const ir::Input& input, con
   return values;
 }
 
+/// One number for each category: 1 for the cell's own.
+std::vector<float> fill_one_hot(const Table& table, const ir::Input& input, const frontend::ColumnBinding& binding,
+                                CategoriesByTensor& known) {
+  const std::vector<std::size_t> columns = columns_of(table, binding);
+  if (columns.size() != 1) fail(binding.location, "only one column has categories, but several are bound here");
+  if (!known.contains(input.name)) {
+    known[input.name] = binding.categories.empty() ? find_categories(table, columns[0]) : binding.categories;
+  }
+  const Categories& categories = known.at(input.name);
+  if (const auto width = row_width(input); width && *width != categories.size()) {
+    std::string names;
+    for (std::size_t i = 0; i < std::min<std::size_t>(categories.size(), 8); ++i) {
+      names += (i > 0 ? ", " : "") + in_quotes(categories[i]);
+    }
+    fail(binding.location,
+         fmt::format("{} takes {}, but the column has {}: {}{}", input.name, count(*width, "number"),
+                     categories.size() == 1 ? "1 category" : fmt::format("{} categories", categories.size()), names,
+                     categories.size() > 8 ? ", ..." : ""),
+         fmt::format("declare {}: [n, {}]", input.name, categories.size()));
+  }
+  std::vector<float> values(table.rows() * categories.size(), 0.0f);
+  const std::vector<std::uint32_t> codes = encode(table, columns[0], categories);
+  for (std::size_t row = 0; row < codes.size(); ++row) values[row * categories.size() + codes[row]] = 1;
+  return values;
+}
+
 /// Without a data block: the next columns of the file.
 std::vector<float> fill_in_order(const Table& table, const ir::Input& input, std::size_t& next_column) {
   const auto width = row_width(input);
@@ -169,7 +195,8 @@ std::vector<std::span<const float>> Dataset::spans(bool with_targets, const ir::
   return result;
 }
 
-Dataset make_dataset(const Table& table, const frontend::Model& model, bool with_targets) {
+Dataset make_dataset(const Table& table, const frontend::Model& model, bool with_targets,
+                     CategoriesByTensor& categories) {
   Dataset data;
   data.rows = static_cast<std::int64_t>(table.rows());
   std::size_t next_column = 0;
@@ -187,7 +214,8 @@ Dataset make_dataset(const Table& table, const frontend::Model& model, bool with
       fail(model.data->location, "the data block does not say where " + input.name + " comes from",
            "write " + input.name + " = columns(\"first\" .. \"last\")");
     }
-    values = fill_as_bound(table, input, *binding);
+    values =
+        binding->one_hot ? fill_one_hot(table, input, *binding, categories) : fill_as_bound(table, input, *binding);
   }
   return data;
 }

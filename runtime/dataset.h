@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "frontend/model.h"
+#include "runtime/categories.h"
 #include "runtime/table.h"
 
 namespace descent::runtime {
@@ -22,9 +23,12 @@ struct Dataset {
 };
 
 /// Fills the tensors as the data block says. Without a data block the inputs take the first columns and the targets the
-/// next ones, in the order of the model. Without targets, the table need not have their columns. Throws descent::Error:
-/// at the data block's line for an unknown column, a range written backwards, another number of columns than the model
-/// declares, or a text that no row holds; at the table's line for a cell that is no number.
-Dataset make_dataset(const Table& table, const frontend::Model& model, bool with_targets);
+/// next ones, in the order of the model. Without targets, the table need not have their columns. The categories of
+/// columns of texts are taken from `categories`; where it has none for a tensor they are found in the table and added.
+/// Throws descent::Error: at the data block's line for an unknown column, a range written backwards, another number of
+/// columns or categories than the model declares, or a text that no row holds; at the table's line for a cell that is
+/// no number or no category.
+Dataset make_dataset(const Table& table, const frontend::Model& model, bool with_targets,
+                     CategoriesByTensor& categories);
 
 }  // namespace descent::runtime

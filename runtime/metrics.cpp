@@ -22,6 +22,13 @@ void require_pairs(std::span<const float> predictions, std::span<const float> ta
   if (predictions.empty()) throw Error("there are no predictions to measure");
 }
 
+void require_rows(std::span<const float> predictions, std::span<const float> targets, std::size_t columns) {
+  require_pairs(predictions, targets);
+  if (columns == 0 || predictions.size() % columns != 0) {
+    throw Error(fmt::format("{} predictions are no whole number of rows of {}", predictions.size(), columns));
+  }
+}
+
 using Outcome = std::pair<float, bool>;  // prediction, whether the target is positive
 
 /// Sorts the outcomes. Sums are of doubled ranks, which are integers even for ties: exact in any order.
@@ -45,6 +52,32 @@ std::optional<double> auc_of_column(std::vector<Outcome>& outcomes) {
 
 }  // namespace
 
+TargetKind kind_of_target(std::span<const float> targets, std::size_t columns) {
+  if (!std::all_of(targets.begin(), targets.end(), [](float t) { return t == 0 || t == 1; })) {
+    return TargetKind::numbers;
+  }
+  bool one_each = columns > 1 && targets.size() % columns == 0;
+  for (std::size_t row = 0; one_each && row < targets.size() / columns; ++row) {
+    const auto elements = targets.subspan(row * columns, columns);
+    one_each = std::count(elements.begin(), elements.end(), 1.0f) == 1;
+  }
+  return one_each ? TargetKind::one_hot : TargetKind::labels;
+}
+
+double row_accuracy(std::span<const float> predictions, std::span<const float> targets, std::size_t columns) {
+  require_rows(predictions, targets, columns);
+  const std::size_t rows = predictions.size() / columns;
+  std::size_t right = 0;
+  for (std::size_t row = 0; row < rows; ++row) {
+    const auto predicted = predictions.subspan(row * columns, columns),
+               target = targets.subspan(row * columns, columns);
+    if (std::any_of(predicted.begin(), predicted.end(), [](float p) { return std::isnan(p); })) continue;
+    right += std::max_element(predicted.begin(), predicted.end()) - predicted.begin() ==
+             std::max_element(target.begin(), target.end()) - target.begin();
+  }
+  return static_cast<double>(right) / static_cast<double>(rows);
+}
+
 double accuracy(std::span<const float> predictions, std::span<const float> targets) {
   require_pairs(predictions, targets);
   std::size_t right = 0;
@@ -55,10 +88,7 @@ double accuracy(std::span<const float> predictions, std::span<const float> targe
 }
 
 std::optional<double> auc(std::span<const float> predictions, std::span<const float> targets, std::size_t columns) {
-  require_pairs(predictions, targets);
-  if (columns == 0 || predictions.size() % columns != 0) {
-    throw Error(fmt::format("{} predictions are no whole number of rows of {}", predictions.size(), columns));
-  }
+  require_rows(predictions, targets, columns);
   if (std::any_of(predictions.begin(), predictions.end(), [](float p) { return std::isnan(p); })) return std::nullopt;
   std::vector<Outcome> outcomes(predictions.size() / columns);
   double sum = 0;

@@ -6,6 +6,18 @@
 
 namespace descent::runtime {
 
+/// What the values of a target stand for, row-major, rows x columns.
+enum class TargetKind {
+  labels,   ///< every element is 0 or 1: each column is a question of its own
+  one_hot,  ///< several columns, of which every row has one 1 and else 0: a row is of one class
+  numbers   ///< anything else: no classes
+};
+TargetKind kind_of_target(std::span<const float> targets, std::size_t columns);
+
+/// The share, in [0, 1], of rows whose largest prediction (the first of equal ones) is in the column of the largest
+/// target; a row with a NaN prediction is wrong. Throws descent::Error as `auc` does.
+double row_accuracy(std::span<const float> predictions, std::span<const float> targets, std::size_t columns);
+
 /// The share, in [0, 1], of elements for which `prediction >= 0.5` and `target >= 0.5` agree; a NaN prediction agrees
 /// with neither. The spans have one length, not 0; throws descent::Error if not.
 double accuracy(std::span<const float> predictions, std::span<const float> targets);

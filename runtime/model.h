@@ -7,6 +7,7 @@
 #include "codegen/compile.h"
 #include "descent/descent.h"
 #include "frontend/model.h"
+#include "runtime/categories.h"
 
 namespace descent {
 
@@ -46,6 +47,7 @@ struct Trainer::Implementation {
   bool fitted = false;
   std::vector<std::vector<float>> variables;  ///< as Program::variables; padded to whole cache lines by their allocator
   std::uint32_t epochs = 0;
+  runtime::CategoriesByTensor categories;  ///< of the data it has been trained on
 
   /// Addresses for one function, for up to `capacity` rows.
   struct Workspace {

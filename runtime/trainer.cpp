@@ -9,6 +9,7 @@
 namespace descent {
 
 namespace {
+const std::string kCategories = "categories.";  // in the metadata of a weights file, before the name of the tensor
 constexpr std::int64_t kEvaluationRows = 4096;  // evaluated at a time, to bound memory
 
 ir::DimensionValues batch_size(const ir::Program& program, std::int64_t rows) {
@@ -177,15 +178,25 @@ float Trainer::epoch(const Tensors& tensors, std::int64_t rows, std::int64_t bat
 
 namespace {
 
+/// Whether every output has a row for each row of the inputs, so that rows can be computed some at a time.
+bool outputs_are_rows(const ir::Program& program) {
+  const auto& outputs = program.function("predict").results;
+  return std::all_of(outputs.begin(), outputs.end(), [&](const ir::Binding& output) {
+    const ir::Shape& shape = output.node->shape();
+    return !shape.empty() && !program.inputs.empty() && shape[0] == program.inputs[0].shape[0];
+  });
+}
+
 /// Runs a function chunk by chunk; calls `use` with the addresses and rows of each.
 template <typename Use>
 void run_chunks(Trainer::Implementation& self, const std::string& name, const Tensors& tensors, std::int64_t rows,
                 Use use) {
   const codegen::CompiledFunction& function = self.model->compiled(name).function(name);
-  auto& w = self.workspace(name, std::min(rows, kEvaluationRows), false);
   const auto& inputs = self.model->program.inputs;
-  for (std::int64_t begin = 0; begin < rows; begin += kEvaluationRows) {
-    std::int64_t count = std::min(kEvaluationRows, rows - begin);
+  const std::int64_t chunk = outputs_are_rows(self.model->program) ? std::min(rows, kEvaluationRows) : rows;
+  auto& w = self.workspace(name, chunk, false);
+  for (std::int64_t begin = 0; begin < rows; begin += chunk) {
+    std::int64_t count = std::min(chunk, rows - begin);
     std::size_t at = 0;
     for (const ir::Input& input : inputs) {
       if (input.is_target && tensors.size() != inputs.size()) continue;
@@ -214,25 +225,37 @@ float Trainer::evaluate(const Tensors& tensors, std::int64_t rows, std::vector<f
   Implementation& self = *implementation_;
   self.check(tensors, rows, true);
   self.need_fit("evaluation");
+  const ir::Program& program = self.model->program;
+  const std::string& first = program.function("predict").results[0].name;
+  const auto& results = program.function("evaluate").results;
+  const ir::Binding& output =
+      *std::find_if(results.begin(), results.end(), [&](const ir::Binding& b) { return b.name == first; });
   double loss = 0;
   run_chunks(self, "evaluate", tensors, rows,
              [&](const passes::KernelPlan& plan, const std::vector<float*>& buffers, std::int64_t count) {
                loss += static_cast<double>(*buffers[static_cast<std::size_t>(plan.buffer("loss"))]) *
                        static_cast<double>(count);
-               if (outputs != nullptr)
-                 append(*outputs, plan, buffers, self.model->program.function("evaluate").results[1], count);
+               if (outputs != nullptr) append(*outputs, plan, buffers, output, count);
              });
   return static_cast<float>(loss / static_cast<double>(rows));
 }
 
 std::vector<float> Trainer::predict(const Tensors& inputs, std::int64_t rows) {
+  return std::move(predict_all(inputs, rows)[0].values);
+}
+
+std::vector<Trainer::Output> Trainer::predict_all(const Tensors& inputs, std::int64_t rows) {
   Implementation& self = *implementation_;
   self.check(inputs, rows, false);
   self.need_fit("prediction");
-  std::vector<float> outputs;
+  const auto& bindings = self.model->program.function("predict").results;
+  std::vector<Output> outputs;
+  for (const ir::Binding& binding : bindings) outputs.push_back({binding.name, {}});
   run_chunks(self, "predict", inputs, rows,
              [&](const passes::KernelPlan& plan, const std::vector<float*>& buffers, std::int64_t count) {
-               append(outputs, plan, buffers, self.model->program.function("predict").results[0], count);
+               for (std::size_t i = 0; i < bindings.size(); ++i) {
+                 append(outputs[i].values, plan, buffers, bindings[i], count);
+               }
              });
   return outputs;
 }
@@ -253,6 +276,9 @@ void Trainer::save(const std::string& path) const {
                    {"step", std::to_string(self.state.step)},
                    {"epochs", std::to_string(self.epochs)},
                    {"seed", std::to_string(self.state.seed)}};
+  for (const auto& [name, categories] : self.categories) {
+    file.metadata[kCategories + name] = runtime::to_text(categories);
+  }
   runtime::save_tensors(path, file);
 }
 
@@ -283,6 +309,12 @@ void Trainer::load(const std::string& path, bool resume) {
     if (found[i] != nullptr) std::copy(found[i]->values.begin(), found[i]->values.end(), self.variables[i].begin());
   }
   self.fitted = true;
+  self.categories.clear();
+  for (const auto& [key, text] : file.metadata) {
+    if (key.starts_with(kCategories)) {
+      self.categories[key.substr(kCategories.size())] = runtime::from_text(text, path);
+    }
+  }
   if (resume) {
     const auto number = [&](const char* key) {
       std::int64_t value = 0;

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cmath>
 #include <filesystem>
+#include <limits>
 
 #include "runtime/file.h"
 #include "runtime/metrics.h"
@@ -11,23 +12,107 @@
 
 namespace descent::runtime {
 
-Dataset load_dataset(const Model& model, const std::string& model_path, const std::optional<std::string>& override_path,
-                     bool with_targets) {
-  const frontend::Model& description = model.implementation()->model;
-  std::string path;
-  if (override_path) {
-    path = *override_path;
-  } else if (description.data) {
-    path = (std::filesystem::path(model_path).parent_path() / description.data->source).string();
-    if (!std::filesystem::exists(path)) {
-      const frontend::Location& at = description.data->source_location;
-      throw Error(Diagnostic{at.file, at.line, at.column, at.length, "there is no file " + path,
-                             "the name is relative to the folder of the model file", at.source_line});
-    }
-  } else {
+namespace {
+
+[[noreturn]] void fail(const frontend::Location& at, const std::string& message, const std::string& hint) {
+  throw Error(Diagnostic{at.file, at.line, at.column, at.length, message, hint, at.source_line});
+}
+
+std::string data_path(const frontend::Model& description, const std::string& model_path,
+                      const std::optional<std::string>& override_path) {
+  if (override_path) return *override_path;
+  if (!description.data) {
     throw Error("the model file names no data", "add a data block or call with --data FILE.csv");
   }
-  return make_dataset(load_csv(path), description, with_targets);
+  const std::string path = (std::filesystem::path(model_path).parent_path() / description.data->source).string();
+  if (!std::filesystem::exists(path)) {
+    fail(description.data->source_location, "there is no file " + path,
+         "the name is relative to the folder of the model file");
+  }
+  return path;
+}
+
+struct Parts {
+  Dataset training, validation;  ///< no rows of validation where nothing is held out
+};
+
+Parts split_data(const Dataset& all, const frontend::Model& description) {
+  if (!description.data || !description.data->validation) return {all, {}};
+  const frontend::SplitSpec& spec = *description.data->validation;
+  if (!spec.stratify) {
+    const Split split = split_rows(spec, static_cast<std::uint32_t>(all.rows));
+    return {all.select(split.training), all.select(split.held_out)};
+  }
+  const auto& inputs = description.program->inputs;
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    if (inputs[i].name != *spec.stratify) continue;
+    const auto width = static_cast<std::uint32_t>(all.tensors[i].size() / static_cast<std::size_t>(all.rows));
+    const Split split = split_rows_stratified(spec, all.tensors[i], width);
+    return {all.select(split.training), all.select(split.held_out)};
+  }
+  fail(spec.location, "'" + *spec.stratify + "' is no input or target of the model",
+       "name the target whose classes keep their shares");
+}
+
+/// Stops when the validation loss has not improved for some epochs, and remembers the variables of the best one.
+class EarlyStop {
+ public:
+  EarlyStop(const frontend::EarlyStopping& rule, Trainer::Implementation& trainer) : rule_(rule), trainer_(trainer) {}
+
+  bool should_stop(double validation_loss) {
+    if (validation_loss < best_) {
+      best_ = validation_loss;
+      since_best_ = 0;
+      best_variables_ = trainer_.variables;
+      return false;
+    }
+    return ++since_best_ >= rule_.patience;
+  }
+
+  /// The variables are copied in place, as native code knows their addresses.
+  void restore_best() {
+    for (std::size_t i = 0; i < best_variables_.size(); ++i) {
+      std::copy(best_variables_[i].begin(), best_variables_[i].end(), trainer_.variables[i].begin());
+    }
+  }
+
+ private:
+  const frontend::EarlyStopping& rule_;
+  Trainer::Implementation& trainer_;
+  double best_ = std::numeric_limits<double>::infinity();
+  int since_best_ = 0;
+  std::vector<std::vector<float>> best_variables_;
+};
+
+/// Trains for at most so many epochs.
+void run_epochs(Trainer& trainer, const Parts& data, const frontend::Model& description, std::int64_t epochs,
+                std::int64_t batch, const std::function<void(const TrainProgress&)>& progress, TrainReport& report) {
+  const ir::Program& program = *description.program;
+  const Tensors training = data.training.spans(true, program), validation = data.validation.spans(true, program);
+  const bool validates = data.validation.rows > 0;
+  std::optional<EarlyStop> stop;
+  if (validates && description.train.stop) stop.emplace(*description.train.stop, trainer.implementation());
+  for (std::int64_t epoch = 1; epoch <= epochs && !report.stopped_early; ++epoch) {
+    TrainProgress now{epoch, epochs, trainer.epoch(training, data.training.rows, batch), {}};
+    report.epochs = epoch;
+    if (!std::isfinite(now.loss)) {
+      throw Error("the loss is no longer a finite number in epoch " + std::to_string(epoch),
+                  "try a smaller learning rate, or standardize the inputs");
+    }
+    if (validates) now.validation_loss = trainer.evaluate(validation, data.validation.rows);
+    if (progress) progress(now);
+    report.stopped_early = stop && stop->should_stop(*now.validation_loss);
+  }
+  if (stop) stop->restore_best();
+}
+
+}  // namespace
+
+Dataset load_dataset(Trainer& trainer, const Model& model, const std::string& model_path,
+                     const std::optional<std::string>& override_path, bool with_targets) {
+  const frontend::Model& description = model.implementation()->model;
+  const Table table = load_csv(data_path(description, model_path, override_path));
+  return make_dataset(table, description, with_targets, trainer.implementation().categories);
 }
 
 Scores score(Trainer& trainer, const Model& model, const Dataset& data) {
@@ -37,14 +122,17 @@ Scores score(Trainer& trainer, const Model& model, const Dataset& data) {
   std::vector<float> predictions;
   scores.loss = trainer.evaluate(data.spans(true, program), data.rows, &predictions);
   scores.accuracy = scores.auc = scores.brier = std::nan("");
-  // The first target is compared with the first output where they have the same size.
   for (std::size_t i = 0; i < program.inputs.size(); ++i) {
     if (!program.inputs[i].is_target) continue;
-    if (data.tensors[i].size() == predictions.size()) {
-      scores.accuracy = accuracy(predictions, data.tensors[i]);
-      scores.auc = auc(predictions, data.tensors[i]).value_or(std::nan(""));
-      scores.brier = brier_score(predictions, data.tensors[i]);
-    }
+    if (data.tensors[i].size() != predictions.size()) break;
+    const std::size_t columns = predictions.size() / static_cast<std::size_t>(data.rows);
+    const TargetKind kind = kind_of_target(data.tensors[i], columns);
+    if (kind == TargetKind::numbers) break;
+    scores.accuracy = kind == TargetKind::one_hot ? row_accuracy(predictions, data.tensors[i], columns)
+                                                  : accuracy(predictions, data.tensors[i]);
+    scores.auc = auc(predictions, data.tensors[i], columns).value_or(std::nan(""));
+    scores.brier = brier_score(predictions, data.tensors[i]);
+    if (kind == TargetKind::one_hot) scores.brier *= static_cast<double>(columns);
     break;
   }
   return scores;
@@ -53,78 +141,28 @@ Scores score(Trainer& trainer, const Model& model, const Dataset& data) {
 TrainReport train(const Model& model, const std::string& model_path, const TrainOptions& options,
                   const std::function<void(const TrainProgress&)>& progress) {
   const frontend::Model& description = model.implementation()->model;
-  const ir::Program& program = model.implementation()->program;
-  if (program.find_function("step") == nullptr) {
-    throw Error(Diagnostic{model_path, 0, 0, 1,
-                           "the model '" + description.name + "' has no loss, so it cannot be trained",
-                           "add a line such as: loss = bce(p, y)", ""});
+  if (model.implementation()->program.find_function("step") == nullptr) {
+    throw file_error(model_path, "the model '" + description.name + "' has no loss, so it cannot be trained",
+                     "add a line such as: loss = bce(p, y)");
   }
   if (!options.save.empty()) check_writable(options.save);
-  const Dataset all = load_dataset(model, model_path, options.data, true);
-  Dataset training = all, validation;
-  if (description.data && description.data->validation) {
-    const frontend::SplitSpec& spec = *description.data->validation;
-    std::span<const float> classes;
-    for (std::size_t i = 0; i < program.inputs.size() && spec.stratify; ++i) {
-      if (program.inputs[i].name == *spec.stratify) classes = all.tensors[i];
-    }
-    if (spec.stratify && classes.size() != static_cast<std::size_t>(all.rows)) {
-      const auto& at = spec.location;
-      throw Error(Diagnostic{at.file, at.line, at.column, at.length,
-                             "'" + *spec.stratify + "' is no target with one column",
-                             "name the target whose classes keep their shares", at.source_line});
-    }
-    const Split split =
-        spec.stratify ? split_rows_stratified(spec, classes) : split_rows(spec, static_cast<std::uint32_t>(all.rows));
-    training = all.select(split.training);
-    validation = all.select(split.held_out);
+  Trainer trainer(model, options.seed.value_or(description.train.seed));
+  if (!options.resume.empty()) trainer.load(options.resume, true);
+  const Parts data = split_data(load_dataset(trainer, model, model_path, options.data, true), description);
+  if (options.resume.empty()) {
+    trainer.fit(data.training.spans(true, model.implementation()->program), data.training.rows);
   }
   const std::int64_t epochs = options.epochs.value_or(description.train.epochs);
-  const std::int64_t batch = options.batch.value_or(description.train.batch);
-  Trainer trainer(model, options.seed.value_or(description.train.seed));
-  const Tensors tensors = training.spans(true, program);
-  trainer.fit(tensors, training.rows);
-  if (!options.resume.empty()) trainer.load(options.resume, true);
   if (epochs > 0) model.implementation()->compile_together({"step", "evaluate"});
 
   TrainReport report;
-  report.parameters = model.parameter_count();
-  const auto& stop = description.train.stop;
-  double best = std::numeric_limits<double>::infinity();
-  std::vector<std::vector<float>> best_variables;
-  std::int64_t since_best = 0;
   const auto begin = std::chrono::steady_clock::now();
-  for (std::int64_t epoch = 1; epoch <= epochs; ++epoch) {
-    TrainProgress now{epoch, epochs, trainer.epoch(tensors, training.rows, batch), {}};
-    report.epochs = epoch;
-    if (!std::isfinite(now.loss)) {
-      throw Error("the loss is no longer a finite number in epoch " + std::to_string(epoch),
-                  "try a smaller learning rate, or standardize the inputs");
-    }
-    if (validation.rows > 0) {
-      now.validation_loss = trainer.evaluate(validation.spans(true, program), validation.rows);
-      if (*now.validation_loss < best) {
-        best = *now.validation_loss;
-        since_best = 0;
-        if (stop) best_variables = trainer.implementation().variables;
-      } else {
-        ++since_best;
-      }
-    }
-    if (progress) progress(now);
-    if (stop && validation.rows > 0 && since_best >= stop->patience) {
-      report.stopped_early = true;
-      break;
-    }
-  }
-  // Early stopping gives the weights of the best epoch; they are copied in place, as native code knows their addresses.
-  for (std::size_t i = 0; i < best_variables.size(); ++i) {
-    std::copy(best_variables[i].begin(), best_variables[i].end(), trainer.implementation().variables[i].begin());
-  }
+  run_epochs(trainer, data, description, epochs, options.batch.value_or(description.train.batch), progress, report);
   report.train_ms = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count();
+  report.parameters = model.parameter_count();
   report.steps = trainer.steps();
-  report.training = score(trainer, model, training);
-  if (validation.rows > 0) report.validation = score(trainer, model, validation);
+  report.training = score(trainer, model, data.training);
+  if (data.validation.rows > 0) report.validation = score(trainer, model, data.validation);
   report.compile_ms = model.implementation()->compile_ms();
   if (!options.save.empty()) trainer.save(options.save);
   return report;

@@ -10,9 +10,12 @@
 
 namespace descent::runtime {
 
+/// The loss, and how well the first output predicts the first target: NaN where that is not a question of classes.
 struct Scores {
   std::int64_t rows = 0;
-  double loss = 0, accuracy = 0, auc = 0, brier = 0;  ///< NaN where there is no target to compare with
+  double loss = 0;
+  double accuracy = 0;  ///< runtime/metrics.h: of elements, or of rows whose target is one-hot
+  double auc = 0, brier = 0;
 };
 
 struct TrainOptions {
@@ -39,9 +42,10 @@ struct TrainReport {
 TrainReport train(const Model& model, const std::string& model_path, const TrainOptions& options,
                   const std::function<void(const TrainProgress&)>& progress);
 
-/// The data of a model file: `override_path`, or the source of the data block relative to the model file.
-Dataset load_dataset(const Model& model, const std::string& model_path, const std::optional<std::string>& override_path,
-                     bool with_targets);
+/// The data of a model file: `override_path`, or the source of the data block relative to the model file. Categories
+/// that the trainer does not know yet are learned by it.
+Dataset load_dataset(Trainer& trainer, const Model& model, const std::string& model_path,
+                     const std::optional<std::string>& override_path, bool with_targets);
 
 Scores score(Trainer& trainer, const Model& model, const Dataset& data);
 

@@ -59,10 +59,16 @@ class Trainer {
   float step(const Tensors& tensors, std::int64_t rows);
   /// One pass over shuffled batches; returns the mean loss of its steps, weighted by their rows.
   float epoch(const Tensors& tensors, std::int64_t rows, std::int64_t batch);
-  /// The loss without what happens in training alone, and the outputs one after the other if `outputs` is given.
-  float evaluate(const Tensors& tensors, std::int64_t rows, std::vector<float>* outputs = nullptr);
-  /// The first output for every row: rows x width.
+  /// The loss without what happens in training alone; also the first output if `output` is given.
+  float evaluate(const Tensors& tensors, std::int64_t rows, std::vector<float>* output = nullptr);
+  /// The first output, row-major: for every row its numbers.
   std::vector<float> predict(const Tensors& inputs, std::int64_t rows);
+  /// All outputs, in the order of the file.
+  struct Output {
+    std::string name;
+    std::vector<float> values;  ///< row-major
+  };
+  std::vector<Output> predict_all(const Tensors& inputs, std::int64_t rows);
 
   std::int64_t steps() const;
   /// Writes parameters, states and the optimizer's state as a safetensors file.

@@ -49,7 +49,7 @@ class Generator {
     const auto grow = [&](int count, const ir::Shape& shape) {
       for (int step = 0; step < count; ++step) {
         const Expr a = pick(shape), c = pick(shape);
-        switch (below(16)) {
+        switch (below(17)) {
           case 0:
             pool.push_back(a + c);
             break;
@@ -107,6 +107,11 @@ class Generator {
           case 11: {
             const Expr row = ir::reduce_sum(a * 0.2, {1});
             pool.push_back(c - tanh(ir::broadcast(row, shape, {0})));
+            break;
+          }
+          case 16: {  // the sum of a row meets the elements it is made of
+            const Expr e = exp(min(a, like(a, 1)));
+            pool.push_back(e / ir::broadcast(ir::reduce_sum(e, {1}), shape, {0}));
             break;
           }
         }

@@ -41,6 +41,11 @@ Table example() {
   return load_csv("data.csv");
 }
 
+Dataset make_dataset(const Table& table, const frontend::Model& model, bool with_targets) {
+  CategoriesByTensor categories;
+  return runtime::make_dataset(table, model, with_targets, categories);
+}
+
 using Values = std::vector<float>;
 
 Values target_of(frontend::ColumnBinding binding) {
@@ -155,4 +160,66 @@ TEST_CASE("a_text_in_a_number_column_is_shown_in_the_data") {
   CHECK(error_of_binding(bind("x", {{"kind", "area"}}))
             .find("data.csv:2:1: error: column \"kind\" holds the text \"M\" where a number is expected\n  2 | "
                   "M,1,2,0.1\n    | ^\n") == 0);
+}
+
+namespace {
+
+/// A model with input x: [n, 2] and target y: [n, width], which is one_hot(column("kind")).
+frontend::Model one_hot_model(std::int64_t width, std::vector<std::string> categories = {}) {
+  auto binding = bind("y", {{"kind", "kind"}});
+  binding.one_hot = true;
+  binding.categories = std::move(categories);
+  auto model = model_of({bind("x", {{"area", "radius"}}), binding});
+  auto program = std::make_shared<ir::Program>();
+  program->inputs = model.program->inputs;
+  program->inputs[1].shape[1] = ir::Dimension(width);
+  model.program = program;
+  return model;
+}
+
+}  // namespace
+
+TEST_CASE("one_hot_gives_every_category_a_column_in_sorted_order") {
+  const Folder folder;
+  CategoriesByTensor categories;
+  CHECK(runtime::make_dataset(example(), one_hot_model(2), true, categories).tensors[1] == Values{0, 1, 1, 0, 0, 1});
+  CHECK(categories == CategoriesByTensor{{"y", {"B", "M"}}});
+  // In the order of the list, if there is one.
+  categories.clear();
+  CHECK(runtime::make_dataset(example(), one_hot_model(2, {"M", "B"}), true, categories).tensors[1] ==
+        Values{1, 0, 0, 1, 1, 0});
+  // New data are encoded as the data before.
+  write("data.csv", "kind,area,radius\nM,1,2\n");
+  CHECK(runtime::make_dataset(load_csv("data.csv"), one_hot_model(2), true, categories).tensors[1] == Values{1, 0});
+  // Numbers are sorted as numbers.
+  write("data.csv", "kind,area,radius\n10,1,2\n9,1,2\n-1,0,0\n");
+  categories.clear();
+  runtime::make_dataset(load_csv("data.csv"), one_hot_model(3), true, categories);
+  CHECK(categories.at("y") == Categories{"-1", "9", "10"});
+}
+
+TEST_CASE("one_hot_says_which_categories_do_not_fit") {
+  const Folder folder;
+  CHECK(error_of([] { make_dataset(example(), one_hot_model(3), true); }) ==
+        "m.descent:7:9: error: y takes 3 numbers, but the column has 2 categories: \"B\", \"M\"\n" + at_binding +
+            "    = help: declare y: [n, 2]");
+  CategoriesByTensor known{{"y", {"Benign", "Malignant"}}};
+  write("data.csv", "kind,area,radius\nBenign,1,2\nMalignent,3,4\n");
+  CHECK(error_of([&] { runtime::make_dataset(load_csv("data.csv"), one_hot_model(2), true, known); }) ==
+        "data.csv:3:1: error: column \"kind\" holds \"Malignent\", which is none of its 2 categories\n"
+        "  3 | Malignent,3,4\n"
+        "    | ^^^^^^^^^\n"
+        "    = help: did you mean \"Malignant\"?");
+  write("data.csv", "kind,area,radius\n,1,2\nB,3,4\n");
+  CHECK(error_of([&] { make_dataset(load_csv("data.csv"), one_hot_model(2), true); }) ==
+        "data.csv:2:1: error: missing value: column \"kind\" is empty here\n"
+        "  2 | ,1,2\n"
+        "    | ^\n"
+        "    = help: write a category there, or leave the row out");
+}
+
+TEST_CASE("categories_are_kept_as_text") {
+  const Categories categories{"a \"b\"", "ü", ""};
+  CHECK(from_text(to_text(categories), "w") == categories);
+  CHECK(error_of([] { from_text("[1]", "w"); }) == "w: error: its categories are not a list of texts");
 }

@@ -81,3 +81,20 @@ TEST_CASE("metrics_say_what_does_not_fit") {
   CHECK(error_of([] { auc(Values{1, 0, 1}, Values{1, 0, 1}, 2); }) ==
         "error: 3 predictions are no whole number of rows of 2");
 }
+
+TEST_CASE("kind_of_target_tells_labels_classes_and_numbers_apart") {
+  CHECK(kind_of_target(std::vector<float>{0, 1, 1}, 1) == TargetKind::labels);
+  CHECK(kind_of_target(std::vector<float>{0, 1, 1, 0, 0, 1}, 2) == TargetKind::one_hot);
+  CHECK(kind_of_target(std::vector<float>{0, 1, 1, 1}, 2) == TargetKind::labels);
+  CHECK(kind_of_target(std::vector<float>{0, 0, 1, 0}, 2) == TargetKind::labels);
+  CHECK(kind_of_target(std::vector<float>{0, 0.5f}, 1) == TargetKind::numbers);
+  CHECK(kind_of_target(std::vector<float>{0, 2}, 2) == TargetKind::numbers);
+}
+
+TEST_CASE("row_accuracy_counts_rows_whose_largest_element_is_right") {
+  const std::vector<float> target{1, 0, 0, 0, 1, 0, 0, 0, 1, 1, 0, 0};
+  CHECK(row_accuracy(std::vector<float>{3, 1, 2, 0, -1, -2, 1, 1, 2, std::nanf(""), 0, 0}, target, 3) == 0.5);
+  CHECK(row_accuracy(target, target, 3) == 1);
+  CHECK(row_accuracy(std::vector<float>{1, 1, 0}, std::vector<float>{0, 1, 0}, 3) == 0);  // the first of equal ones
+  CHECK_THROWS_WITH(row_accuracy(target, target, 5), "error: 12 predictions are no whole number of rows of 5");
+}
