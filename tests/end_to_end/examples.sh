@@ -24,6 +24,7 @@ reaches eight auc 0.99
 reaches segments accuracy 0.98
 reaches autoencoder loss 0.018
 reaches gradient_penalty auc 0.93
+reaches wine auc 0.99
 
 # What stands in the folder is in the list above, and in the README.
 for file in "$SOURCE_DIR"/examples/*.descent; do
