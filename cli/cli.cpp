@@ -111,8 +111,8 @@ class Commands {
   }
 
   void add_check() {
-    CLI::App& c = add("check", "report every mistake of a file, or nothing", "  descent check tumour.descent",
-                      [this] { return check(check_); });
+    CLI::App& c = add("check", "report every mistake of a file, and where its numbers can overflow or divide by 0",
+                      "  descent check tumour.descent", [this] { return check(check_); });
     add_file(c, check_.file);
   }
 

@@ -81,6 +81,7 @@ const std::vector<Rule>& stability_rules() {
   static const P shifted = exp(a - spread(top));
   static const std::vector<Rule> rules = {
       // Exponentials and logarithms near 0 and far from it.
+      {1 - exp(-softplus(a)), logistic(a), real, "1 - 1 / (1 + e^a); no cancellation at small e^a"},
       {exp(a) - 1, expm1(a), real, "by definition; no cancellation at small a"},
       {log1p(exp(a)), softplus(a), real, "by definition; no overflow"},
       {log(1 + exp(a)), softplus(a), real, "by definition; no overflow"},
@@ -102,7 +103,6 @@ const std::vector<Rule>& stability_rules() {
       {b / (1 + exp(a)), b * logistic(-a), real, "by definition; e^a does not overflow on the way"},
       {1 - logistic(a), logistic(-a), real, "a symmetry; no cancellation at large a"},
       {log(logistic(a)), -softplus(-a), real, "the logarithm of 1 / (1 + e^-a); no log(0)"},
-      {exp(-softplus(a)), logistic(-a), real, "the same, read backwards; one function less"},
       {softplus(x) - softplus(-x), x, real, "softplus(-x) = softplus(x) - x"},
       {softplus(x) - x, softplus(-x), real, "softplus(-x) = softplus(x) - x; no cancellation at large x"},
       {a * softplus(-x) + (1 - a) * softplus(x), softplus(x) - a * x, real, "softplus(-x) = softplus(x) - x"},

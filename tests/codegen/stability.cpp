@@ -1,10 +1,11 @@
-// Textbook forms, values and gradients, against stable closed forms for every size of their argument: by the interpreter
-// in float64 after the passes, and by the generated code in float32.
+// Textbook forms, values and gradients, against stable closed forms for every size of their argument: by the
+// interpreter in float64 after the passes, and by the generated code in float32.
 //
 // Tolerance in float32: 4 ULP (4 * 2^-24, doubled for the binade) of the largest of the result and `scale`, the terms
-// that the formula itself adds: bce at y = 0.3 is a difference of z and 0.3 z, so its rounding is that of z. In float64:
-// the same with 2^-53, times 8 for the functions of libm on both sides.
+// that the formula itself adds: bce at y = 0.3 is a difference of z and 0.3 z, so its rounding is that of z. In
+// float64: the same with 2^-53, times 8 for the functions of libm on both sides.
 #include <algorithm>
+#include <array>
 #include <catch2/catch.hpp>
 #include <cmath>
 #include <functional>
@@ -21,6 +22,7 @@ namespace {
 
 double sigmoid(double z) { return z >= 0 ? 1 / (1 + std::exp(-z)) : std::exp(z) / (1 + std::exp(z)); }
 double softplus(double z) { return std::fmax(z, 0) + std::log1p(std::exp(-std::fabs(z))); }
+using Row = std::array<double, 4>;
 double power(double a, double b) { return std::pow(a, b); }
 
 /// An expression of z (and y), its value, its derivative, and the size of the terms that the value and the derivative
@@ -30,6 +32,7 @@ struct Form {
   std::function<double(double z, double y)> value, derivative;
   std::function<double(double z, double y)> scale = [](double, double) { return 0.0; };
   double least = -1e4, most = 1e4;  ///< of z
+  double derivative_scale = 1;      ///< the size of the terms of the derivative, at most
 };
 
 const std::vector<Form>& forms() {
@@ -38,7 +41,8 @@ const std::vector<Form>& forms() {
   const auto one_or_z = [](double z, double) { return std::fmax(1, std::fabs(z)); };
   static const std::vector<Form> all = {
       {"log(sigmoid(z))", [](double z, double) { return -softplus(-z); }, [](double z, double) { return sigmoid(-z); }},
-      {"log(1 - sigmoid(z))", [](double z, double) { return -softplus(z); }, [](double z, double) { return -sigmoid(z); }},
+      {"log(1 - sigmoid(z))", [](double z, double) { return -softplus(z); },
+       [](double z, double) { return -sigmoid(z); }},
       {"log(1 + exp(z))", [](double z, double) { return softplus(z); }, [](double z, double) { return sigmoid(z); }},
       {"log(exp(z) + exp(y))", [](double z, double y) { return y + softplus(z - y); },
        [](double z, double y) { return sigmoid(z - y); }, one_or_z},
@@ -62,6 +66,12 @@ const std::vector<Form>& forms() {
        [](double z, double) { return 1 / std::pow(std::cosh(std::fmin(std::fabs(z), 300)), 2); }, unit},
       {"z * sigmoid(z)", [](double z, double) { return z * sigmoid(z); },
        [](double z, double) { return sigmoid(z) * (1 + z * sigmoid(-z)); }, one_or_z},
+      {"z * tanh(log(1 + exp(z)))", [](double z, double) { return z * std::tanh(softplus(z)); },
+       [](double z, double) {
+         const double t = std::tanh(softplus(z));
+         return t + z * (1 - t * t) * sigmoid(z);
+       },
+       one_or_z, -1e4, 1e4, 10},  // z (1 - t^2), where 1 - t^2 is not 0
       {"bce(sigmoid(z), y)", [](double z, double y) { return softplus(z) - y * z; },
        [](double z, double y) { return sigmoid(z) - y; }, one_or_z},
       {"bce(sigmoid(z), y, positive_weight = 3)",
@@ -81,15 +91,16 @@ const std::vector<Form>& forms() {
        [](double z, double y) { return sigmoid(z) * sigmoid(-z) * (0.5 - y); }, unit},
       {"y * log(y) - y * log(sigmoid(z))",
        [](double z, double y) { return (y > 0 ? y * std::log(y) : 0) + y * softplus(-z); },
-       [](double z, double y) { return -y * sigmoid(-z); }, of_z},
+       [](double z, double y) { return -y * sigmoid(-z); }, one_or_z},
   };
   return all;
 }
 
 /// A model with the value of `text` and the derivative of its sum with respect to z as outputs.
 ir::Program program_of(const std::string& text, const std::string& shape) {
-  const std::string source = "model form {\n    input z: " + shape + "\n    input y: " + shape + "\n    output value = " +
-                             text + "\n    output derivative = grad(sum(" + text + "), z)\n}\n";
+  const std::string source = "model form {\n    input z: " + shape + "\n    input y: " + shape +
+                             "\n    output value = " + text + "\n    output derivative = grad(sum(" + text +
+                             "), z)\n}\n";
   return passes::run_pipeline(*frontend::load_model(source, "form.descent").program);
 }
 
@@ -99,13 +110,15 @@ void check(const char* what, double got, double expected, double scale, double e
             << std::fabs(got - expected) / (epsilon * std::max(std::fabs(expected), scale)) << " units");
   CHECK(std::isfinite(got));
   // Numbers below the least normal float have no relative precision.
-  CHECK(std::fabs(got - expected) <= 4 * epsilon * std::max(std::fabs(expected), scale) + (epsilon > 1e-10 ? 3e-45 : 1e-310));
+  CHECK(std::fabs(got - expected) <=
+        4 * epsilon * std::max(std::fabs(expected), scale) + (epsilon > 1e-10 ? 3e-45 : 1e-310));
 }
 
 }  // namespace
 
 TEST_CASE("textbook_forms_are_right_for_every_size_of_their_argument") {
-  std::vector<double> sizes{0, 1e-30, 1e-8, 1e-4, 0.1, 0.5, 1, 2, 3.7, 5, 9, 10, 17, 20, 40, 88, 89, 104, 500, 1e3, 1e4};
+  std::vector<double> sizes{0,  1e-30, 1e-8, 1e-4, 0.1, 0.5, 1,   2,   3.7, 5,  9,
+                            10, 17,    20,   40,   88,  89,  104, 500, 1e3, 1e4};
   for (const Form& form : forms()) {
     std::vector<double> z, y;
     for (double size : sizes) {
@@ -135,7 +148,145 @@ TEST_CASE("textbook_forms_are_right_for_every_size_of_their_argument") {
           const double epsilon = is_exact ? 0x1p-50 : 0x1p-23, scale = form.scale(zi, yi);
           const double derivative = form.derivative(zi, yi);
           check("value", got.at("value")[i], form.value(zi, yi), scale, epsilon);
-          check("derivative", got.at("derivative")[i], derivative, std::min(scale, 1.0), epsilon);
+          check("derivative", got.at("derivative")[i], derivative, std::min(scale, form.derivative_scale), epsilon);
+        }
+      }
+    }
+  }
+}
+
+namespace {
+
+/// An expression of the rows of z and y [n, 4], one number a row; its value and its derivative.
+struct RowForm {
+  const char* text;
+  std::function<double(const Row& z, const Row& y)> value;
+  std::function<Row(const Row& z, const Row& y)> derivative;
+};
+
+double largest(const Row& z) { return *std::max_element(z.begin(), z.end()); }
+double log_sum_exp(const Row& z) {
+  double sum = 0;
+  for (double v : z) sum += std::exp(v - largest(z));
+  return largest(z) + std::log(sum);
+}
+double softmax(const Row& z, std::size_t i) {
+  double sum = 0;
+  for (double v : z) sum += std::exp(v - largest(z));
+  return std::exp(z[i] - largest(z)) / sum;
+}
+Row each(const Row& z, const std::function<double(std::size_t)>& f) {
+  Row result{};
+  for (std::size_t i = 0; i < z.size(); ++i) result[i] = f(i);
+  return result;
+}
+double sum(const Row& z) { return z[0] + z[1] + z[2] + z[3]; }
+
+const std::vector<RowForm>& row_forms() {
+  const auto cross_entropy = [](const Row& z, const Row& y) {
+    double loss = 0;
+    for (std::size_t i = 0; i < 4; ++i) loss += y[i] * (log_sum_exp(z) - z[i]);
+    return loss;
+  };
+  const auto cross_entropy_derivative = [](const Row& z, const Row& y) {
+    return each(z, [&](std::size_t i) { return softmax(z, i) * sum(y) - y[i]; });
+  };
+  const auto variance = [](const Row& z, const Row&) {
+    double v = 0;
+    for (double x : z) v += (x - sum(z) / 4) * (x - sum(z) / 4) / 4;
+    return v;
+  };
+  static const std::vector<RowForm> all = {
+      {"log(sum(exp(z), 1))", [](const Row& z, const Row&) { return log_sum_exp(z); },
+       [](const Row& z, const Row&) { return each(z, [&](std::size_t i) { return softmax(z, i); }); }},
+      {"max(z, axis = 1) + log(sum(exp(z - max(z, axis = 1, keep = true)), 1))",
+       [](const Row& z, const Row&) { return log_sum_exp(z); },
+       [](const Row& z, const Row&) { return each(z, [&](std::size_t i) { return softmax(z, i); }); }},
+      {"sum(softmax(z)^2, 1)",
+       [](const Row& z, const Row&) {
+         double s = 0;
+         for (std::size_t i = 0; i < 4; ++i) s += softmax(z, i) * softmax(z, i);
+         return s;
+       },
+       [](const Row& z, const Row&) {
+         double s = 0;
+         for (std::size_t i = 0; i < 4; ++i) s += softmax(z, i) * softmax(z, i);
+         return each(z, [&](std::size_t i) { return 2 * softmax(z, i) * (softmax(z, i) - s); });
+       }},
+      {"sum(-(y * log(softmax(z))), 1)", cross_entropy, cross_entropy_derivative},
+      {"-sum(y * log_softmax(z), 1)", cross_entropy, cross_entropy_derivative},
+      {"-sum(y * log(exp(z - max(z, axis = 1, keep = true)) / sum(exp(z - max(z, axis = 1, keep = true)), 1, keep = "
+       "true)), 1)",
+       cross_entropy, cross_entropy_derivative},
+      {"sum(if y > 0 then y * (log(y) - log(softmax(z))) else 0, 1)",
+       [&](const Row& z, const Row& y) {
+         double kl = 0;
+         for (std::size_t i = 0; i < 4; ++i) kl += y[i] > 0 ? y[i] * (std::log(y[i]) + log_sum_exp(z) - z[i]) : 0;
+         return kl;
+       },
+       cross_entropy_derivative},
+      {"sum(y * (log(y) - log(softmax(z))), 1)",
+       [&](const Row& z, const Row& y) {
+         double kl = 0;
+         for (std::size_t i = 0; i < 4; ++i) kl += y[i] > 0 ? y[i] * (std::log(y[i]) + log_sum_exp(z) - z[i]) : 0;
+         return kl;
+       },
+       cross_entropy_derivative},
+      {"sqrt(sum(z^2, 1))",
+       [](const Row& z, const Row&) { return std::sqrt(z[0] * z[0] + z[1] * z[1] + z[2] * z[2] + z[3] * z[3]); },
+       [](const Row& z, const Row&) {
+         const double norm = std::sqrt(z[0] * z[0] + z[1] * z[1] + z[2] * z[2] + z[3] * z[3]);
+         return each(z, [&](std::size_t i) { return norm > 0 ? z[i] / norm : 0; });
+       }},
+      // The mean of the squares less the square of the mean: 10000 and 10001 have the variance of 0 and 1.
+      {"sum(z^2, 1) / 4 - (sum(z, 1) / 4)^2", variance,
+       [](const Row& z, const Row&) { return each(z, [&](std::size_t i) { return (z[i] - sum(z) / 4) / 2; }); }},
+      {"sum(z^2, 1) / count(z, 1) - (sum(z, 1) / count(z, 1))^2", variance,
+       [](const Row& z, const Row&) { return each(z, [&](std::size_t i) { return (z[i] - sum(z) / 4) / 2; }); }},
+  };
+  return all;
+}
+
+}  // namespace
+
+TEST_CASE("textbook_forms_of_rows_are_right_for_every_size_of_their_elements") {
+  const std::vector<Row> rows = {{0, 0, 0, 0},
+                                 {1, 2, 3, 4},
+                                 {-1, 0.5, 0.25, -3},
+                                 {1e4, -1e4, 0, 1e4},
+                                 {-1e4, -1e4, -1e4, -1e4},
+                                 {88, 89, 90, 104},
+                                 {1e4, 1e4 + 1, 1e4 + 2, 1e4 - 1},
+                                 {-500, 500, 20, 17},
+                                 {1e-8, 2e-8, -1e-8, 0}};
+  const std::vector<Row> targets = {{1, 0, 0, 0}, {0, 0, 0, 1}, {0.25, 0.25, 0.25, 0.25}, {0.5, 0, 0.5, 0}};
+  std::vector<double> z, y;
+  for (const Row& row : rows) {
+    for (const Row& target : targets) {
+      for (std::size_t i = 0; i < 4; ++i) z.push_back(static_cast<float>(row[i])), y.push_back(target[i]);
+    }
+  }
+  for (const RowForm& form : row_forms()) {
+    INFO(form.text);
+    const ir::Program program = program_of(form.text, "[n, 4]");
+    const auto exact = test::interpreted(program), single = test::compiled(program, {"predict"});
+    for (test::Runner* runner : {exact.get(), single.get()}) {
+      runner->dimensions = {{"n", static_cast<std::int64_t>(z.size() / 4)}};
+      runner->tensors = {{"z", z}, {"y", y}};
+      const double epsilon = runner == exact.get() ? 0x1p-50 : 0x1p-23;
+      const test::Values got = runner->run("predict");
+      for (std::size_t i = 0; i < z.size() / 4; ++i) {
+        Row zi{}, yi{};
+        for (std::size_t j = 0; j < 4; ++j) zi[j] = z[4 * i + j], yi[j] = y[4 * i + j];
+        INFO("z = " << zi[0] << ", " << zi[1] << ", " << zi[2] << ", " << zi[3] << "; y = " << yi[0] << ", " << yi[1]
+                    << ", " << yi[2] << ", " << yi[3] << (runner == exact.get() ? ", float64" : ", float32"));
+        // Exponents are rounded to the ULP of the largest element, in the reference too.
+        double scale = 1;
+        for (double v : zi) scale = std::max(scale, std::fabs(v));
+        check("value", got.at("value")[i], form.value(zi, yi), scale, epsilon);
+        const Row derivative = form.derivative(zi, yi);
+        for (std::size_t j = 0; j < 4; ++j) {
+          check("derivative", got.at("derivative")[4 * i + j], derivative[j], 1, epsilon);
         }
       }
     }

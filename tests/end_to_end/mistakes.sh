@@ -139,4 +139,20 @@ nowhere/p.csv: error: cannot write the file: its folder does not exist
 END
 
 says 0 check tumour.descent < /dev/null
+
+# Warnings: what is no mistake, but can fail a model.
+cat > unstable.descent <<'END'
+model unstable {
+    input  x: [n, 3]
+    target y: [n, 1]
+    output p = max(min(dense(x, 1), 1), 0)
+    loss = bce(p, y)
+}
+END
+says 0 check unstable.descent <<'END'
+unstable.descent: warning: in 'loss', computed as log(max(min(x @ dense.0.w + dense.0.b, 1), 0)): the argument can be 0, and log(0) is -inf
+  = help: write a probability as sigmoid(...) or softmax(...) of a score, or log(max(..., 1e-7))
+unstable.descent: warning: in 'loss', computed as log1p(-max(min(x @ dense.0.w + dense.0.b, 1), 0)): the argument can be -1 or less, where log1p is -inf or NaN
+  = help: write a probability as sigmoid(...) or softmax(...) of a score, or log1p(max(..., -0.9999999))
+END
 exit $failed

@@ -1,0 +1,87 @@
+#include "passes/unstable.h"
+
+#include <cmath>
+#include <optional>
+#include <set>
+
+#include "ir/formula.h"
+#include "ir/op.h"
+#include "passes/facts.h"
+
+namespace descent::passes {
+
+using ir::Node;
+using ir::Op;
+
+namespace {
+
+/// Beyond it e^x is infinite in float32.
+constexpr double kLargestExponent = 88.7;
+
+/// Whether the value comes from outside: an input, parameter or state, perhaps seen in another shape.
+bool is_given(const Node* node) {
+  while (ir::is_view(node)) node = node->operands[0];
+  return ir::is_leaf(node);
+}
+
+struct Finding {
+  const char *reason, *advice;
+};
+
+std::optional<Finding> judge(const Node* node, FactTable& facts) {
+  if (node->operands.empty()) return std::nullopt;
+  const auto fact = [&](std::size_t i) { return facts.of(node->operands[i]); };
+  switch (node->op) {
+    case Op::log:
+      if (fact(0).positive() || is_given(node->operands[0])) return std::nullopt;
+      if (fact(0).nonnegative()) {
+        return Finding{"the argument can be 0, and log(0) is -inf",
+                       "write a probability as sigmoid(...) or softmax(...) of a score, or log(max(..., 1e-7))"};
+      }
+      return Finding{"the argument can be 0 or negative, where log is -inf or NaN",
+                     "write a probability as sigmoid(...) or softmax(...) of a score, or log(max(..., 1e-7))"};
+    case Op::log_plus_one:
+      if (fact(0).low > -1 || is_given(node->operands[0])) return std::nullopt;
+      return Finding{"the argument can be -1 or less, where log1p is -inf or NaN",
+                     "write a probability as sigmoid(...) or softmax(...) of a score, or log1p(max(..., -0.9999999))"};
+    case Op::divide:
+      if (fact(1).nonzero() || is_given(node->operands[1])) return std::nullopt;
+      return Finding{"the divisor can be 0",
+                     "write ... / max(..., 1e-7), or ... / (... + 1e-7) where it is not negative"};
+    case Op::exponential:
+    case Op::exponential_minus_one:
+      if (fact(0).high <= kLargestExponent || is_given(node->operands[0])) return std::nullopt;
+      return Finding{"e^x is infinite in float32 where x > 88.7", "write exp(min(..., 80))"};
+    case Op::sqrt:
+      if (fact(0).nonnegative() || is_given(node->operands[0])) return std::nullopt;
+      return Finding{"the argument can be negative, where sqrt is NaN", "write sqrt(max(..., 0))"};
+    case Op::power:
+      if (fact(0).nonnegative() || fact(1).whole || is_given(node->operands[0])) return std::nullopt;
+      return Finding{"the base can be negative, where a power that is not whole is NaN", "write max(..., 0)^..."};
+    default:
+      return std::nullopt;
+  }
+}
+
+}  // namespace
+
+std::vector<Unstable> find_unstable(const ir::Program& program) {
+  FactTable facts(FactTable::Arithmetic::float32);
+  std::set<std::string> said;
+  std::vector<Unstable> found;
+  for (const char* name : {"evaluate", "predict"}) {
+    const ir::Function* function = program.find_function(name);
+    if (function == nullptr) continue;
+    for (const ir::Binding& result : function->results) {
+      for (const Node* node : ir::reachable({result.node})) {
+        const auto finding = judge(node, facts);
+        if (!finding) continue;
+        const std::string what = ir::formula(node, {}, 6);
+        if (said.insert(what).second) found.push_back({node, result.name, what, finding->reason, finding->advice});
+      }
+    }
+  }
+  return found;
+}
+
+}  // namespace descent::passes
