@@ -7,6 +7,7 @@
 #include "cli/figures.h"
 #include "ir/threefry.h"
 #include "runtime/model.h"
+#include "runtime/sizes.h"
 
 namespace descent::cli {
 
@@ -25,10 +26,13 @@ BenchResult run_bench(const Model& model, std::int64_t batch, double seconds) {
   }
   BenchResult result{};
   result.batch = batch > 0 ? batch : implementation.model.train.batch;
+  // The batch is the first symbolic size; others, such as the length of a sequence, are made up as the data are.
+  ir::DimensionValues sizes;
+  for (const std::string& name : implementation.program.dimensions()) sizes[name] = sizes.empty() ? result.batch : 16;
   std::vector<std::vector<float>> data;
   Tensors tensors;
-  for (const Model::Input& input : model.inputs()) {
-    std::vector<float> values(static_cast<std::size_t>(input.width * result.batch));
+  for (const ir::Input& input : implementation.program.inputs) {
+    std::vector<float> values(static_cast<std::size_t>(ir::element_count(input.shape, sizes)));
     for (std::size_t i = 0; i < values.size(); ++i) {
       const auto bits = ir::threefry2x32(0, static_cast<std::uint32_t>(ir::Stream::bench_data),
                                          static_cast<std::uint32_t>(i), static_cast<std::uint32_t>(data.size()));
@@ -44,7 +48,8 @@ BenchResult run_bench(const Model& model, std::int64_t batch, double seconds) {
 
   const codegen::CompiledFunction& step = implementation.compiled("step").function("step");
   Trainer::Implementation& state = trainer.implementation();
-  auto& workspace = state.workspace("step", result.batch, true);
+  auto& workspace = state.workspace("step", sizes, true);
+  const std::vector<std::int64_t> dimensions = runtime::in_order(implementation.program, sizes);
   std::vector<double> times;
   using Clock = std::chrono::steady_clock;
   const auto end = Clock::now() + std::chrono::duration<double>(seconds);
@@ -54,7 +59,7 @@ BenchResult run_bench(const Model& model, std::int64_t batch, double seconds) {
     const auto begin = Clock::now();
     for (int i = 0; i < group; ++i) {
       ++state.state.step;
-      step.run(workspace.buffers.data(), &result.batch, &state.state);
+      step.run(workspace.buffers.data(), dimensions.data(), &state.state);
     }
     const double us = std::chrono::duration<double, std::micro>(Clock::now() - begin).count();
     times.push_back(us / group);
@@ -64,8 +69,6 @@ BenchResult run_bench(const Model& model, std::int64_t batch, double seconds) {
   result.step_us_min = times.front();
   result.step_us_median = times[times.size() / 2];
 
-  ir::DimensionValues sizes;
-  for (const std::string& name : implementation.program.dimensions()) sizes[name] = result.batch;
   for (const passes::Kernel& kernel : step.plan.kernels) {
     if (kernel.contraction == nullptr) continue;
     std::int64_t flops = 2 * ir::element_count(kernel.contraction->shape(), sizes);

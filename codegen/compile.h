@@ -27,6 +27,7 @@ struct EpochArguments {
   std::int64_t* dimensions;  ///< the first one is the batch; set by the native code
   RunState* state;
   const float* const* data;          ///< for each input of the program: rows x width, row-major
+  const std::int64_t* widths;        ///< of each input
   const std::uint32_t* permutation;  ///< the order of the rows
   std::int64_t rows;
   std::int64_t batch;

@@ -102,32 +102,34 @@ void ModuleWriter::loop(Value* end, const std::function<void(Value*)>& body) {
   builder_.SetInsertPoint(after);
 }
 
-/// The epoch walks rows: every input must have the batch as its first axis and known sizes after it.
+/// The epoch walks rows: every input must have the batch as its first axis.
 bool ModuleWriter::walks_rows() const {
   for (const ir::Input& input : program_.inputs) {
     if (input.shape.empty() || input.shape[0].is_constant()) return false;
     if (!(input.shape[0] == program_.inputs[0].shape[0])) return false;
-    for (std::size_t i = 1; i < input.shape.size(); ++i) {
-      if (!input.shape[i].is_constant()) return false;
-    }
   }
   return !program_.inputs.empty();
 }
 
 /// Copies the rows `order[0 .. count)` of the data into the input buffers.
-void ModuleWriter::gather(const passes::KernelPlan& plan, Value* buffers, Value* data, Value* order, Value* count) {
+void ModuleWriter::gather(const passes::KernelPlan& plan, Value* buffers, Value* data, Value* widths, Value* order,
+                          Value* count) {
   auto* pointer = builder_.getPtrTy();
   for (std::size_t i = 0; i < program_.inputs.size(); ++i) {
-    std::int64_t width = 1;
-    for (std::size_t d = 1; d < program_.inputs[i].shape.size(); ++d) width *= program_.inputs[i].shape[d].constant();
+    const ir::Shape row_shape(program_.inputs[i].shape.begin() + 1, program_.inputs[i].shape.end());
+    const ir::Dimension row_size = ir::element_count(row_shape);
+    Value* width =
+        row_size.is_constant()
+            ? i64(row_size.constant())
+            : builder_.CreateLoad(builder_.getInt64Ty(), builder_.CreateConstGEP1_64(builder_.getInt64Ty(), widths, i));
     Value* from = builder_.CreateLoad(pointer, builder_.CreateConstGEP1_64(pointer, data, i));
     Value* to = slot(buffers, plan.buffer(program_.inputs[i].name));
     loop(count, [&](Value* row) {
       Value* which = builder_.CreateLoad(builder_.getInt32Ty(), builder_.CreateGEP(builder_.getInt32Ty(), order, row));
-      Value* source = builder_.CreateMul(builder_.CreateZExt(which, builder_.getInt64Ty()), i64(width));
-      builder_.CreateMemCpy(builder_.CreateGEP(builder_.getFloatTy(), to, builder_.CreateMul(row, i64(width))),
+      Value* source = builder_.CreateMul(builder_.CreateZExt(which, builder_.getInt64Ty()), width);
+      builder_.CreateMemCpy(builder_.CreateGEP(builder_.getFloatTy(), to, builder_.CreateMul(row, width)),
                             llvm::Align(4), builder_.CreateGEP(builder_.getFloatTy(), from, source), llvm::Align(4),
-                            static_cast<std::uint64_t>(width) * 4);
+                            builder_.CreateMul(width, i64(4)));
     });
   }
 }
@@ -147,6 +149,7 @@ bool ModuleWriter::add_epoch(const passes::KernelPlan& plan) {
   Value* dimensions = argument(offsetof(EpochArguments, dimensions), pointer);
   Value* state = argument(offsetof(EpochArguments, state), pointer);
   Value* data = argument(offsetof(EpochArguments, data), pointer);
+  Value* widths = argument(offsetof(EpochArguments, widths), pointer);
   Value* permutation = argument(offsetof(EpochArguments, permutation), pointer);
   Value* rows = argument(offsetof(EpochArguments, rows), i64_type);
   Value* batch = argument(offsetof(EpochArguments, batch), i64_type);
@@ -159,7 +162,7 @@ bool ModuleWriter::add_epoch(const passes::KernelPlan& plan) {
     Value* left = builder_.CreateSub(rows, begin);
     Value* count = builder_.CreateSelect(builder_.CreateICmpSLT(left, batch), left, batch);
     builder_.CreateStore(count, dimensions);
-    gather(plan, buffers, data, builder_.CreateGEP(i32_type, permutation, begin), count);
+    gather(plan, buffers, data, widths, builder_.CreateGEP(i32_type, permutation, begin), count);
     Value* step = builder_.CreateLoad(i64_type, state);
     builder_.CreateStore(builder_.CreateAdd(step, i64(1)), state);
     Value* done = builder_.CreateFMul(builder_.CreateSIToFP(index, f32), share);

@@ -47,7 +47,7 @@ class ModuleWriter {
   llvm::Function* create(const std::string& name, const std::vector<llvm::Type*>& parameters);
   llvm::FunctionCallee kernel(std::size_t index);
   bool walks_rows() const;
-  void gather(const passes::KernelPlan& plan, Value* buffers, Value* data, Value* order, Value* count);
+  void gather(const passes::KernelPlan& plan, Value* buffers, Value* data, Value* widths, Value* order, Value* count);
   Value* i64(std::int64_t v) { return builder_.getInt64(static_cast<std::uint64_t>(v)); }
   Value* field(Value* base, std::size_t offset);
   Value* slot(Value* buffers, int index);

@@ -103,14 +103,13 @@ void Lowering::lower_body(const Definition& model, bool training, ir::Function& 
 void Lowering::declare_input(const Statement& s, Scope& scope) {
   if (!s.has_shape) fail(s.span, "the shape of '" + s.name + "' is missing", "write " + s.name + ": [n, 30]");
   if (scope.contains(s.name)) fail(s.name_span, "'" + s.name + "' is declared twice");
-  ir::Shape shape;
   for (const ExpressionPtr& size : s.shape) {
     // In an input a new name makes a new symbolic size.
     if (size->kind == Expression::Kind::name && !scope.contains(size->text)) {
       scope[size->text] = Value::of(ir::Dimension::symbol(size->text));
     }
-    shape.push_back(shape_of(s.shape, scope)[shape.size()]);
   }
+  const ir::Shape shape = shape_of(s.shape, scope);
   if (program_.find_input(s.name) == nullptr) {
     program_.inputs.push_back({s.name, shape, s.kind == Statement::Kind::target});
   }

@@ -30,7 +30,9 @@ std::vector<Model::Input> Model::inputs() const {
   std::vector<Input> result;
   for (const ir::Input& input : implementation_->program.inputs) {
     std::int64_t width = 1;
-    for (std::size_t i = 1; i < input.shape.size(); ++i) width *= input.shape[i].constant();
+    for (std::size_t i = 1; i < input.shape.size(); ++i) {
+      width *= input.shape[i].is_constant() ? input.shape[i].constant() : 0;
+    }
     result.push_back({input.name, width, input.is_target});
   }
   return result;

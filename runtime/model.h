@@ -49,17 +49,15 @@ struct Trainer::Implementation {
   std::uint32_t epochs = 0;
   runtime::CategoriesByTensor categories;  ///< of the data it has been trained on
 
-  /// Addresses for one function, for up to `capacity` rows.
+  /// Addresses for one function, for sizes up to `capacity`.
   struct Workspace {
-    std::int64_t capacity = -1;
+    ir::DimensionValues capacity;
     Arena arena;
     std::vector<float*> buffers;
   };
   std::map<std::string, Workspace> workspaces;
 
-  Workspace& workspace(const std::string& function, std::int64_t rows, bool copies_inputs);
-  std::int64_t row_width(const ir::Input& input) const;
-  void check(const Tensors& tensors, std::int64_t rows, bool with_targets) const;
+  Workspace& workspace(const std::string& function, const ir::DimensionValues& sizes, bool copies_inputs);
   void need_fit(const char* what) const;
 };
 

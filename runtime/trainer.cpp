@@ -5,18 +5,13 @@
 #include "runtime/model.h"
 #include "runtime/safetensors.h"
 #include "runtime/shuffle.h"
+#include "runtime/sizes.h"
 
 namespace descent {
 
 namespace {
 const std::string kCategories = "categories.";  // in the metadata of a weights file, before the name of the tensor
 constexpr std::int64_t kEvaluationRows = 4096;  // evaluated at a time, to bound memory
-
-ir::DimensionValues batch_size(const ir::Program& program, std::int64_t rows) {
-  ir::DimensionValues values;
-  for (const std::string& name : program.dimensions()) values[name] = rows;
-  return values;
-}
 }  // namespace
 
 Trainer::Trainer(const Model& model, std::uint64_t seed) : implementation_(std::make_unique<Implementation>()) {
@@ -24,10 +19,6 @@ Trainer::Trainer(const Model& model, std::uint64_t seed) : implementation_(std::
   self.model = model.implementation();
   self.state.seed = static_cast<std::uint32_t>(seed);
   const ir::Program& program = self.model->program;
-  if (program.dimensions().size() > 1) {
-    throw Error("the model has more than one symbolic size; only the batch can vary",
-                "give the other sizes as numbers");
-  }
   self.fitted = true;
   ir::Environment environment;
   environment.seed = seed;
@@ -52,32 +43,6 @@ Trainer::~Trainer() = default;
 Trainer::Trainer(Trainer&&) noexcept = default;
 Trainer& Trainer::operator=(Trainer&&) noexcept = default;
 
-std::int64_t Trainer::Implementation::row_width(const ir::Input& input) const {
-  std::int64_t width = 1;
-  for (std::size_t i = 1; i < input.shape.size(); ++i) width *= input.shape[i].constant();
-  return width;
-}
-
-void Trainer::Implementation::check(const Tensors& tensors, std::int64_t rows, bool with_targets) const {
-  const auto& inputs = model->program.inputs;
-  std::size_t needed = 0;
-  for (const ir::Input& input : inputs) needed += with_targets || !input.is_target;
-  if (rows < 1) throw Error("there must be at least one row");
-  if (tensors.size() != needed && tensors.size() != inputs.size()) {
-    throw Error("the model takes " + std::to_string(needed) + " tensors, found " + std::to_string(tensors.size()));
-  }
-  std::size_t at = 0;
-  for (const ir::Input& input : inputs) {
-    if (input.is_target && tensors.size() != inputs.size()) continue;
-    const std::size_t expected = static_cast<std::size_t>(row_width(input) * rows);
-    if (tensors[at].size() != expected) {
-      throw Error("the tensor '" + input.name + "' must have " + std::to_string(expected) + " numbers for " +
-                  std::to_string(rows) + " rows, found " + std::to_string(tensors[at].size()));
-    }
-    ++at;
-  }
-}
-
 void Trainer::Implementation::need_fit(const char* what) const {
   if (!fitted)
     throw Error(
@@ -85,17 +50,23 @@ void Trainer::Implementation::need_fit(const char* what) const {
         "call fit(tensors, rows) or load(weights) first");
 }
 
-Trainer::Implementation::Workspace& Trainer::Implementation::workspace(const std::string& function, std::int64_t rows,
+Trainer::Implementation::Workspace& Trainer::Implementation::workspace(const std::string& function,
+                                                                       const ir::DimensionValues& sizes,
                                                                        bool copies_inputs) {
   const passes::KernelPlan& plan = model->compiled(function).function(function).plan;
   Workspace& w = workspaces[function];
-  if (rows <= w.capacity) return w;
-  const passes::MemoryPlan memory = passes::plan_memory(plan, batch_size(model->program, rows));
+  const auto fits = [&](const auto& size) {
+    return w.capacity.contains(size.first) && size.second <= w.capacity.at(size.first);
+  };
+  if (!w.buffers.empty() && std::all_of(sizes.begin(), sizes.end(), fits)) return w;
+  ir::DimensionValues capacity = sizes;
+  for (const auto& [symbol, size] : w.capacity) capacity[symbol] = std::max(capacity[symbol], size);
+  const passes::MemoryPlan memory = passes::plan_memory(plan, capacity);
   std::int64_t bytes = memory.bytes;
   std::vector<std::int64_t> inputs;
   for (const ir::Input& input : model->program.inputs) {
     inputs.push_back(bytes);
-    if (copies_inputs) bytes += (row_width(input) * rows * 4 + 127) / 64 * 64;
+    if (copies_inputs) bytes += (ir::element_count(input.shape, capacity) * 4 + 127) / 64 * 64;
   }
   w.arena.reserve(bytes);
   w.buffers.assign(plan.buffers.size(), nullptr);
@@ -109,18 +80,17 @@ Trainer::Implementation::Workspace& Trainer::Implementation::workspace(const std
   for (std::size_t i = 0; i < variables.size(); ++i) {
     w.buffers[static_cast<std::size_t>(plan.buffer(model->program.variables[i].name))] = variables[i].data();
   }
-  w.capacity = rows;
+  w.capacity = std::move(capacity);
   return w;
 }
 
 void Trainer::fit(const Tensors& tensors, std::int64_t rows) {
   Implementation& self = *implementation_;
-  self.check(tensors, rows, false);
   const ir::Program& program = self.model->program;
   ir::Environment environment;
   environment.seed = self.state.seed;
   environment.counters = {{"step", 0}, {"epoch", 0}};
-  environment.dimensions = batch_size(program, rows);
+  environment.dimensions = runtime::sizes_of_call(program, tensors, rows, false);
   const auto add = [&](const std::string& name, const ir::Shape& shape, std::span<const float> values) {
     environment.tensors[name] = {ir::evaluate(shape, environment.dimensions), {values.begin(), values.end()}};
   };
@@ -143,35 +113,38 @@ void Trainer::fit(const Tensors& tensors, std::int64_t rows) {
 
 float Trainer::step(const Tensors& tensors, std::int64_t rows) {
   Implementation& self = *implementation_;
-  self.check(tensors, rows, true);
+  const ir::DimensionValues sizes = runtime::sizes_of_call(self.model->program, tensors, rows, true);
   self.need_fit("step");
   const codegen::CompiledFunction& function = self.model->compiled("step").function("step");
-  auto& w = self.workspace("step", rows, true);
+  auto& w = self.workspace("step", sizes, true);
   const auto& inputs = self.model->program.inputs;
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     std::copy(tensors[i].begin(), tensors[i].end(),
               w.buffers[static_cast<std::size_t>(function.plan.buffer(inputs[i].name))]);
   }
   ++self.state.step;
-  function.run(w.buffers.data(), &rows, &self.state);
+  function.run(w.buffers.data(), runtime::in_order(self.model->program, sizes).data(), &self.state);
   return *w.buffers[static_cast<std::size_t>(function.plan.buffer("loss"))];
 }
 
 float Trainer::epoch(const Tensors& tensors, std::int64_t rows, std::int64_t batch) {
   Implementation& self = *implementation_;
-  self.check(tensors, rows, true);
+  const ir::Program& program = self.model->program;
+  ir::DimensionValues sizes = runtime::sizes_of_call(program, tensors, rows, true);
   if (batch < 1) throw Error("the batch must have at least one row");
   if (!self.fitted) fit(tensors, rows);
+  const codegen::RunEpoch run = self.model->compiled("step").epoch();
+  if (run == nullptr) throw Error("every input must begin with the batch axis for training in epochs");
   batch = std::min(batch, rows);
-  auto& w = self.workspace("step", batch, true);
+  sizes[program.dimensions()[0]] = batch;
+  auto& w = self.workspace("step", sizes, true);
   const auto order = runtime::shuffled_rows(static_cast<std::uint32_t>(rows), self.state.seed, self.epochs++);
   std::vector<const float*> data;
   for (const auto& tensor : tensors) data.push_back(tensor.data());
-  std::int64_t dimension = batch;
-  codegen::EpochArguments arguments{w.buffers.data(), &dimension, &self.state, data.data(),
-                                    order.data(),     rows,       batch,       0};
-  const codegen::RunEpoch run = self.model->compiled("step").epoch();
-  if (run == nullptr) throw Error("every input must begin with the batch axis for training in epochs");
+  std::vector<std::int64_t> dimensions = runtime::in_order(program, sizes), widths;
+  for (const ir::Input& input : program.inputs) widths.push_back(runtime::row_width(input, sizes));
+  codegen::EpochArguments arguments{
+      w.buffers.data(), dimensions.data(), &self.state, data.data(), widths.data(), order.data(), rows, batch, 0};
   run(&arguments);
   return static_cast<float>(arguments.loss_sum / static_cast<double>(rows));
 }
@@ -187,35 +160,37 @@ bool outputs_are_rows(const ir::Program& program) {
   });
 }
 
-/// Runs a function chunk by chunk; calls `use` with the addresses and rows of each.
+/// Runs a function chunk by chunk; calls `use` with the plan, the addresses and the sizes of each.
 template <typename Use>
 void run_chunks(Trainer::Implementation& self, const std::string& name, const Tensors& tensors, std::int64_t rows,
-                Use use) {
+                ir::DimensionValues sizes, Use use) {
+  const ir::Program& program = self.model->program;
   const codegen::CompiledFunction& function = self.model->compiled(name).function(name);
-  const auto& inputs = self.model->program.inputs;
-  const std::int64_t chunk = outputs_are_rows(self.model->program) ? std::min(rows, kEvaluationRows) : rows;
-  auto& w = self.workspace(name, chunk, false);
+  const std::int64_t chunk = outputs_are_rows(program) ? std::min(rows, kEvaluationRows) : rows;
+  std::int64_t batch = chunk;
+  const auto set_batch = [&](std::int64_t count) {
+    batch = count;
+    if (!program.dimensions().empty()) sizes[program.dimensions()[0]] = batch;
+  };
+  set_batch(chunk);
+  auto& w = self.workspace(name, sizes, false);
   for (std::int64_t begin = 0; begin < rows; begin += chunk) {
-    std::int64_t count = std::min(chunk, rows - begin);
+    set_batch(std::min(chunk, rows - begin));
     std::size_t at = 0;
-    for (const ir::Input& input : inputs) {
-      if (input.is_target && tensors.size() != inputs.size()) continue;
+    for (const ir::Input& input : program.inputs) {
+      if (input.is_target && tensors.size() != program.inputs.size()) continue;
       w.buffers[static_cast<std::size_t>(function.plan.buffer(input.name))] =
-          const_cast<float*>(tensors[at++].data()) + begin * self.row_width(input);  // kernels only read inputs
+          const_cast<float*>(tensors[at++].data()) + begin * runtime::row_width(input, sizes);  // kernels only read
     }
     codegen::RunState state = self.state;
-    function.run(w.buffers.data(), &count, &state);
-    use(function.plan, w.buffers, count);
+    function.run(w.buffers.data(), runtime::in_order(program, sizes).data(), &state);
+    use(function.plan, w.buffers, sizes, batch);
   }
 }
 
 void append(std::vector<float>& to, const passes::KernelPlan& plan, const std::vector<float*>& buffers,
-            const ir::Binding& output, std::int64_t count) {
+            const ir::Binding& output, const ir::DimensionValues& sizes) {
   const float* values = buffers[static_cast<std::size_t>(plan.buffer(output.name))];
-  ir::DimensionValues sizes;
-  std::vector<std::string> symbols;
-  for (const ir::Dimension& d : output.node->shape()) d.collect_symbols(symbols);
-  for (const std::string& symbol : symbols) sizes[symbol] = count;
   to.insert(to.end(), values, values + ir::element_count(output.node->shape(), sizes));
 }
 
@@ -223,19 +198,19 @@ void append(std::vector<float>& to, const passes::KernelPlan& plan, const std::v
 
 float Trainer::evaluate(const Tensors& tensors, std::int64_t rows, std::vector<float>* outputs) {
   Implementation& self = *implementation_;
-  self.check(tensors, rows, true);
-  self.need_fit("evaluation");
   const ir::Program& program = self.model->program;
+  const ir::DimensionValues sizes = runtime::sizes_of_call(program, tensors, rows, true);
+  self.need_fit("evaluation");
   const std::string& first = program.function("predict").results[0].name;
   const auto& results = program.function("evaluate").results;
   const ir::Binding& output =
       *std::find_if(results.begin(), results.end(), [&](const ir::Binding& b) { return b.name == first; });
   double loss = 0;
-  run_chunks(self, "evaluate", tensors, rows,
-             [&](const passes::KernelPlan& plan, const std::vector<float*>& buffers, std::int64_t count) {
+  run_chunks(self, "evaluate", tensors, rows, sizes,
+             [&](const auto& plan, const auto& buffers, const ir::DimensionValues& now, std::int64_t count) {
                loss += static_cast<double>(*buffers[static_cast<std::size_t>(plan.buffer("loss"))]) *
                        static_cast<double>(count);
-               if (outputs != nullptr) append(*outputs, plan, buffers, output, count);
+               if (outputs != nullptr) append(*outputs, plan, buffers, output, now);
              });
   return static_cast<float>(loss / static_cast<double>(rows));
 }
@@ -246,15 +221,15 @@ std::vector<float> Trainer::predict(const Tensors& inputs, std::int64_t rows) {
 
 std::vector<Trainer::Output> Trainer::predict_all(const Tensors& inputs, std::int64_t rows) {
   Implementation& self = *implementation_;
-  self.check(inputs, rows, false);
+  const ir::DimensionValues sizes = runtime::sizes_of_call(self.model->program, inputs, rows, false);
   self.need_fit("prediction");
   const auto& bindings = self.model->program.function("predict").results;
   std::vector<Output> outputs;
   for (const ir::Binding& binding : bindings) outputs.push_back({binding.name, {}});
-  run_chunks(self, "predict", inputs, rows,
-             [&](const passes::KernelPlan& plan, const std::vector<float*>& buffers, std::int64_t count) {
+  run_chunks(self, "predict", inputs, rows, sizes,
+             [&](const auto& plan, const auto& buffers, const ir::DimensionValues& now, std::int64_t) {
                for (std::size_t i = 0; i < bindings.size(); ++i) {
-                 append(outputs[i].values, plan, buffers, bindings[i], count);
+                 append(outputs[i].values, plan, buffers, bindings[i], now);
                }
              });
   return outputs;

@@ -28,7 +28,7 @@ class Model {
 
   struct Input {
     std::string name;
-    std::int64_t width;  ///< floats in one row
+    std::int64_t width;  ///< numbers in one row; 0 where that depends on a symbolic size other than the batch
     bool is_target;
   };
   std::vector<Input> inputs() const;

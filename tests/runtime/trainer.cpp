@@ -137,3 +137,47 @@ TEST_CASE("wrong_calls_are_errors") {
   CHECK_THROWS_AS(trainer.epoch({x, y}, 2, 0), Error);  // no batch
   CHECK_THROWS_AS(Model::from_file("/nonexistent/model.descent"), Error);
 }
+
+TEST_CASE("several_symbolic_sizes_follow_from_the_lengths_of_the_tensors") {
+  const Model model = Model::from_string(
+      "model m { input x: [n, t, 3] target y: [n, 1]"
+      " output p = sigmoid(sum(tanh(x * 0.5), [1, 2]) |> reshape([count(y), 1]) |> dense(1)) loss = bce(p, y) }");
+  const auto data = numbers(7 * 9 * 3, 1);
+  const std::vector<float> y{0, 1, 1, 0, 1, 0, 1};
+  const auto expected = [&](const Trainer& trainer, std::size_t row, std::size_t length) {
+    auto& variables = const_cast<Trainer&>(trainer).implementation().variables;
+    double sum = 0;
+    for (std::size_t i = 0; i < length * 3; ++i) sum += std::tanh(0.5 * data[row * length * 3 + i]);
+    return 1 / (1 + std::exp(-(sum * variables[0][0] + variables[1][0])));
+  };
+  Trainer trainer(model, 2);
+  // Longer, shorter and longer sequences again: the memory grows with what it has to hold.
+  for (const std::size_t length : {4, 2, 9}) {
+    const std::span<const float> x(data.data(), 7 * length * 3);
+    trainer.step({x, y}, 7);
+    CHECK(std::isfinite(trainer.epoch({x, y}, 7, 3)));
+    const auto p = trainer.predict({x}, 7);
+    REQUIRE(p.size() == 7);
+    for (std::size_t row = 0; row < 7; ++row) CHECK(p[row] == Approx(expected(trainer, row, length)).epsilon(1e-5));
+  }
+  const std::span<const float> wrong(data.data(), 7 * 3 * 3 + 1);
+  CHECK_THROWS_WITH(trainer.predict({wrong}, 7),
+                    "error: the tensor 'x' must have a multiple of 7 numbers for 7 rows, found 64");
+}
+
+TEST_CASE("every_output_is_predicted") {
+  const Model model = Model::from_string("model m { input x: [n, 2] output p = sum(x, 1) output q = x * 2 }");
+  Trainer trainer(model);
+  const std::vector<float> x = numbers(2 * 5000, 1);  // more rows than are computed at a time
+  const auto outputs = trainer.predict_all({x}, 5000);
+  REQUIRE(outputs.size() == 2);
+  CHECK(outputs[0].name == "p");
+  CHECK(outputs[1].name == "q");
+  REQUIRE(outputs[0].values.size() == 5000);
+  REQUIRE(outputs[1].values.size() == 10000);
+  CHECK(outputs[0].values[4999] == x[9998] + x[9999]);
+  CHECK(outputs[1].values[9999] == 2 * x[9999]);
+  // A mean over all rows is one number, not one for each part of them.
+  const Model whole = Model::from_string("model m { input x: [n, 2] output p = sum(x) / count(x) }");
+  CHECK(Trainer(whole).predict({x}, 5000).size() == 1);
+}
