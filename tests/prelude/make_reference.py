@@ -303,6 +303,106 @@ def layers():
     function_case("layers", "dropout", "dropout(x, 0)", lambda x: x, {"x": x}, name="dropout of nothing, in training")
 
 
+def sequences(layer_case):
+    """GRU and LSTM against PyTorch's, whose weights are transposed and whose second bias is 0 here."""
+
+    def of_torch(network, every):
+        def reference(x, w, u, b):
+            states = torch.zeros(1, x.shape[0], u.shape[0], dtype=torch.float64)
+            flat_weights = [w.T, u.T, b.reshape(-1), torch.zeros(b.numel(), dtype=torch.float64)]
+            if network == "gru":
+                value = torch._VF.gru(x, states, flat_weights, True, 1, 0.0, True, False, True)[0]
+            else:
+                value = torch._VF.lstm(x, (states, states), flat_weights, True, 1, 0.0, True, False, True)[0]
+            return value if every else value[:, -1]
+
+        return reference
+
+    def cho(x, w, u, b):
+        """Cho and others, 2014, equations 5 to 8: the reset gate before the product."""
+        units = u.shape[0]
+        h = torch.zeros(x.shape[0], units, dtype=torch.float64)
+        for t in range(x.shape[1]):
+            a = x[:, t] @ w + b
+            r = torch.sigmoid(a[:, :units] + h @ u[:, :units])
+            z = torch.sigmoid(a[:, units : 2 * units] + h @ u[:, units : 2 * units])
+            h = z * h + (1 - z) * torch.tanh(a[:, 2 * units :] + (r * h) @ u[:, 2 * units :])
+        return h
+
+    x = numbers((3, 5, 4))
+    gru = {"gru.0.w": numbers((4, 6)), "gru.0.u": numbers((2, 6)), "gru.0.b": numbers((6,))}
+    layer_case("gru", "gru(x, 2)", cho, {"x": x}, gru)
+    layer_case("gru", "gru(x, 2, reset_after = true)", of_torch("gru", False), {"x": x}, gru)
+    layer_case("gru", "gru(x, 2, reset_after = true, sequence = true)", of_torch("gru", True), {"x": x}, gru)
+    lstm = {"lstm.0.w": numbers((4, 8)), "lstm.0.u": numbers((2, 8)), "lstm.0.b": numbers((4, 2))}
+    layer_case("lstm", "lstm(x, 2)", of_torch("lstm", False), {"x": x}, lstm)
+    layer_case("lstm", "lstm(x, 2, sequence = true)", of_torch("lstm", True), {"x": x}, lstm)
+    one = numbers((3, 4)), numbers((3, 2)), numbers((3, 2))
+    gru = {"gru_cell.0.w": numbers((4, 6)), "gru_cell.0.u": numbers((2, 6)), "gru_cell.0.b": numbers((6,))}
+
+    def gru_cell(x, h, w, u, b):
+        return torch._VF.gru_cell(x, h, w.T, u.T, b, torch.zeros_like(b))
+
+    def lstm_cell(x, h, c, w, u, b):
+        return torch._VF.lstm_cell(x, (h, c), w.T, u.T, b.reshape(-1), torch.zeros(8, dtype=torch.float64))
+
+    layer_case("gru_cell", "gru_cell(x, h, reset_after = true)", gru_cell, {"x": one[0], "h": one[1]}, gru)
+    lstm = {"lstm_cell.0.w": numbers((4, 8)), "lstm_cell.0.u": numbers((2, 8)), "lstm_cell.0.b": numbers((4, 2))}
+    layer_case("lstm_cell", "lstm_cell(x, h, c)[0]", lambda x, h, c, w, u, b: lstm_cell(x, h, c, w, u, b)[0],
+               {"x": one[0], "h": one[1], "c": one[2]}, lstm)
+    layer_case("lstm_cell", "lstm_cell(x, h, c)[1]", lambda x, h, c, w, u, b: lstm_cell(x, h, c, w, u, b)[1],
+               {"x": one[0], "h": one[1], "c": one[2]}, lstm)
+
+
+def attentions(layer_case):
+    q, k, v = numbers((3, 5, 4)), numbers((3, 6, 4)), numbers((3, 6, 2))
+    function_case("layers", "attention", "attention(q, k, v)", F.scaled_dot_product_attention, {"q": q, "k": k, "v": v})
+    same = numbers((3, 5, 4)), numbers((3, 5, 4)), numbers((3, 5, 4))
+    function_case("layers", "attention", "attention(q, k, v, causal = true)",
+                  lambda q, k, v: F.scaled_dot_product_attention(q, k, v, is_causal=True),
+                  {"q": same[0], "k": same[1], "v": same[2]})
+
+    def of_torch(causal):
+        def reference(x, w, b, w_out, b_out):
+            n, t, i = x.shape
+            q, k, v = ((x @ w + b).reshape(n, t, 3, 2, i // 2)).permute(2, 0, 3, 1, 4)
+            mixed = F.scaled_dot_product_attention(q, k, v, is_causal=causal)
+            return mixed.permute(0, 2, 1, 3).reshape(n, t, i) @ w_out + b_out
+
+        return reference
+
+    path = "multi_head_attention.0."
+    variables = {path + "w": numbers((4, 12)), path + "b": numbers((12,)), path + "w_out": numbers((4, 4)),
+                 path + "b_out": numbers((4,))}
+    layer_case("multi_head_attention", "multi_head_attention(x, heads = 2)", of_torch(False), {"x": same[0]}, variables)
+    layer_case("multi_head_attention", "multi_head_attention(x, heads = 2, causal = true)", of_torch(True), {"x": same[0]},
+               variables)
+
+
+def convolutions(layer_case):
+    """PyTorch has the channels second, and the units first in a kernel."""
+    line, image = numbers((3, 7, 2)), numbers((3, 6, 5, 2))
+    for setting, arguments in {"": {}, ", stride = 2": {"stride": 2}, ", padding = 1": {"padding": 1},
+                               ", stride = 2, padding = 2, dilation = 2": {"stride": 2, "padding": 2, "dilation": 2}}.items():
+        layer_case("conv1d", f"conv1d(x, 4, size = 3{setting})",
+                   lambda x, w, b, a=arguments: F.conv1d(x.permute(0, 2, 1), w.permute(2, 1, 0), b, **a).permute(0, 2, 1),
+                   {"x": line}, {"conv1d.0.w": numbers((3, 2, 4)), "conv1d.0.b": numbers((4,))})
+        layer_case("conv2d", f"conv2d(x, 4, size = 3{setting})",
+                   lambda x, w, b, a=arguments: F.conv2d(x.permute(0, 3, 1, 2), w.permute(3, 2, 0, 1), b,
+                                                         **a).permute(0, 2, 3, 1),
+                   {"x": image}, {"conv2d.0.w": numbers((3, 3, 2, 4)), "conv2d.0.b": numbers((4,))})
+
+    def case(entry, expression, function, x):
+        function_case("layers", entry, expression, lambda x: function(x.movedim(-1, 1)).movedim(1, -1), {"x": x})
+
+    case("max_pool1d", "max_pool1d(x)", lambda x: F.max_pool1d(x, 2), line)
+    case("max_pool2d", "max_pool2d(x)", lambda x: F.max_pool2d(x, 2), image)
+    case("max_pool2d", "max_pool2d(x, size = 3, stride = 2)", lambda x: F.max_pool2d(x, 3, 2), image)
+    case("average_pool1d", "average_pool1d(x)", lambda x: F.avg_pool1d(x, 2), line)
+    case("average_pool2d", "average_pool2d(x)", lambda x: F.avg_pool2d(x, 2), image)
+    case("average_pool2d", "average_pool2d(x, size = 3, stride = 1)", lambda x: F.avg_pool2d(x, 3, 1), image)
+
+
 def batch_norm(x):
     """Training normalises by the batch and moves the running values; prediction uses them."""
     scale, shift, mean, variance = numbers((4,)), numbers((4,)), numbers((4,)), numbers((4,), 0.5, 2)
