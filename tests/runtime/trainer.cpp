@@ -5,7 +5,9 @@
 #include "descent/descent.h"
 #include "ir/interpreter.h"
 #include "ir/threefry.h"
+#include "passes/passes.h"
 #include "runtime/model.h"
+#include "tests/support/models.h"
 
 using namespace descent;
 
@@ -18,12 +20,12 @@ std::vector<float> numbers(std::size_t count, std::uint32_t stream) {
   return values;
 }
 
-/// The model's step, compared with the interpreter on the graph before any pass but differentiation.
-void check_steps(const std::string& body, std::int64_t rows, std::size_t width) {
-  const Model model =
-      Model::from_string("model m {\n input x: [n, " + std::to_string(width) + "]\n target y: [n, 1]\n" + body + "}");
-  INFO(body);
-  const ir::Program& program = model.implementation()->program;
+/// Three steps of the compiled model, each compared with the interpreter on the graph before any pass but
+/// differentiation.
+void check_steps(const std::string& text, std::int64_t rows, std::size_t width) {
+  const Model model = Model::from_string(text);
+  INFO(text);
+  const ir::Program program = passes::differentiate(*model.implementation()->model.program);
   const std::vector<float> x = numbers(static_cast<std::size_t>(rows) * width, 1);
   std::vector<float> y = numbers(static_cast<std::size_t>(rows), 2);
   for (float& v : y) v = v > 0 ? 1.0f : 0.0f;
@@ -64,23 +66,8 @@ void check_steps(const std::string& body, std::int64_t rows, std::size_t width) 
 }  // namespace
 
 TEST_CASE("the_step_of_ten_models_agrees_with_the_interpreter") {
-  const char* bodies[] = {
-      " output p = sigmoid(dense(x, 1))\n loss = bce(p, y)\n",
-      " output p = x |> dense(16) |> relu |> dense(1) |> sigmoid\n loss = bce(p, y)\n",
-      " output p = x |> dense(33) |> tanh |> dense(5) |> tanh |> dense(1)\n loss = mse(p, y)\n",
-      " output p = x |> standardize |> dense(8) |> softplus |> dense(1) |> sigmoid\n loss = bce(p, y) + 1e-3 * "
-      "l2(weights)\n",
-      " output p = x |> dense(16) |> relu |> dropout(0.3) |> dense(1) |> sigmoid\n loss = bce(p, y)\n",
-      " let h = dense(x, 12)\n output p = dense(h * sigmoid(h) + h, 1)\n loss = mean(abs(p - y))\n",
-      " param w: [7, 3] = normal\n param v: [3, 1] = glorot_uniform\n output p = exp(-(tanh(x @ w) @ v)^2)\n loss = "
-      "mse(p, y) + 0.01 * l1(parameters)\n",
-      " output p = x |> dense(4, init = he_normal) |> leaky_relu(0.2) |> dense(1)\n loss = mean(log(1 + exp(p)) - p * "
-      "y)\n",
-      " output p = sigmoid(sum(x * x, 1) |> reshape([count(y), 1]) |> dense(1))\n loss = bce(p, y)\n",
-      " output p = x |> dense(3) |> silu |> dense(1) |> sigmoid\n loss = bce(p, y) + 0.1 * mean(grad(sum(p), x)^2)\n",
-  };
-  for (const char* body : bodies) {
-    for (std::int64_t rows : {1, 13, 64}) check_steps(body, rows, 7);
+  for (const char* body : test::model_bodies) {
+    for (const std::int64_t rows : {1, 13, 64}) check_steps(test::model_text(body), rows, 7);
   }
 }
 
