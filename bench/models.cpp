@@ -31,6 +31,13 @@ Model make_model(std::string name, std::vector<std::int64_t> widths, std::int64_
   return {std::move(name), std::move(widths), batch, optimizer, adam ? 1e-3F : 1e-2F, std::move(source)};
 }
 
+/// 64 layers of 64 units and a last one.
+std::vector<std::int64_t> deep_widths() {
+  std::vector<std::int64_t> widths(65, 64);
+  widths.push_back(1);
+  return widths;
+}
+
 /// Uniform in (-1, 1). The engine's numbers are fixed by the standard, those of the library's distributions are not.
 float uniform(std::mt19937& engine) { return (static_cast<float>(engine() >> 8U) + 0.5F) * 0x1p-23F - 1.0F; }
 
@@ -42,6 +49,8 @@ const std::vector<Model>& models() {
       make_model("tiny", {30, 16, 1}, 32, Optimizer::sgd),
       make_model("small", {30, 64, 32, 1}, 64, Optimizer::adam),
       make_model("medium", {784, 256, 128, 1}, 128, Optimizer::adam),
+      make_model("deep", deep_widths(), 64, Optimizer::sgd),
+      make_model("large", {1024, 1024, 1024, 1}, 256, Optimizer::adam),
   };
   return all;
 }

@@ -5,7 +5,8 @@
 
 #include "cli/commands.h"
 #include "cli/figures.h"
-#include "ir/threefry.h"
+#include "cli/made_up_data.h"
+#include "cli/stopwatch.h"
 #include "runtime/model.h"
 #include "runtime/sizes.h"
 
@@ -26,25 +27,11 @@ BenchResult run_bench(const Model& model, std::int64_t batch, double seconds) {
   }
   BenchResult result{};
   result.batch = batch > 0 ? batch : implementation.model.train.batch;
-  // The batch is the first symbolic size; others, such as the length of a sequence, are made up as the data are.
-  ir::DimensionValues sizes;
-  for (const std::string& name : implementation.program.dimensions()) sizes[name] = sizes.empty() ? result.batch : 16;
-  std::vector<std::vector<float>> data;
-  Tensors tensors;
-  for (const ir::Input& input : implementation.program.inputs) {
-    std::vector<float> values(static_cast<std::size_t>(ir::element_count(input.shape, sizes)));
-    for (std::size_t i = 0; i < values.size(); ++i) {
-      const auto bits = ir::threefry2x32(0, static_cast<std::uint32_t>(ir::Stream::bench_data),
-                                         static_cast<std::uint32_t>(i), static_cast<std::uint32_t>(data.size()));
-      const float u = ir::uniform_from_bits(bits[0]);
-      values[i] = input.is_target ? (u < 0.5f ? 0.0f : 1.0f) : 2 * u - 1;
-    }
-    data.push_back(std::move(values));
-  }
-  for (const auto& values : data) tensors.emplace_back(values);
+  const ir::DimensionValues sizes = made_up_sizes(model, result.batch);
+  const MadeUpData data(model, sizes);
   Trainer trainer(model);
-  trainer.fit(tensors, result.batch);
-  trainer.step(tensors, result.batch);
+  trainer.fit(data.tensors, result.batch);
+  trainer.step(data.tensors, result.batch);
 
   const codegen::CompiledFunction& step = implementation.compiled("step").function("step");
   Trainer::Implementation& state = trainer.implementation();
@@ -56,12 +43,12 @@ BenchResult run_bench(const Model& model, std::int64_t batch, double seconds) {
   // Short steps are timed in groups, so that the clock does not count.
   int group = 1;
   while (Clock::now() < end || times.size() < 5) {
-    const auto begin = Clock::now();
+    const Stopwatch watch;
     for (int i = 0; i < group; ++i) {
       ++state.state.step;
       step.run(workspace.buffers.data(), dimensions.data(), &state.state);
     }
-    const double us = std::chrono::duration<double, std::micro>(Clock::now() - begin).count();
+    const double us = watch.microseconds();
     times.push_back(us / group);
     if (us < 50 && group < 1000) group *= 2, times.clear();
   }
@@ -69,13 +56,8 @@ BenchResult run_bench(const Model& model, std::int64_t batch, double seconds) {
   result.step_us_min = times.front();
   result.step_us_median = times[times.size() / 2];
 
-  for (const passes::Kernel& kernel : step.plan.kernels) {
-    if (kernel.contraction == nullptr) continue;
-    std::int64_t flops = 2 * ir::element_count(kernel.contraction->shape(), sizes);
-    for (const auto& axis : passes::contraction_axes(kernel.contraction, step.plan).contracted)
-      flops *= axis.size.evaluate(sizes);
-    result.flops += flops;
-  }
+  for (const passes::Kernel& kernel : step.plan.kernels)
+    result.flops += passes::work_of(kernel, step.plan, sizes).flops;
   result.gflops = static_cast<double>(result.flops) / result.step_us_min / 1e3;
   result.parameters = model.parameter_count();
   result.compile_ms = implementation.compile_ms();
@@ -87,6 +69,7 @@ BenchResult run_bench(const Model& model, std::int64_t batch, double seconds) {
 }  // namespace
 
 int bench(const BenchArguments& a) {
+  if (a.profile) return profile(a);
   const BenchResult r = run_bench(Model::from_file(a.file), a.batch, a.seconds);
   if (a.as_json) {
     const nlohmann::json result = {{"batch", r.batch},

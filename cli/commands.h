@@ -45,9 +45,12 @@ struct BenchArguments {
   std::string file;
   std::int64_t batch = 0;  ///< 0: the train block's
   double seconds = 1;
+  bool profile = false;  ///< time every kernel by itself
   bool as_json = false;
 };
 int bench(const BenchArguments& arguments);
+/// `bench --profile`: every kernel of the step by itself.
+int profile(const BenchArguments& arguments);
 
 struct EvalArguments {
   std::string expression;

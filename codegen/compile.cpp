@@ -57,12 +57,12 @@ struct Built {
 };
 
 Built build(const ir::Program& program, const std::map<std::string, passes::KernelPlan>& plans, const KernelSet& set,
-            const Part& part, llvm::TargetMachine& target) {
+            const Part& part, const passes::Machine& machine, llvm::TargetMachine& target) {
   Built built;
   built.module = std::make_unique<llvm::Module>(program.name, *built.context);
   built.module->setDataLayout(target.createDataLayout());
   built.module->setTargetTriple(target.getTargetTriple());
-  ModuleWriter writer(*built.module, program, set, describe(target));
+  ModuleWriter writer(*built.module, program, set, machine);
   for (std::size_t k : part.kernels) writer.add_kernel(k);
   if (part.has_functions) {
     for (const auto& [name, plan] : plans) {
@@ -77,20 +77,22 @@ Built build(const ir::Program& program, const std::map<std::string, passes::Kern
 
 class JitProgram : public CompiledProgram {
  public:
-  JitProgram(const ir::Program& program, const std::vector<std::string>& names) {
+  JitProgram(const ir::Program& program, const std::vector<std::string>& names,
+             const std::optional<passes::Machine>& plan_for) {
     const auto target = make_target_machine({});
-    const passes::Machine machine = describe(*target);
+    const passes::Machine machine = plan_for.value_or(describe(*target));
     std::map<std::string, passes::KernelPlan> plans;
     for (const std::string& name : names) {
       plans[name] = passes::plan_kernels(program, program.function(name), machine);
     }
     const KernelSet set = collect_kernels(plans);
+    calls_ = set.calls;
     const std::size_t threads = std::max<std::size_t>(1, std::thread::hardware_concurrency());
     const std::vector<Part> parts = share_work(set, std::min(threads, set.kernels.size() / 2 + 1));
 
     bool has_epoch = false;
     const auto make = [&](const Part& part, llvm::TargetMachine& with) {
-      Built built = build(program, plans, set, part, with);
+      Built built = build(program, plans, set, part, machine, with);
       if (part.has_functions) has_epoch = built.has_epoch;
       return emit_object(*built.module, with);
     };
@@ -117,6 +119,14 @@ class JitProgram : public CompiledProgram {
     if (at == functions_.end()) throw Error("the function '" + name + "' was not compiled");
     return at->second;
   }
+  std::vector<KernelCall> calls(const std::string& name) const override {
+    std::vector<KernelCall> result;
+    for (const KernelSet::Call& call : calls_.at(name)) {
+      const std::string code = kernel_name(call.kernel);
+      result.push_back({check(jit_->lookup(code)).toPtr<decltype(KernelCall::code)>(), code, call.slots});
+    }
+    return result;
+  }
   RunEpoch epoch() const override { return epoch_; }
 
  private:
@@ -126,22 +136,27 @@ class JitProgram : public CompiledProgram {
 
   std::unique_ptr<llvm::orc::LLJIT> jit_;
   std::map<std::string, CompiledFunction> functions_;
+  std::map<std::string, std::vector<KernelSet::Call>> calls_;
   RunEpoch epoch_ = nullptr;
 };
 
 /// One function of a program in one module, for printing.
 Built build_function(const ir::Program& program, const std::string& function, llvm::TargetMachine& target) {
+  const passes::Machine machine = describe(target);
   std::map<std::string, passes::KernelPlan> plans;
-  plans[function] = passes::plan_kernels(program, program.function(function), describe(target));
+  plans[function] = passes::plan_kernels(program, program.function(function), machine);
   const KernelSet set = collect_kernels(plans);
-  return build(program, plans, set, share_work(set, 1)[0], target);
+  return build(program, plans, set, share_work(set, 1)[0], machine, target);
 }
 
 }  // namespace
 
-std::shared_ptr<const CompiledProgram> compile(const ir::Program& program, const std::vector<std::string>& functions) {
-  return std::make_shared<JitProgram>(program, functions);
+std::shared_ptr<const CompiledProgram> compile(const ir::Program& program, const std::vector<std::string>& functions,
+                                               const std::optional<passes::Machine>& plan_for) {
+  return std::make_shared<JitProgram>(program, functions, plan_for);
 }
+
+passes::Machine this_machine() { return describe(*make_target_machine({})); }
 
 std::string print_llvm(const ir::Program& program, const std::string& function, const Target& target) {
   const auto machine = make_target_machine(target);

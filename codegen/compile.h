@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -40,16 +41,30 @@ struct CompiledFunction {
   RunFunction run = nullptr;
 };
 
+/// One kernel of a function, as the function calls it: to time kernels one by one.
+struct KernelCall {
+  void (*code)(float* const* buffers, const std::uint32_t* slots, const std::int64_t* dimensions, RunState* state);
+  std::string name;                  ///< of the code; equal kernels have one
+  std::vector<std::uint32_t> slots;  ///< which buffers the code works on
+};
+
 /// A compiled program; immutable, shared by any number of trainers and threads.
 class CompiledProgram {
  public:
   virtual ~CompiledProgram() = default;
   virtual const CompiledFunction& function(const std::string& name) const = 0;  ///< throws descent::Error if not there
+  /// The kernels that a function calls, in the order of its plan's.
+  virtual std::vector<KernelCall> calls(const std::string& function) const = 0;
   virtual RunEpoch epoch() const = 0;  ///< of the function "step"; null if that was not compiled
 };
 
-/// Compiles the named functions of an optimized program (passes::run_pipeline) for this machine.
-std::shared_ptr<const CompiledProgram> compile(const ir::Program& program, const std::vector<std::string>& functions);
+/// Compiles the named functions of an optimized program (passes::run_pipeline) for this machine. `plan_for`: plans kernels
+/// for another machine of the same instructions: smaller caches, fewer registers.
+std::shared_ptr<const CompiledProgram> compile(const ir::Program& program, const std::vector<std::string>& functions,
+                                               const std::optional<passes::Machine>& plan_for = std::nullopt);
+
+/// What the planner knows of the machine that this program runs on.
+passes::Machine this_machine();
 
 /// A machine to make code for; empty names: this one.
 struct Target {

@@ -9,6 +9,8 @@
 // A number of rows that is no multiple of the tile's ends in single rows. Columns at the end are made by a last tile
 // that overlaps the one before it, so that no vector is cut; only a product narrower than a tile is loaded under a
 // mask.
+#include <llvm/IR/Intrinsics.h>
+
 #include "codegen/kernel_emitter.h"
 
 namespace descent::codegen {
@@ -79,27 +81,28 @@ void KernelEmitter::emit_contraction() {
   });
 }
 
-/// Copies the operands into the kernel's workspace where they do not lie as the tiles read them.
+/// Copies the operands into the kernel's workspace where they do not lie as the tiles read them: the second operand's
+/// panels first, all or those of a block's columns, then the first operand's.
 void KernelEmitter::pack_operands(Product& product, const passes::ContractionAxes& axes) {
   const Blocking& blocking = kernel_.blocking;
-  if (!blocking.pack_lhs && !blocking.pack_rhs) return;
+  if (blocking.pack_rhs && !blocking.slabs) pack_columns(product, i64(0), size(product.columns));
+  if (!blocking.pack_lhs) return;
   const Axis& k = axes.contracted.back();
-  Value* workspace = pointers_.at(kernel_.workspace);
-  if (blocking.pack_rhs) {
-    const Panels panels{product.b, product.columns, product.b_column, k.size, k.rhs, blocking.panel(machine_)};
-    pack(panels, workspace);
-    product.b = workspace;
-    product.b_column = Dimension(1);
-    product.contracted.back().rhs = Dimension(panels.width);
-  }
-  if (blocking.pack_lhs) {
-    Value* to = element(workspace, size(passes::packed_rhs_size(axes, blocking, machine_)));
-    const Panels panels{product.a, product.rows, product.a_row, k.size, k.lhs, blocking.tile_rows};
-    pack(panels, to);
-    product.a = to;
-    product.a_row = Dimension(1);
-    product.contracted.back().lhs = Dimension(panels.width);
-  }
+  Value* to = element(pointers_.at(kernel_.workspace), size(passes::packed_rhs_size(axes, blocking, machine_)));
+  pack({product.a, size(product.rows), product.a_row, k.size, k.lhs, blocking.tile_rows}, to);
+  product.a = to;
+  product.a_row = Dimension(1);
+  product.contracted.back().lhs = Dimension(blocking.tile_rows);
+}
+
+void KernelEmitter::pack_columns(Product& product, Value* first, Value* count) {
+  const Axis& k = product.contracted.back();
+  Value* from = element(product.b, multiply(first, size(product.b_column)));
+  const std::int64_t panel = kernel_.blocking.panel(machine_);
+  pack({from, count, product.b_column, k.size, k.rhs, panel}, pointers_.at(kernel_.workspace));
+  product.b = pointers_.at(kernel_.workspace);
+  product.b_column = Dimension(1);
+  product.contracted.back().rhs = Dimension(panel);
 }
 
 void KernelEmitter::emit_product(const Product& product, std::vector<Loop>& loops) {
@@ -117,20 +120,24 @@ void KernelEmitter::emit_product(const Product& product, std::vector<Loop>& loop
   }
 }
 
-void KernelEmitter::emit_blocks(const Product& product, std::vector<Loop>& loops) {
+/// Columns outside, so that the second operand's part of a block stays in the cache while the rows go by.
+void KernelEmitter::emit_blocks(const Product& whole, std::vector<Loop>& loops) {
   const Blocking& blocking = kernel_.blocking;
   const std::int64_t panel = blocking.panel(machine_), stride = blocking.block_columns;
-  // In front of the first row there is room for the columns of a last tile that begins before the block.
+  // In front of the first row there is room for a last tile that begins before the block, in rows or columns.
+  const std::int64_t before = (blocking.tile_rows - 1) * stride + panel;
   Value* memory = stack(
-      llvm::ArrayType::get(builder_.getFloatTy(), static_cast<std::uint64_t>(blocking.block_rows * stride + panel)),
+      llvm::ArrayType::get(builder_.getFloatTy(), static_cast<std::uint64_t>(before + blocking.block_rows * stride)),
       "block");
-  Value* scratch = element(memory, i64(panel));
-  Value *rows = size(product.rows), *columns = size(product.columns);
-  loop(i64(0), rows, i64(blocking.block_rows), [&](Value* row) {
-    Value* row_count = minimum(i64(blocking.block_rows), builder_.CreateSub(rows, row));
-    loop(i64(0), columns, i64(stride), [&](Value* column) {
-      Value* column_count = minimum(i64(stride), builder_.CreateSub(columns, column));
-      emit_block(product, {row, row_count, column, column_count, scratch});
+  Value* scratch = element(memory, i64(before));
+  Value *rows = size(whole.rows), *columns = size(whole.columns), *block_rows = rows_of_block(rows);
+  loop(i64(0), columns, i64(stride), [&](Value* column) {
+    Value* column_count = minimum(i64(stride), builder_.CreateSub(columns, column));
+    Product product = whole;
+    if (blocking.slabs) pack_columns(product, column, column_count);
+    loop(i64(0), rows, block_rows, [&](Value* row) {
+      Value* row_count = minimum(block_rows, builder_.CreateSub(rows, row));
+      emit_block(product, {row, row_count, column, column_count, scratch}, loops);
       if (product.row_loop != nullptr) {
         product.row_loop->base = row;
         product.row_loop->count = row_count;
@@ -146,17 +153,28 @@ void KernelEmitter::emit_blocks(const Product& product, std::vector<Loop>& loops
   });
 }
 
+/// Blocks of about equal size, in whole tiles: a last block of a few rows would be slow.
+llvm::Value* KernelEmitter::rows_of_block(Value* rows) {
+  const std::int64_t most = kernel_.blocking.block_rows, tile = kernel_.blocking.tile_rows;
+  if (most <= tile) return i64(most);
+  const auto divide_up = [&](Value* a, Value* b) {
+    return builder_.CreateSDiv(add(a, builder_.CreateSub(b, i64(1))), b);
+  };
+  return multiply(divide_up(divide_up(rows, divide_up(rows, i64(most))), i64(tile)), i64(tile));
+}
+
 /// All tiles of a block; with a limited depth, pass after pass over the contracted axis.
-void KernelEmitter::emit_block(const Product& product, const Block& block) {
+void KernelEmitter::emit_block(const Product& product, const Block& block, std::vector<Loop>& loops) {
   const Blocking& blocking = kernel_.blocking;
   Value* depth = size(product.contracted.back().size);
-  if (blocking.depth == 0) return emit_pass(product, block, i64(0), depth, false);
+  if (blocking.depth == 0) return emit_pass(product, block, i64(0), depth, false, loops);
   loop(i64(0), depth, i64(blocking.depth), [&](Value* begin) {
     Value* count = minimum(i64(blocking.depth), builder_.CreateSub(depth, begin));
     std::int64_t whole = 0;
-    if (is_constant(depth, &whole) && whole <= blocking.depth) return emit_pass(product, block, begin, count, false);
+    if (is_constant(depth, &whole) && whole <= blocking.depth)
+      return emit_pass(product, block, begin, count, false, loops);
     branch(builder_.CreateICmpEQ(begin, i64(0)), [&] { clear_block(block); });
-    emit_pass(product, block, begin, count, true);
+    emit_pass(product, block, begin, count, true, loops);
   });
 }
 
@@ -171,29 +189,26 @@ void KernelEmitter::clear_block(const Block& block) {
 
 /// The tiles of a block over `count` contracted elements from `begin`; columns outside, so that a panel of the second
 /// operand stays in the first-level cache while the rows go by.
-void KernelEmitter::emit_pass(const Product& product, const Block& block, Value* begin, Value* count, bool accumulate) {
+void KernelEmitter::emit_pass(const Product& product, const Block& block, Value* begin, Value* count, bool accumulate,
+                              std::vector<Loop>& loops) {
   const Blocking& blocking = kernel_.blocking;
-  const std::int64_t panel = blocking.panel(machine_), tile_rows = blocking.tile_rows;
+  const std::int64_t panel = blocking.panel(machine_);
   const Axis& k = product.contracted.back();
   std::int64_t columns = 0;
   const bool known = is_constant(size(product.columns), &columns);
   const bool overlaps = known && columns >= panel && !blocking.pack_rhs;
-  Value* depth = size(k.size);
-  // Columns, then rows, of packed panels lie one panel after the other.
-  const auto panel_start = [&](Value* index, std::int64_t width) {
-    return add(multiply(builder_.CreateSub(index, builder_.CreateSRem(index, i64(width))), depth),
-               add(multiply(begin, i64(width)), builder_.CreateSRem(index, i64(width))));
-  };
+  Value* skipped = multiply(begin, size(k.rhs));
   loop(i64(0), block.column_count, i64(panel), [&](Value* j) {
     Value* at = overlaps ? minimum(j, builder_.CreateSub(block.column_count, i64(panel))) : j;
     Value* column = add(block.column, at);
     Tile tile;
     tile.vectors = static_cast<unsigned>(blocking.tile_vectors);
-    tile.b = element(product.b, blocking.pack_rhs
-                                    ? panel_start(column, panel)
-                                    : add(multiply(column, size(product.b_column)), multiply(begin, size(k.rhs))));
+    Value* start = multiply(column, size(product.b_column));
+    if (blocking.pack_rhs) start = multiply(blocking.slabs ? at : column, size(k.size));  // panel after panel
+    tile.b = element(product.b, add(start, skipped));
     tile.depth = count;
     tile.accumulate = accumulate;
+    tile.stride = blocking.block_columns;
     if (!overlaps && !blocking.pack_rhs) {
       for (std::int64_t v = 0; v < blocking.tile_vectors; ++v) {
         const bool whole = known && columns >= (v + 1) * machine_.lanes;
@@ -201,25 +216,75 @@ void KernelEmitter::emit_pass(const Product& product, const Block& block, Value*
         tile.masks.push_back(whole ? nullptr : lane_mask(left));
       }
     }
-    const auto rows = [&](std::int64_t number, Value* from, Value* to) {
-      loop(from, to, i64(number), [&](Value* i) {
-        Value* row = add(block.row, i);
-        tile.rows = static_cast<unsigned>(number);
-        tile.splits = static_cast<unsigned>(number == tile_rows ? blocking.splits : blocking.row_splits);
-        tile.a = element(product.a, blocking.pack_lhs
-                                        ? panel_start(row, tile_rows)
-                                        : add(multiply(row, size(product.a_row)), multiply(begin, size(k.lhs))));
-        tile.scratch = element(block.scratch, add(multiply(i, i64(blocking.block_columns)), at));
-        tile.stride = blocking.block_columns;
-        emit_tile(product, tile);
-      });
-    };
-    Value* whole = builder_.CreateSub(block.row_count, builder_.CreateSRem(block.row_count, i64(tile_rows)));
-    std::int64_t total = 0;
-    rows(tile_rows, i64(0), whole);
-    const bool exact = is_constant(size(product.rows), &total) && total % tile_rows == 0;
-    if (tile_rows > 1 && !exact) rows(1, whole, block.row_count);
+    emit_rows(product, block, begin, tile, at, loops);
   });
+}
+
+/// The tiles of one panel of columns. Rows that are left at the end are made by a last tile that overlaps the one
+/// before it; packed rows have a whole last panel; where there are fewer rows than a tile has, they are made one by
+/// one.
+void KernelEmitter::emit_rows(const Product& product, const Block& block, Value* begin, Tile tile, Value* column,
+                              std::vector<Loop>& loops) {
+  const Blocking& blocking = kernel_.blocking;
+  const std::int64_t tile_rows = blocking.tile_rows;
+  const Axis& k = product.contracted.back();
+  std::int64_t total = 0;
+  const bool known = is_constant(size(product.rows), &total);
+  const bool exact = known && total % tile_rows == 0;
+  const auto rows = [&](std::int64_t number, Value* from, Value* to) {
+    loop(from, to, i64(number), [&](Value* i) {
+      const bool overlaps = !blocking.pack_lhs && !exact && number == tile_rows;
+      Value* at = overlaps ? minimum(i, builder_.CreateSub(block.row_count, i64(tile_rows))) : i;
+      Value* row = add(block.row, at);
+      tile.rows = static_cast<unsigned>(number);
+      tile.splits = static_cast<unsigned>(number == tile_rows ? blocking.splits : blocking.row_splits);
+      Value* start = multiply(row, blocking.pack_lhs ? size(k.size) : size(product.a_row));
+      tile.a = element(product.a, add(start, multiply(begin, size(k.lhs))));
+      tile.scratch = element(block.scratch, add(multiply(at, i64(blocking.block_columns)), column));
+      if (!tile.accumulate) prefetch(product, tile, row, add(block.column, column), loops);
+      emit_tile(product, tile);
+    });
+  };
+  if (blocking.pack_lhs || exact || (known && total >= tile_rows) || tile_rows == 1) {
+    return rows(tile_rows, i64(0), block.row_count);
+  }
+  Value* enough = builder_.CreateICmpSGE(size(product.rows), i64(tile_rows));
+  Value* tiled = builder_.CreateSelect(enough, block.row_count, i64(0));
+  rows(tile_rows, i64(0), tiled);
+  rows(1, tiled, block.row_count);
+}
+
+/// The rest of the kernel reads and writes large tensors at the place of the tile (an optimizer's moments): they are on
+/// the way to the cache while the tile's sums are made.
+void KernelEmitter::prefetch(const Product& product, const Tile& tile, Value* row, Value* column,
+                             const std::vector<Loop>& loops) {
+  if (product.row_loop == nullptr || product.column_loop == nullptr) return;
+  const auto row_axis = static_cast<std::size_t>(product.row_loop - loops.data());
+  const auto column_axis = static_cast<std::size_t>(product.column_loop - loops.data());
+  const Dimension count = ir::element_count(kernel_.space);
+  if (!count.is_constant() || count.constant() * 4 < machine_.level2 / 4 || loops.size() != 2) return;
+  const auto touch = [&](Value* base, const std::vector<Dimension>& strides, bool written) {
+    if (strides[row_axis] == Dimension(0) || !strides[column_axis].is_one()) return;
+    for (unsigned r = 0; r < tile.rows; ++r) {
+      Value* line = element(base, add(multiply(add(row, i64(r)), size(strides[row_axis])), column));
+      for (std::int64_t at = 0; at < std::int64_t{tile.vectors} * machine_.lanes; at += 16) {
+        builder_.CreateIntrinsic(
+            llvm::Intrinsic::prefetch, {line->getType()},
+            {element(line, i64(at)), builder_.getInt32(written ? 1 : 0), builder_.getInt32(3), builder_.getInt32(1)});
+      }
+    }
+  };
+  std::vector<int> touched;
+  for (std::size_t i = 0; i < kernel_.stores.size(); ++i) {
+    const passes::Store& store = kernel_.stores[i];
+    touched.push_back(store.buffer);
+    touch(element(pointers_.at(store.buffer), size(store.offset)), store_strides_[i], true);
+  }
+  for (const auto& [node, view] : views_) {
+    auto at = plan_.stored.find(view.source);
+    if (at == plan_.stored.end() || std::count(touched.begin(), touched.end(), at->second) > 0) continue;
+    touch(address(view), view.strides, false);
+  }
 }
 
 }  // namespace descent::codegen

@@ -91,8 +91,10 @@ class KernelEmitter {
   };
   void emit_product(const Product& product, std::vector<Loop>& loops);
   void emit_blocks(const Product& product, std::vector<Loop>& loops);
-  void emit_block(const Product& product, const Block& block);
-  void emit_pass(const Product& product, const Block& block, Value* begin, Value* count, bool accumulate);
+  Value* rows_of_block(Value* rows);
+  void emit_block(const Product& product, const Block& block, std::vector<Loop>& loops);
+  void emit_pass(const Product& product, const Block& block, Value* begin, Value* count, bool accumulate,
+                 std::vector<Loop>& loops);
   void clear_block(const Block& block);
 
   // tile.cpp
@@ -104,6 +106,9 @@ class KernelEmitter {
     std::int64_t stride = 0;  ///< of the scratch memory's rows
     bool accumulate = false;  ///< adds to what is there
   };
+  void emit_rows(const Product& product, const Block& block, Value* begin, Tile tile, Value* column,
+                 std::vector<Loop>& loops);
+  void prefetch(const Product& product, const Tile& tile, Value* row, Value* column, const std::vector<Loop>& loops);
   void emit_tile(const Product& product, const Tile& tile);
   void emit_tile_step(const Product& product, const Tile& tile, Value* a, Value* b, Value** sums);
   Values walk_depth(const Product& product, const Tile& tile, Value* a, Value* b, Value* depth, Values sums);
@@ -115,10 +120,12 @@ class KernelEmitter {
   /// A matrix to pack: `lines` are rows of the first operand or columns of the second.
   struct Panels {
     Value* from;
-    Dimension lines, line_step, depth, depth_step;
+    Value* lines;
+    Dimension line_step, depth, depth_step;
     std::int64_t width;  ///< lines of a panel
   };
   void pack_operands(Product& product, const passes::ContractionAxes& axes);
+  void pack_columns(Product& product, Value* first, Value* count);
   void pack(const Panels& panels, Value* to);
   void pack_contiguous(const Panels& panels, Value* from, Value* to, std::int64_t number, Value* left);
   void pack_strided(const Panels& panels, Value* from, Value* to, std::int64_t number, Value* left);

@@ -10,6 +10,8 @@
 
 namespace descent::codegen {
 
+std::string kernel_name(std::size_t index) { return "kernel" + std::to_string(index); }
+
 KernelSet collect_kernels(const std::map<std::string, passes::KernelPlan>& plans) {
   KernelSet set;
   std::unordered_map<std::string, std::size_t> known;
@@ -30,13 +32,13 @@ KernelSet collect_kernels(const std::map<std::string, passes::KernelPlan>& plans
 void ModuleWriter::add_kernel(std::size_t index) {
   const KernelSet::Entry& entry = kernels_.kernels[index];
   KernelEmitter emitter(module_, program_, *entry.plan, *entry.kernel, entry.signature, machine_);
-  emitter.emit("kernel" + std::to_string(index));
+  emitter.emit(kernel_name(index));
 }
 
 llvm::FunctionCallee ModuleWriter::kernel(std::size_t index) {
   auto* pointer = builder_.getPtrTy();
   auto* type = llvm::FunctionType::get(builder_.getVoidTy(), {pointer, pointer, pointer, pointer}, false);
-  return module_.getOrInsertFunction("kernel" + std::to_string(index), type);
+  return module_.getOrInsertFunction(kernel_name(index), type);
 }
 
 void ModuleWriter::add_function(const std::string& name) {

@@ -26,6 +26,7 @@ struct KernelSet {
   std::vector<Entry> kernels;
   std::map<std::string, std::vector<Call>> calls;  ///< by function
 };
+std::string kernel_name(std::size_t index);
 KernelSet collect_kernels(const std::map<std::string, passes::KernelPlan>& plans);
 
 class ModuleWriter {

@@ -15,7 +15,7 @@ std::int64_t lower(std::int64_t a, std::int64_t b) { return a < b ? a : b; }
 }  // namespace
 
 void KernelEmitter::pack(const Panels& panels, Value* to) {
-  Value *lines = size(panels.lines), *depth = size(panels.depth);
+  Value *lines = panels.lines, *depth = size(panels.depth);
   const bool contiguous = panels.line_step.is_one();
   loop(i64(0), lines, i64(panels.width), [&](Value* first) {
     Value* count = builder_.CreateSub(lines, first);

@@ -1,6 +1,7 @@
 #include "passes/blocking.h"
 
 #include <algorithm>
+#include <numeric>
 
 namespace descent::passes {
 
@@ -8,6 +9,7 @@ using ir::Dimension;
 
 namespace {
 
+constexpr std::int64_t kDepth = 256;    // contracted elements of a pass, where the axis is cut
 constexpr std::int64_t kUnknown = 128;  // assumed for a size that is known only at run time: a batch
 
 std::int64_t estimate(const Dimension& size) { return size.is_constant() ? size.constant() : kUnknown; }
@@ -21,37 +23,47 @@ std::int64_t splits_for(std::int64_t sums, std::int64_t vectors, const Machine& 
   return std::min<std::int64_t>({wanted, fitting, 4});
 }
 
-/// Cycles that a tile takes for one contracted element: multiply-adds, loads, or waiting for sums.
-double cycles(std::int64_t rows, std::int64_t vectors, const Machine& m) {
-  const double sums = static_cast<double>(rows * vectors);
-  const double splits = static_cast<double>(splits_for(rows * vectors, vectors, m));
-  // With repeated numbers as memory operands every multiply-add of a row loads again.
-  const double loads = static_cast<double>(m.memory_broadcast ? vectors + rows * vectors : vectors + rows);
-  return std::max(
-      {sums / m.multiply_adds, m.memory_broadcast ? loads / 2.0 / m.loads : loads / m.loads, m.latency / splits});
+/// Cycles that a tile takes for `depth` contracted elements: multiply-adds, loads, or waiting for sums; each step also
+/// counts and moves on, and the tile begins and ends.
+double cycles(std::int64_t rows, std::int64_t vectors, std::int64_t depth, const Machine& m) {
+  const std::int64_t sums = rows * vectors, splits = splits_for(sums, vectors, m);
+  // With repeated numbers as memory operands every multiply-add loads its number again, without an instruction for it.
+  const double loads = static_cast<double>(m.memory_broadcast ? vectors + sums / 2 : vectors + rows) / m.loads;
+  const double busy = std::max({static_cast<double>(sums) / m.multiply_adds, loads,
+                                static_cast<double>(m.latency) / static_cast<double>(splits)});
+  return static_cast<double>(depth) * (busy + 0.5 / static_cast<double>(splits)) + 8 + 1.5 * static_cast<double>(sums);
 }
 
 struct Tile {
   std::int64_t rows, vectors;
 };
 
-/// The tile with the fewest cycles for the whole matrix.
-Tile choose_tile(const Dimension& rows, const Dimension& columns, const Machine& m) {
+/// The tile with the fewest cycles for the whole matrix: whole tiles, and single rows for what is left.
+Tile choose_tile(const Dimension& rows, const Dimension& columns, std::int64_t depth, const Machine& m) {
   Tile best{1, 1};
   double least = 0;
   const std::int64_t row_count = estimate(rows), vector_count = divide_up(estimate(columns), m.lanes);
   for (std::int64_t v = 1; v <= std::min<std::int64_t>(vector_count, 8); ++v) {
+    const auto column_tiles = static_cast<double>(divide_up(vector_count, v));
     for (std::int64_t r = 1; r <= std::min<std::int64_t>(row_count, 14); ++r) {
       if (r * v + v + (m.memory_broadcast ? 0 : 1) > m.registers) break;
-      // Whole tiles, and single rows for what is left.
-      const double rest = static_cast<double>(row_count % r) * cycles(1, v, m);
-      const double column_tiles = static_cast<double>(divide_up(vector_count, v));
-      const double overhead = 0.02 * static_cast<double>(r * v);  // larger tiles store more at their end
-      const double total = column_tiles * (static_cast<double>(row_count / r) * (cycles(r, v, m) + overhead) + rest);
+      const double total = column_tiles * (static_cast<double>(row_count / r) * cycles(r, v, depth, m) +
+                                           static_cast<double>(row_count % r) * cycles(1, v, depth, m));
       if (least == 0 || total < least) best = {r, v}, least = total;
     }
   }
   return best;
+}
+
+/// Whether reading `lines` pieces of memory, `stride` floats apart and `length` floats long, over and over finds them
+/// in the first-level cache: pieces a power of two apart share few of its sets and push each other out.
+bool stays_in_cache(std::int64_t lines, std::int64_t stride, std::int64_t length, const Machine& m) {
+  constexpr std::int64_t line = 16, ways = 8;  // floats of a line
+  const std::int64_t sets = m.level1 / 4 / line / ways;
+  const std::int64_t step = std::max<std::int64_t>(1, stride / line);
+  const std::int64_t reached = stride % line == 0 ? sets / std::gcd(sets, step) : sets;
+  const std::int64_t each = divide_up(length, line);
+  return lines * each <= std::min(sets, reached * each) * ways * 3 / 4;
 }
 
 }  // namespace
@@ -70,38 +82,46 @@ Blocking choose_blocking(const ContractionAxes& axes, const Machine& m) {
   }
   const bool turned = blocking.form == Blocking::Form::turned;
   const Dimension rows = turned ? column.size : row.size, columns = turned ? row.size : column.size;
-  const Tile tile = choose_tile(rows, columns, m);
+  const std::int64_t depth = estimate(k.size);
+  const Tile tile = choose_tile(rows, columns, depth, m);
   blocking.tile_rows = tile.rows;
   blocking.tile_vectors = tile.vectors;
   blocking.splits = splits_for(tile.rows * tile.vectors, tile.vectors, m);
   blocking.row_splits = splits_for(tile.vectors, tile.vectors, m);
 
-  const std::int64_t panel = tile.vectors * m.lanes, depth = estimate(k.size);
-  const bool one_contracted = axes.contracted.size() == 1;
-  const Dimension& b_column = turned ? row.lhs : column.rhs;
-  if (!turned && one_contracted && !one_column) {
-    const bool strided = !b_column.is_one() && !(b_column == Dimension(0));
-    // A second operand that leaves the second-level cache between two rows of tiles is read panel by panel.
-    const bool large = estimate(columns) * depth * 4 > m.level2 && estimate(rows) >= 64;
-    blocking.pack_rhs = strided || large;
-    // Rows of the first operand that fall onto the same lines of the cache push each other out.
-    const std::int64_t row_stride = row.lhs.is_constant() ? row.lhs.constant() : 0;
-    const std::int64_t k_stride = k.lhs.is_constant() ? k.lhs.constant() : 0;
-    const bool far = (row_stride >= 1024 || k_stride >= 1024) && estimate(rows) * depth * 4 > m.level1;
-    blocking.pack_lhs = axes.rows.size() == 1 && large && far && estimate(columns) >= 128;
-    if (blocking.pack_lhs && blocking.pack_rhs) blocking.depth = 256;
+  const std::int64_t panel = tile.vectors * m.lanes;
+  if (!turned && axes.contracted.size() == 1 && !one_column) {
+    constexpr std::int64_t enough = 32;  // uses of each packed number that pay for packing it
+    const auto stride = [](const Dimension& d) { return d.is_constant() ? d.constant() : kUnknown; };
+    const bool strided = !column.rhs.is_one() && !(column.rhs == Dimension(0));
+    const std::int64_t pass = std::min(depth, kDepth);
+    blocking.pack_rhs = strided || (!(column.rhs == Dimension(0)) && estimate(rows) >= enough &&
+                                    !stays_in_cache(pass, stride(k.rhs), panel, m));
+    const bool down = row.lhs.is_one();  // the rows are contiguous: each step reads another line
+    const std::int64_t lines = down ? pass : tile.rows, apart = stride(down ? k.lhs : row.lhs);
+    blocking.pack_lhs = axes.rows.size() == 1 && estimate(columns) >= 8 * enough && tile.rows > 1 &&
+                        (!(down || k.lhs.is_one()) || !stays_in_cache(lines, apart, down ? tile.rows : pass, m));
+    // A column's part of the second operand that is too long for the second-level cache is cut.
+    if (depth > m.level2 / 4 / 4 / panel && estimate(rows) >= enough && axes.rows.size() == 1) {
+      blocking.pack_lhs = blocking.pack_rhs = true;
+      blocking.depth = kDepth;
+    }
+    blocking.slabs = blocking.pack_rhs && blocking.depth == 0 && axes.rows.size() == 1;
   }
 
-  // The block's scratch memory stays in the first-level cache beside the operands; a large product, whose first operand
-  // is read again for every block, takes what the second level holds.
-  const bool large = blocking.depth > 0;
-  const std::int64_t scratch = (large ? m.level2 / 8 : m.level1 / 2) / 4;
-  const std::int64_t widest = large ? 256 : 512;
+  // The second operand's columns of a block stay in the second-level cache while all rows go by; the block itself stays
+  // in the first level beside a panel. Where the contracted axis is cut, both the first operand's part of a pass and
+  // the block are read again for every panel, from the second level.
+  const bool cut = blocking.depth > 0;
+  const std::int64_t scratch = (cut ? m.level2 / 4 : m.level1 / 2) / 4;
+  const std::int64_t held = cut ? 256 : std::clamp<std::int64_t>(m.level2 / 2 / 4 / depth, panel, 1024);
+  const std::int64_t widest = std::max(panel, held / panel * panel);
   const std::int64_t blocks = divide_up(estimate(columns), widest);
-  blocking.block_columns =
-      columns.is_constant() ? round_up(divide_up(columns.constant(), blocks), panel) : round_up(256, panel);
-  const std::int64_t fitting = std::max<std::int64_t>(1, scratch / blocking.block_columns / tile.rows) * tile.rows;
-  blocking.block_rows = rows.is_constant() ? std::min(fitting, round_up(rows.constant(), tile.rows)) : fitting;
+  blocking.block_columns = columns.is_constant() ? round_up(divide_up(columns.constant(), blocks), panel) : widest;
+  blocking.block_rows = std::max<std::int64_t>(cut ? 1 : 2, scratch / blocking.block_columns / tile.rows) * tile.rows;
+  if (rows.is_constant()) {
+    blocking.block_rows = std::min(blocking.block_rows, round_up(rows.constant(), tile.rows));
+  }
   return blocking;
 }
 
@@ -114,6 +134,7 @@ Dimension packed_rhs_size(const ContractionAxes& axes, const Blocking& blocking,
   if (!blocking.pack_rhs) return Dimension(0);
   const Dimension& columns = axes.columns.back().size;
   const std::int64_t panel = blocking.panel(machine);
+  if (blocking.slabs) return Dimension(blocking.block_columns) * axes.contracted.back().size;
   const Dimension padded =
       columns.is_constant() ? Dimension(round_up(columns.constant(), panel)) : columns + Dimension(panel);
   return padded * axes.contracted.back().size;

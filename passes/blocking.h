@@ -2,11 +2,12 @@
 //
 //   out[row, column] = sum over k of lhs[row, k] * rhs[k, column]
 //
-// The result is made in blocks of `block_rows` x `block_columns`, kept in a scratch memory that fits a cache until the
-// rest of the kernel has used it. A block is made in tiles of `tile_rows` rows by `tile_vectors` vectors of columns,
-// whose sums stay in registers while `depth` elements of the contracted axis are walked. Where the operands do not lie
-// as the tile reads them, they are packed first: the second into panels of [k, columns of a tile], the first into
-// panels of [k, rows of a tile] (Goto and van de Geijn, "Anatomy of high-performance matrix multiplication", 2008).
+// The result is made in blocks of at most `block_rows` x `block_columns`, kept in a scratch memory that fits a cache
+// until the rest of the kernel has used it. A block is made in tiles of `tile_rows` rows by `tile_vectors` vectors of
+// columns, whose sums stay in registers while `depth` elements of the contracted axis are walked. Where the operands do
+// not lie as the tile reads them, they are packed first: the second into panels of [k, columns of a tile], the first
+// into panels of [k, rows of a tile] (Goto and van de Geijn, "Anatomy of high-performance matrix multiplication",
+// 2008).
 #pragma once
 
 #include "ir/dimension.h"
@@ -33,6 +34,7 @@ struct Blocking {
   std::int64_t block_rows = 1, block_columns = 1;
   std::int64_t depth = 0;  ///< 0: the whole contracted axis at once
   bool pack_lhs = false, pack_rhs = false;
+  bool slabs = false;  ///< the second operand is packed a block's columns at a time, not all before
   std::int64_t panel(const Machine& machine) const { return tile_vectors * machine.lanes; }
 };
 

@@ -560,9 +560,15 @@ MemoryPlan plan_memory(const KernelPlan& plan, const ir::DimensionValues& sizes)
 
 namespace {
 
-const char* packing(const Blocking& blocking) {
-  if (blocking.pack_lhs) return blocking.pack_rhs ? "  (both operands packed)" : "  (first operand packed)";
-  return blocking.pack_rhs ? "  (second operand packed)" : "";
+std::string describe(const Blocking& blocking) {
+  if (blocking.form == Blocking::Form::dots) return "  (dot products)";
+  std::string text = fmt::format("  (tiles of {} x {} vectors in blocks of {} x {}", blocking.tile_rows,
+                                 blocking.tile_vectors, blocking.block_rows, blocking.block_columns);
+  if (blocking.form == Blocking::Form::turned) text += ", operands exchanged";
+  if (blocking.depth > 0) text += fmt::format(", depth {}", blocking.depth);
+  if (blocking.pack_lhs) text += ", first operand packed";
+  if (blocking.pack_rhs) text += ", second operand packed";
+  return text + ")";
 }
 
 std::string describe(const Node* node, const Kernel& kernel, const KernelPlan& plan) {
@@ -588,6 +594,34 @@ std::string describe(const Node* node, const Kernel& kernel, const KernelPlan& p
 
 }  // namespace
 
+std::string title(const Kernel& kernel, const KernelPlan& plan) {
+  std::string text = ir::to_string(kernel.space);
+  if (kernel.contraction != nullptr) {
+    text += fmt::format(" = {} . {}", describe(kernel.contraction->operands[0], kernel, plan),
+                        describe(kernel.contraction->operands[1], kernel, plan));
+  }
+  for (const Store& s : kernel.stores) {
+    const std::string& name = plan.buffers[static_cast<std::size_t>(s.buffer)].name;
+    if (!name.empty()) text += " -> " + name;
+  }
+  return text;
+}
+
+Work work_of(const Kernel& kernel, const KernelPlan& plan, const ir::DimensionValues& sizes) {
+  Work work;
+  std::set<int> touched;
+  for (int b : buffers_read(kernel, plan)) touched.insert(b);
+  for (const Store& s : kernel.stores) work.bytes += 4 * ir::element_count(s.node->shape(), sizes);
+  for (const auto& [node, b] : kernel.reductions) work.bytes += 4 * ir::element_count(node->shape(), sizes);
+  for (int b : touched) work.bytes += 4 * ir::element_count(plan.buffers[static_cast<std::size_t>(b)].shape, sizes);
+  if (kernel.contraction != nullptr) {
+    work.flops = 2 * ir::element_count(kernel.contraction->shape(), sizes);
+    for (const auto& axis : contraction_axes(kernel.contraction, plan).contracted)
+      work.flops *= axis.size.evaluate(sizes);
+  }
+  return work;
+}
+
 std::string print(const KernelPlan& plan) {
   const auto name = [&](int b) {
     const std::string& n = plan.buffers[static_cast<std::size_t>(b)].name;
@@ -602,7 +636,7 @@ std::string print(const KernelPlan& plan) {
       text += fmt::format("  contraction = {} . {}  axes [{}] x [{}]{}\n",
                           describe(kernel.contraction->operands[0], kernel, plan),
                           describe(kernel.contraction->operands[1], kernel, plan), fmt::join(a.lhs_contract, ", "),
-                          fmt::join(a.rhs_contract, ", "), packing(kernel.blocking));
+                          fmt::join(a.rhs_contract, ", "), describe(kernel.blocking));
     }
     for (const Store& s : kernel.stores) {
       text += fmt::format("  {}{} = {}\n", name(s.buffer), s.strides.empty() ? "" : " in part",

@@ -81,5 +81,13 @@ struct MemoryPlan {
 MemoryPlan plan_memory(const KernelPlan& plan, const ir::DimensionValues& sizes);
 
 std::string print(const KernelPlan& plan);
+/// A kernel in a few words: "[n, 64] = x . dense.0.w".
+std::string title(const Kernel& kernel, const KernelPlan& plan);
+
+/// What a kernel does and moves: 2 for each multiply-add of its contraction; the bytes of all that it reads and writes.
+struct Work {
+  std::int64_t flops = 0, bytes = 0;
+};
+Work work_of(const Kernel& kernel, const KernelPlan& plan, const ir::DimensionValues& sizes);
 
 }  // namespace descent::passes

@@ -37,8 +37,9 @@ class InterpretedRunner : public Runner {
 
 class CompiledRunner : public Runner {
  public:
-  CompiledRunner(const ir::Program& program, const std::vector<std::string>& functions)
-      : program_(program), code_(codegen::compile(program, functions)) {}
+  CompiledRunner(const ir::Program& program, const std::vector<std::string>& functions,
+                 const std::optional<passes::Machine>& plan_for)
+      : program_(program), code_(codegen::compile(program, functions, plan_for)) {}
 
   Values run(const std::string& name) override {
     constexpr std::size_t kGuard = 16;  // floats after each buffer that no kernel may write
@@ -85,8 +86,9 @@ class CompiledRunner : public Runner {
 
 std::unique_ptr<Runner> interpreted(const ir::Program& program) { return std::make_unique<InterpretedRunner>(program); }
 
-std::unique_ptr<Runner> compiled(const ir::Program& program, const std::vector<std::string>& functions) {
-  return std::make_unique<CompiledRunner>(program, functions);
+std::unique_ptr<Runner> compiled(const ir::Program& program, const std::vector<std::string>& functions,
+                                 const std::optional<passes::Machine>& plan_for) {
+  return std::make_unique<CompiledRunner>(program, functions, plan_for);
 }
 
 }  // namespace descent::test

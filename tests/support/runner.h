@@ -32,6 +32,8 @@ class Runner {
 /// In float64, on the program as it is. A function that contains gradients must have been differentiated.
 std::unique_ptr<Runner> interpreted(const ir::Program& program);
 /// In float32, by code compiled for these functions of an optimized program. Throws if code writes beyond a buffer.
-std::unique_ptr<Runner> compiled(const ir::Program& program, const std::vector<std::string>& functions);
+/// `plan_for`: as of codegen::compile.
+std::unique_ptr<Runner> compiled(const ir::Program& program, const std::vector<std::string>& functions,
+                                 const std::optional<passes::Machine>& plan_for = std::nullopt);
 
 }  // namespace descent::test

@@ -1,0 +1,75 @@
+// Where the time of a step goes: its kernels called one by one, each timed over many steps. The shortest time counts,
+// since what else runs on the machine only ever adds to it.
+#include <algorithm>
+#include <chrono>
+
+#include "cli/commands.h"
+#include "cli/figures.h"
+#include "cli/made_up_data.h"
+#include "cli/stopwatch.h"
+#include "runtime/model.h"
+#include "runtime/sizes.h"
+
+namespace descent::cli {
+
+int profile(const BenchArguments& a) {
+  const Model model = Model::from_file(a.file);
+  Model::Implementation& implementation = *model.implementation();
+  const std::int64_t batch = a.batch > 0 ? a.batch : implementation.model.train.batch;
+  const ir::DimensionValues sizes = made_up_sizes(model, batch);
+  const MadeUpData data(model, sizes);
+  Trainer trainer(model);
+  trainer.fit(data.tensors, batch);
+  trainer.step(data.tensors, batch);
+
+  const codegen::CompiledProgram& program = implementation.compiled("step");
+  const passes::KernelPlan& plan = program.function("step").plan;
+  const std::vector<codegen::KernelCall> calls = program.calls("step");
+  Trainer::Implementation& state = trainer.implementation();
+  auto& workspace = state.workspace("step", sizes, true);
+  const std::vector<std::int64_t> dimensions = runtime::in_order(implementation.program, sizes);
+  using Clock = std::chrono::steady_clock;
+  std::vector<double> least(calls.size(), 0);
+  const auto end = Clock::now() + std::chrono::duration<double>(a.seconds);
+  for (int round = 0; round < 5 || Clock::now() < end; ++round) {
+    ++state.state.step;
+    for (std::size_t k = 0; k < calls.size(); ++k) {
+      const Stopwatch watch;
+      calls[k].code(workspace.buffers.data(), calls[k].slots.data(), dimensions.data(), &state.state);
+      const double us = watch.microseconds();
+      least[k] = round == 0 ? us : std::min(least[k], us);
+    }
+  }
+
+  double total = 0;
+  for (double us : least) total += us;
+  nlohmann::json kernels = nlohmann::json::array();
+  if (!a.as_json) fmt::print("{:>9} {:>6} {:>8} {:>7}  {:<9} {}\n", "us", "share", "GFLOP/s", "GB/s", "code", "kernel");
+  for (std::size_t k = 0; k < calls.size(); ++k) {
+    const passes::Work work = passes::work_of(plan.kernels[k], plan, sizes);
+    const double gflops = static_cast<double>(work.flops) / least[k] / 1e3;
+    const double gbytes = static_cast<double>(work.bytes) / least[k] / 1e3;
+    const std::string title = passes::title(plan.kernels[k], plan);
+    if (a.as_json) {
+      kernels.push_back({{"kernel", title},
+                         {"code", calls[k].name},
+                         {"us", least[k]},
+                         {"share", least[k] / total},
+                         {"flops", work.flops},
+                         {"bytes", work.bytes},
+                         {"gflops", gflops},
+                         {"gbytes", gbytes}});
+    } else {
+      fmt::print("{:>9.2f} {:>5.1f}% {:>8.1f} {:>7.1f}  {:<9} {}\n", least[k], 100 * least[k] / total, gflops, gbytes,
+                 calls[k].name, title);
+    }
+  }
+  if (a.as_json) {
+    fmt::print("{}\n", nlohmann::json{{"batch", batch}, {"kernels", kernels}, {"us", total}}.dump());
+  } else {
+    fmt::print("{:>9.2f} us in all\n", total);
+  }
+  return 0;
+}
+
+}  // namespace descent::cli

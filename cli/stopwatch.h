@@ -1,0 +1,30 @@
+// Time of one thread's work. On a busy machine the wall clock counts other programs too, and the thread's own clock is
+// right; for some microseconds of work reading the thread's clock takes too long, and the wall clock is right. Both are
+// never too short, so that the shorter one counts.
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <ctime>
+
+namespace descent::cli {
+
+class Stopwatch {
+ public:
+  double microseconds() const {
+    const std::chrono::duration<double> wall = std::chrono::steady_clock::now() - wall_;
+    const double thread = thread_seconds() - thread_;
+    return 1e6 * std::min(wall.count(), thread);
+  }
+
+ private:
+  static double thread_seconds() {
+    std::timespec t{};
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec);
+  }
+  double thread_ = thread_seconds();
+  std::chrono::steady_clock::time_point wall_ = std::chrono::steady_clock::now();
+};
+
+}  // namespace descent::cli

@@ -1,0 +1,112 @@
+// Matrix products of every form against the interpreter: rows and columns around the sizes of tiles and blocks,
+// operands in either order, and planned for caches so small that everything is cut and packed.
+//
+// Tolerance: products of numbers in [-1, 1) summed over k terms in float32 err by at most k * 2^-24 * k; for the depths
+// here the rounding errors, which are independent, stay far below 1e-5 * sqrt(k).
+#include <catch2/catch.hpp>
+#include <cmath>
+
+#include "ir/expr.h"
+#include "ir/threefry.h"
+#include "passes/passes.h"
+#include "tests/support/runner.h"
+
+using namespace descent;
+using ir::Dimension;
+using ir::Expr;
+
+namespace {
+
+struct Product {
+  std::int64_t rows, columns, depth;
+  bool turn_lhs, turn_rhs;  ///< the operand is stored with its axes exchanged
+  bool symbolic;            ///< the number of rows is known at run time only
+};
+
+/// out = lhs @ rhs + bias; sums of its columns and rows too, which follow the product in the same kernel.
+ir::Program program_of(const Product& p) {
+  ir::Program program;
+  program.name = "product";
+  ir::Graph& g = *program.graph;
+  const Dimension n = p.symbolic ? Dimension::symbol("n") : Dimension(p.rows), u(p.columns), k(p.depth);
+  const ir::Shape lhs = p.turn_lhs ? ir::Shape{k, n} : ir::Shape{n, k};
+  const ir::Shape rhs = p.turn_rhs ? ir::Shape{u, k} : ir::Shape{k, u};
+  program.inputs = {{"lhs", lhs}, {"rhs", rhs}, {"bias", {u}}};
+  const Expr a(g, g.leaf(ir::Op::input, "lhs", lhs)), b(g, g.leaf(ir::Op::input, "rhs", rhs));
+  const Expr bias(g, g.leaf(ir::Op::input, "bias", {u}));
+  ir::Attributes axes;
+  axes.lhs_contract = {p.turn_lhs ? 0 : 1};
+  axes.rhs_contract = {p.turn_rhs ? 1 : 0};
+  const Expr out = ir::dot_general(a, b, axes) + ir::broadcast(bias, {n, u}, {1});
+  program.functions.push_back({"predict",
+                               {{"out", out.node},
+                                {"columns", ir::reduce_sum(out, {0}).node},
+                                {"all", ir::reduce_sum(out * 0.125, {0, 1}).node}},
+                               {}});
+  return program;
+}
+
+void compare(const Product& p, const passes::Machine& machine) {
+  INFO(p.rows << " x " << p.columns << " x " << p.depth << (p.turn_lhs ? ", lhs turned" : "")
+              << (p.turn_rhs ? ", rhs turned" : "") << (p.symbolic ? ", symbolic" : "") << ", level 1 of "
+              << machine.level1 << " bytes");
+  const ir::Program program = program_of(p), optimized = passes::run_pipeline(program);
+  const auto exact = test::interpreted(program);
+  const auto code = test::compiled(optimized, {"predict"}, machine);
+  std::uint32_t count = 0;
+  for (test::Runner* runner : {exact.get(), code.get()}) {
+    if (p.symbolic) runner->dimensions["n"] = p.rows;
+    count = 0;
+    for (const auto& [name, size] :
+         {std::pair{"lhs", p.rows * p.depth}, {"rhs", p.depth * p.columns}, {"bias", p.columns}}) {
+      auto& values = runner->tensors[name];
+      for (std::int64_t i = 0; i < size; ++i)
+        values.push_back(static_cast<double>(ir::uniform_from_bits(ir::threefry2x32(1, 2, count++, 0)[0])) - 0.5);
+    }
+  }
+  const test::Values expected = exact->run("predict"), got = code->run("predict");
+  for (const auto& [name, values] : expected) {
+    const double terms = static_cast<double>(p.depth * (name == "out"       ? 1
+                                                        : name == "columns" ? p.rows
+                                                                            : p.rows * p.columns));
+    double worst = 0;
+    for (std::size_t i = 0; i < values.size(); ++i) worst = std::max(worst, std::fabs(got.at(name)[i] - values[i]));
+    INFO(name << " differs by " << worst);
+    REQUIRE(worst <= 1e-6 * std::sqrt(terms));
+  }
+}
+
+passes::Machine with_caches(std::int64_t level1, std::int64_t level2) {
+  passes::Machine machine = codegen::this_machine();
+  machine.level1 = level1;
+  machine.level2 = level2;
+  return machine;
+}
+
+}  // namespace
+
+TEST_CASE("contractions_agree_with_the_interpreter_in_every_form_and_size") {
+  static const std::int64_t rows[] = {1, 2, 5, 6, 7, 11, 13, 24, 37}, columns[] = {1, 3, 8, 15, 16, 17, 31, 40, 70},
+                            depths[] = {1, 2, 7, 8, 33, 64};
+  const passes::Machine machine = codegen::this_machine();
+  std::uint32_t at = 0;
+  for (std::int64_t r : rows) {
+    for (std::int64_t c : columns) {
+      // Every pair of sizes, with the other choices in turn.
+      const auto choice = ir::threefry2x32(7, 0, at++, 0);
+      compare({r, c, depths[choice[0] % 6], (choice[1] & 1) != 0, (choice[1] & 2) != 0, (choice[1] & 4) != 0}, machine);
+    }
+  }
+}
+
+TEST_CASE("contractions_that_are_cut_and_packed_agree_with_the_interpreter") {
+  for (const std::int64_t level2 : {std::int64_t{4} << 10, std::int64_t{32} << 10}) {
+    const passes::Machine machine = with_caches(1 << 10, level2);
+    for (int form = 0; form < 8; ++form) {
+      const bool lhs = (form & 1) != 0, rhs = (form & 2) != 0, symbolic = (form & 4) != 0;
+      compare({67, 300, 600, lhs, rhs, symbolic}, machine);
+      compare({34, 257, 259, lhs, rhs, symbolic}, machine);
+      compare({5, 64, 300, lhs, rhs, symbolic}, machine);
+    }
+  }
+}
