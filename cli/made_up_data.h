@@ -10,8 +10,7 @@ namespace descent::cli {
 /// The batch is the first symbolic size; others, such as the length of a sequence, are made up as the data are.
 inline ir::DimensionValues made_up_sizes(const Model& model, std::int64_t batch) {
   ir::DimensionValues sizes;
-  for (const std::string& name : model.implementation()->program.dimensions())
-    sizes[name] = sizes.empty() ? batch : 16;
+  for (const std::string& name : model.implementation()->program.dimensions()) sizes[name] = sizes.empty() ? batch : 16;
   return sizes;
 }
 
