@@ -12,7 +12,8 @@ using Kind = Value::Kind;
 const std::vector<const Builtin*>& all_builtins() {
   static const std::vector<const Builtin*> all = [] {
     std::vector<const Builtin*> rows;
-    for (const auto& table : {elementwise_builtins(), reduction_builtins(), shape_builtins(), other_builtins()}) {
+    for (const auto& table : {elementwise_builtins(), reduction_builtins(), shape_builtins(), einsum_builtins(),
+                              list_builtins(), other_builtins()}) {
       for (const Builtin& row : table) rows.push_back(&row);
     }
     return rows;
@@ -31,10 +32,10 @@ const Builtin* find_builtin(std::string_view name) {
 }
 
 void BuiltinCall::fail(std::size_t i, const std::string& message, const std::string& hint) const {
-  Lowering::fail(at(i), message, hint);
+  lowering.fail(at(i), message, hint);
 }
 void BuiltinCall::fail(const std::string& message, const std::string& hint) const {
-  Lowering::fail(span, message, hint);
+  lowering.fail(span, message, hint);
 }
 
 Expr BuiltinCall::numbers(std::size_t i) const {
@@ -61,7 +62,7 @@ std::vector<int> BuiltinCall::axes(std::size_t i, std::size_t rank) const {
     return axes;
   }
   const Value& v = values_[i];
-  for (const Value& item : v.kind == Kind::list ? v.items : std::vector<Value>{v}) {
+  for (const Value& item : v.kind == Kind::list ? v.items() : std::vector<Value>{v}) {
     const double n = item.number < 0 ? item.number + static_cast<double>(rank) : item.number;
     if (item.kind != Kind::number || n != std::floor(n) || n < 0 || n >= static_cast<double>(rank)) {
       fail(i, "there is no axis " + describe(item) + " in a tensor of rank " + std::to_string(rank),
@@ -73,6 +74,19 @@ std::vector<int> BuiltinCall::axes(std::size_t i, std::size_t rank) const {
     axes.push_back(static_cast<int>(n));
   }
   return axes;
+}
+
+std::vector<int> BuiltinCall::axes(std::size_t i, const ir::Shape& shape) const {
+  const Value& v = values_[i];
+  if (v.is(Kind::list) || (!v.is(Kind::dimension) && !(v.is(Kind::number) && v.is_size))) return axes(i, shape.size());
+  const ir::Dimension size = v.is(Kind::dimension) ? v.dimension() : ir::Dimension(static_cast<std::int64_t>(v.number));
+  const auto first = std::find(shape.begin(), shape.end(), size);
+  if (first == shape.end()) fail(i, "no axis of " + ir::to_string(shape) + " has the size " + size.to_string());
+  if (std::find(first + 1, shape.end(), size) != shape.end()) {
+    fail(i, "more than one axis of " + ir::to_string(shape) + " has the size " + size.to_string(),
+         "give the number of the axis, from 0");
+  }
+  return {static_cast<int>(first - shape.begin())};
 }
 
 int BuiltinCall::axis(std::size_t i, std::size_t rank, int fallback) const {
@@ -108,13 +122,13 @@ bool BuiltinCall::flag(std::size_t i, bool fallback) const {
 
 std::string BuiltinCall::text(std::size_t i) const {
   if (values_[i].kind != Kind::text) fail(i, "expected a text in quotes, found " + describe(values_[i]));
-  return values_[i].text;
+  return values_[i].text();
 }
 
 const std::vector<Value>& BuiltinCall::list(std::size_t i) const {
   if (values_[i].kind != Kind::list) fail(i, "expected a list such as [a, b], found " + describe(values_[i]));
-  if (values_[i].items.empty()) fail(i, "this list is empty");
-  return values_[i].items;
+  if (values_[i].items().empty()) fail(i, "this list is empty");
+  return values_[i].items();
 }
 
 }  // namespace descent::frontend

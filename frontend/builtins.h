@@ -49,6 +49,8 @@ class BuiltinCall {
   ir::Expr condition(std::size_t i) const;  ///< a boolean tensor
   /// Positions of axes, none twice: one or a list, negative ones from the end; all axes if not given.
   std::vector<int> axes(std::size_t i, std::size_t rank) const;
+  /// Also by the name of the size, as in sum(x, axis = n).
+  std::vector<int> axes(std::size_t i, const ir::Shape& shape) const;
   int axis(std::size_t i, std::size_t rank, int fallback) const;  ///< exactly one
   ir::Shape shape(std::size_t i) const;                           ///< [n, 16], or the shape of a tensor
   ir::Dimension size(std::size_t i) const;                        ///< from 1; may be symbolic
@@ -70,6 +72,8 @@ class BuiltinCall {
 std::span<const Builtin> elementwise_builtins();
 std::span<const Builtin> reduction_builtins();
 std::span<const Builtin> shape_builtins();
+std::span<const Builtin> einsum_builtins();
+std::span<const Builtin> list_builtins();
 std::span<const Builtin> other_builtins();
 
 }  // namespace descent::frontend

@@ -19,16 +19,16 @@ Expr kept(const BuiltinCall& call, std::size_t keep, Expr x, Expr reduced, const
 template <typename Reduce>
 Value reduce(const BuiltinCall& call, std::size_t axis, Reduce reduction) {
   const Expr x = call.numbers(0);
-  const std::vector<int> axes = call.axes(axis, x.shape().size());
+  const std::vector<int> axes = call.axes(axis, x.shape());
   return Value::of(kept(call, axis + 1, x, reduction(x, axes), axes).node);
 }
 
 Value sum(const BuiltinCall& call) {
   const Value& x = call.value(0);
-  if (x.kind != Value::Kind::list) return reduce(call, 1, [](Expr e, auto axes) { return ir::reduce_sum(e, axes); });
-  if (call.given(1)) call.fail(1, "the sum of a list is over all elements of all its tensors and takes no axis");
+  if (x.kind != Value::Kind::tensors) return reduce(call, 1, [](Expr e, auto axes) { return ir::reduce_sum(e, axes); });
+  if (call.given(1)) call.fail(1, "the sum of a collection is over all elements of all its tensors and takes no axis");
   Value total = Value::of(0.0);
-  for (const Value& item : x.items) {
+  for (const Value& item : x.items()) {
     const Expr e = call.lowering.tensor(item, call.at(0));
     std::vector<int> axes;
     for (std::size_t i = 0; i < e.shape().size(); ++i) axes.push_back(static_cast<int>(i));
@@ -53,14 +53,14 @@ Value extreme(const BuiltinCall& call) {
 Value count(const BuiltinCall& call) {
   const ir::Shape shape = call.tensor(0).shape();
   ir::Dimension product(1);
-  for (int axis : call.axes(1, shape.size())) product = product * shape[static_cast<std::size_t>(axis)];
+  for (int axis : call.axes(1, shape)) product = product * shape[static_cast<std::size_t>(axis)];
   return Value::of(product);
 }
 
 constexpr Builtin table[] = {
     {"sum", "x, axis = all, keep = false",
-     "The sum along one axis, a list of axes, or all. `keep` leaves them as axes of size 1. The sum of a list adds all "
-     "elements of all its tensors.",
+     "The sum along one axis, a list of axes, or all. `keep` leaves them as axes of size 1. The sum of a collection "
+     "adds all elements of all its tensors.",
      sum},
     {"max", "x, y = none, axis = all, keep = false",
      "max(a, b): the larger of each pair of elements. max(x, axis = ...): the largest element along the axes.",

@@ -1,8 +1,8 @@
 // Calls of functions, layers and primitive functions.
 #include <algorithm>
-#include <cmath>
 
 #include "frontend/builtins.h"
+#include "frontend/depth.h"
 #include "frontend/lower.h"
 #include "ir/edit_distance.h"
 
@@ -35,10 +35,16 @@ std::string plural(std::size_t n, const std::string& thing) {
   return (n == 0 ? "no" : std::to_string(n)) + " " + thing + (n == 1 ? "" : "s");
 }
 
+/// What a layer or optimizer is applied to, rather than told once: its first parameter, the gradient of an optimizer,
+/// and what has a shape.
+bool is_data(const Definition& d, std::size_t i) {
+  return i == 0 || (i == 1 && d.kind == Definition::Kind::optimizer) || d.parameters[i].type.has_value();
+}
+
 }  // namespace
 
 std::vector<int> Lowering::bind_arguments(const std::string& callee, const std::vector<ParameterName>& parameters,
-                                          const std::vector<GivenArgument>& arguments, const Span& span) {
+                                          const std::vector<GivenArgument>& arguments, const Span& span) const {
   std::vector<int> given(parameters.size(), -1);
   std::vector<std::string> names;
   for (const ParameterName& p : parameters) names.push_back(p.name);
@@ -54,10 +60,9 @@ std::vector<int> Lowering::bind_arguments(const std::string& callee, const std::
     if (slot >= 0) fail(a.span, "the argument '" + a.name + "' of '" + callee + "' is given twice");
     slot = static_cast<int>(j);
   }
-  std::size_t next = 0, positional = 0;
+  std::size_t next = 0;
   for (std::size_t j = 0; j < arguments.size(); ++j) {  // the others in order
     if (!arguments[j].name.empty()) continue;
-    ++positional;
     while (next < given.size() && given[next] >= 0) ++next;
     if (next == given.size()) {
       fail(arguments[j].span, "'" + callee + "' takes " + plural(parameters.size(), "argument") + ", found " +
@@ -73,18 +78,103 @@ std::vector<int> Lowering::bind_arguments(const std::string& callee, const std::
   return given;
 }
 
-Value Lowering::call(const Expression& e, const Scope& scope) {
-  const Value callee = evaluate(*e.operands[0], scope);
+Value Lowering::call(const Expression& e, const Value* piped, Scope& scope) {
+  const bool is_pipe = piped != nullptr;
+  const Expression& callee_expression = *e.operands[is_pipe ? 1 : 0];
+  const Value callee = evaluate(callee_expression, scope);
   std::vector<GivenArgument> arguments;
+  if (is_pipe) arguments.push_back({"", *piped, e.operands[0]->span});
   for (const Argument& a : e.arguments) arguments.push_back({a.name, evaluate(*a.value, scope), a.span});
-  if (callee.kind == Kind::callable) {
-    if (callee.definition->kind == Definition::Kind::optimizer) {
-      fail(e.span, "the optimizer '" + callee.definition->name + "' belongs into the train block");
-    }
-    return call_definition(*callee.definition, arguments, e.span);
+  if (callee.is(Kind::broken)) return {};
+  for (const GivenArgument& a : arguments) {
+    if (a.value.is(Kind::broken)) return {};
   }
-  if (callee.kind == Kind::builtin) return call_builtin(*callee.builtin, arguments, e.span);
-  fail(e.operands[0]->span, "only a function or a layer can be called, not " + describe(callee));
+  // What follows '|>' is the call; what stands before it is not to blame.
+  const Span span = is_pipe ? Span{e.span.source, callee_expression.span.begin, e.span.end} : e.span;
+  if (!callee.is(Kind::callable) && !callee.is(Kind::bound) && !callee.is(Kind::builtin)) {
+    fail(callee_expression.span, "only a function or a layer can be called, not " + describe(callee),
+         callee.is(Kind::number) || callee.is(Kind::tensor) ? "a product is written a * b" : "");
+  }
+  return call_value(callee, std::move(arguments), is_pipe, span);
+}
+
+Value Lowering::apply_function(const Value& callee, const std::vector<Value>& arguments, const Span& span) {
+  std::vector<GivenArgument> given;
+  for (const Value& v : arguments) given.push_back({"", v, span});
+  if (!callee.is(Kind::callable) && !callee.is(Kind::bound) && !callee.is(Kind::builtin)) {
+    fail(span, "expected a function, found " + describe(callee));
+  }
+  return call_value(callee, std::move(given), true, span);
+}
+
+Value Lowering::call_value(const Value& callee, std::vector<GivenArgument> arguments, bool is_application,
+                           const Span& span) {
+  if (callee.is(Kind::builtin)) return call_builtin(*callee.builtin, arguments, span);
+  const Definition& d = callee.is(Kind::bound) ? *callee.bound->definition : *callee.definition;
+  if (d.kind == Definition::Kind::function) return call_definition(callee, arguments, span, nullptr);
+  if (d.kind == Definition::Kind::optimizer && (instance_ == nullptr || instance_->optimized == nullptr) &&
+      !gradients_) {
+    fail(span, "the optimizer '" + d.name + "' belongs into the train block", "write optimizer = " + d.name + "(...)");
+  }
+  return call_layer(callee, std::move(arguments), is_application, span);
+}
+
+Value Lowering::call_layer(const Value& callee, std::vector<GivenArgument> arguments, bool is_application,
+                           const Span& span) {
+  const bool is_bound = callee.is(Kind::bound);
+  const Definition& d = is_bound ? *callee.bound->definition : *callee.definition;
+  if (d.parameters.empty()) fail(span, "'" + d.name + "' takes nothing, so that it cannot be applied");
+  if (!is_bound && !is_application) {
+    // With the tensor it is an application, without one a layer to be applied later.
+    const bool first_named = std::any_of(arguments.begin(), arguments.end(),
+                                         [&](const GivenArgument& a) { return a.name == d.parameters[0].name; });
+    const auto first = std::find_if(arguments.begin(), arguments.end(), [](const auto& a) { return a.name.empty(); });
+    if (!first_named && (first == arguments.end() || !first->value.is(Kind::tensor))) {
+      return bind_layer(callee, arguments, span);
+    }
+  }
+  if (is_bound) {  // what was told once comes by name, behind what it is applied to
+    for (const GivenArgument& setting : callee.bound->settings) {
+      for (const GivenArgument& a : arguments) {
+        if (a.name == setting.name) fail(a.span, "'" + a.name + "' was given when '" + d.name + "' was bound");
+      }
+      arguments.push_back(setting);
+    }
+  }
+  Instance instance;
+  if (d.kind == Definition::Kind::optimizer) {
+    // The states of the optimizer that the train block names are beside the parameter; one in another has its own
+    // place.
+    instance.path = calls_.empty() ? instance_->path : layer_path(d.name);
+    instance.optimized = instance_->optimized;
+    instance.first_value = instance_->first_value;
+  } else if (is_bound && !callee.bound->path.empty()) {
+    instance.path = callee.bound->path;
+  } else {
+    instance.path = layer_path(d.name + "." + std::to_string(instance_->counts[d.name]++));
+    if (is_bound) callee.bound->path = instance.path;
+  }
+  return call_definition(callee, arguments, span, &instance);
+}
+
+/// dense(16): the settings are checked now, the tensors come later.
+Value Lowering::bind_layer(const Value& callee, const std::vector<GivenArgument>& arguments, const Span& span) {
+  const Definition& d = *callee.definition;
+  std::vector<ParameterName> settings;
+  for (std::size_t i = 0; i < d.parameters.size(); ++i) {
+    if (!is_data(d, i)) settings.push_back({d.parameters[i].name, d.parameters[i].fallback != nullptr});
+  }
+  const std::vector<int> given = bind_arguments(d.name, settings, arguments, span);
+  auto bound = std::make_shared<BoundLayer>(BoundLayer{&d, callee.environment, {}, ""});
+  for (std::size_t i = 0; i < settings.size(); ++i) {
+    if (given[i] < 0) continue;
+    const GivenArgument& a = arguments[static_cast<std::size_t>(given[i])];
+    bound->settings.push_back({settings[i].name, a.value, a.span});
+  }
+  Value v;
+  v.kind = Kind::bound;
+  v.bound = std::move(bound);
+  return v;
 }
 
 Value Lowering::call_builtin(const Builtin& builtin, const std::vector<GivenArgument>& arguments, const Span& span) {
@@ -98,65 +188,54 @@ Value Lowering::call_builtin(const Builtin& builtin, const std::vector<GivenArgu
   return builtin.lower(BuiltinCall(*this, builtin, std::move(values), std::move(spans), span));
 }
 
-void Lowering::bind_shape(const Parameter& p, const Value& value, const Span& span, Scope& scope) {
-  const ir::Shape& shape = tensor(value, span).shape();
-  const auto mismatch = [&] {
-    std::string expected;
-    for (const ExpressionPtr& size : p.shape) {
-      expected += (expected.empty() ? "[" : ", ") +
-                  (size->kind == Expression::Kind::name ? size->text : describe(evaluate(*size, scope)));
-    }
-    fail(span, "'" + p.name + "' must have the shape " + expected + "], found " + ir::to_string(shape));
-  };
-  if (shape.size() != p.shape.size()) mismatch();
-  for (std::size_t i = 0; i < shape.size(); ++i) {
-    const Expression& size = *p.shape[i];
-    if (size.kind == Expression::Kind::name && !scope.contains(size.text)) {
-      scope[size.text] = Value::of(shape[i]);
-    } else if (shape_of(p.shape, scope)[i] != shape[i]) {
-      mismatch();
-    }
-  }
-}
-
-Value Lowering::call_definition(const Definition& d, const std::vector<GivenArgument>& arguments, const Span& span) {
-  if (depth_ >= 100) fail(span, "'" + d.name + "' calls itself without end", "recursion is not part of the language");
-  Scope scope;
-  const bool is_layer = d.kind == Definition::Kind::layer;
-  const std::string saved_path = path_;
+Scope& Lowering::bind_parameters(const Definition& d, Scope* environment, const std::vector<GivenArgument>& arguments,
+                                 const Span& span) {
+  Scope& scope = scopes_.emplace_back(d.file, environment);
   const std::vector<int> given = bind_arguments(d.name, parameter_names(d), arguments, span);
   for (std::size_t i = 0; i < d.parameters.size(); ++i) {
     const Parameter& p = d.parameters[i];
     const GivenArgument* argument = given[i] < 0 ? nullptr : &arguments[static_cast<std::size_t>(given[i])];
     const Value value = argument != nullptr ? argument->value : evaluate(*p.fallback, scope);
     const Span at = argument != nullptr ? argument->span : span;
-    if (p.is_size && !(value.kind == Kind::number && value.number >= 1 && value.number == std::floor(value.number)) &&
-        value.kind != Kind::dimension) {
-      fail(at, "'" + p.name + "' must be a whole number from 1, not " + describe(value));
+    if (value.is(Kind::broken)) throw Failure{};
+    if (p.is_size) {
+      const ir::Shape size = shape_argument(Value::list({value}), at);
+      Value named = Value::of(size[0]);
+      named.is_size = true;
+      scope.declare(p.name, named, p.span);
+      continue;
     }
-    if (p.has_shape) bind_shape(p, value, at, scope);
-    scope[p.name] = value;
+    if (p.type) bind_shape(p, value, at, scope);
+    scope.declare(p.name, value, p.span);
   }
-  if (is_layer) path_ += d.name + "." + std::to_string(layer_counts_[path_ + d.name]++) + ".";
-  ++depth_;
+  return scope;
+}
+
+Value Lowering::call_definition(const Value& callee, const std::vector<GivenArgument>& arguments, const Span& span,
+                                Instance* instance) {
+  const Definition& d = callee.is(Kind::bound) ? *callee.bound->definition : *callee.definition;
+  const Depth depth(*this, span);
+  Scope& scope =
+      bind_parameters(d, callee.is(Kind::bound) ? callee.bound->environment : callee.environment, arguments, span);
+  Instance* const outer = instance_;
+  Value outer_result = std::move(result_);
+  result_ = Value{};
+  if (instance != nullptr) instance_ = instance;
+  calls_.push_back({&d, span});
+  const auto leave = [&] {
+    calls_.pop_back();
+    instance_ = outer;
+    std::swap(result_, outer_result);  // outer_result is now this call's
+  };
   try {
-    Value result = run_body(d, scope);
-    --depth_;
-    path_ = saved_path;
-    if (result.kind == Kind::broken)
-      fail(d.name_span, "'" + d.name + "' returns nothing", "end its body with: return ...");
-    return result;
-  } catch (Failure& failure) {
-    --depth_;
-    path_ = saved_path;
-    // A mistake inside the prelude is the caller's: it is shown where the call stands.
-    for (Diagnostic& mistake : failure.diagnostics) {
-      if (span.source == nullptr || mistake.file != "<prelude>" || span.source->name == "<prelude>") continue;
-      const std::string message = "in '" + d.name + "': " + mistake.message;
-      mistake = diagnostic(span, message, mistake.hint);
-    }
+    run(d.body, scope);
+  } catch (...) {
+    leave();
     throw;
   }
+  if (d.kind == Definition::Kind::optimizer) result_ = scope.find(d.parameters[0].name)->value;
+  leave();
+  return outer_result;
 }
 
 }  // namespace descent::frontend

@@ -1,83 +1,184 @@
 #include "frontend/lexer.h"
 
-#include <cctype>
 #include <charconv>
 
 namespace descent::frontend {
 
-std::vector<Token> tokenize(const Source& source, std::vector<Diagnostic>& mistakes) {
-  static const char* const symbols[] = {"|>", "->", "<-", "..", "==", "!=", "<=", ">=", "(", ")", "[", "]", "{",
-                                        "}",  ",",  ":",  "=",  "<",  ">",  "+",  "-",  "*", "/", "^", "@", "."};
-  const std::string& text = source.text;
-  std::vector<Token> tokens;
-  std::size_t at = 0;
-  bool first = true;
-  const auto add = [&](Token::Kind kind, std::size_t begin, std::string content, double number = 0) {
-    tokens.push_back(Token{kind, std::move(content), number, Span{&source, begin, at}, first});
-    first = false;
-  };
-  while (at < text.size()) {
-    const char c = text[at];
-    const std::size_t begin = at;
-    const auto is = [&](std::size_t i, int (*predicate)(int)) {
-      return i < text.size() && predicate(static_cast<unsigned char>(text[i])) != 0;
-    };
-    if (c == '\n') first = true;
-    if (is(at, std::isspace)) {
-      ++at;
-    } else if (text.compare(at, 2, "//") == 0) {
-      while (at < text.size() && text[at] != '\n') ++at;
-    } else if (is(at, std::isalpha) || c == '_') {
-      while (is(at, std::isalnum) || (at < text.size() && text[at] == '_')) ++at;
-      add(Token::Kind::name, begin, text.substr(begin, at - begin));
-    } else if (is(at, std::isdigit) || (c == '.' && is(at + 1, std::isdigit))) {
-      double value = 0;
-      // "0..k" is a range: the first number ends before two dots.
-      std::size_t limit = text.find("..", at);
-      const auto [end, error] = std::from_chars(text.data() + at, text.data() + std::min(limit, text.size()), value);
-      at = static_cast<std::size_t>(end - text.data());
-      if (at == begin) ++at;
-      if (at < text.size() && text[at] == '%') ++at, value /= 100;
-      if (error != std::errc()) {
-        mistakes.push_back(diagnostic({&source, begin, at}, "this number is out of range"));
-      } else if (is(at, std::isalpha)) {
-        while (is(at, std::isalnum)) ++at;
-        mistakes.push_back(diagnostic({&source, begin, at}, "'" + text.substr(begin, at - begin) + "' is not a number",
-                                      "names do not begin with a digit; a product is written 2 * x"));
-      }
-      add(Token::Kind::number, begin, text.substr(begin, at - begin), value);
-    } else if (c == '"') {
-      ++at;
-      while (at < text.size() && text[at] != '"' && text[at] != '\n') ++at;
-      std::string content = text.substr(begin + 1, at - begin - 1);
-      if (at < text.size() && text[at] == '"')
-        ++at;
-      else
-        mistakes.push_back(diagnostic({&source, begin, at}, "this text has no closing quote", "end it with \""));
-      add(Token::Kind::string, begin, std::move(content));
-    } else {
-      const char* found = nullptr;
-      for (const char* symbol : symbols) {
-        if (text.compare(at, std::string_view(symbol).size(), symbol) == 0) {
-          found = symbol;
-          break;
-        }
-      }
-      if (found == nullptr) {
-        ++at;
-        while (at < text.size() && (static_cast<unsigned char>(text[at]) & 0xC0) == 0x80)
-          ++at;  // the rest of a UTF-8 character
-        mistakes.push_back(
-            diagnostic({&source, begin, begin + 1}, "unexpected character '" + text.substr(begin, at - begin) + "'"));
-        continue;
-      }
-      at += std::string_view(found).size();
-      add(Token::Kind::symbol, begin, found);
-    }
+namespace {
+
+// Bytes, not characters: what a name or a number is made of does not depend on the locale.
+bool is_space(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n' || c == '\f' || c == '\v'; }
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool begins_name(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
+bool in_name(char c) { return begins_name(c) || is_digit(c); }
+
+/// The length of the UTF-8 character that begins the text; 0 if there is none.
+std::size_t character_length(std::string_view text) {
+  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+  const std::size_t length = byte(0) < 0x80             ? 1
+                             : (byte(0) & 0xE0) == 0xC0 ? 2
+                             : (byte(0) & 0xF0) == 0xE0 ? 3
+                             : (byte(0) & 0xF8) == 0xF0 ? 4
+                                                        : 0;
+  if (length > text.size()) return 0;
+  for (std::size_t i = 1; i < length; ++i) {
+    if ((byte(i) & 0xC0) != 0x80) return 0;
   }
-  first = true;
-  add(Token::Kind::end, at, "");
-  return tokens;
+  return length;
+}
+
+/// What people write who know another language, or whose editor is too clever.
+std::string hint_for(std::string_view character) {
+  static const std::pair<std::string_view, const char*> table[] = {
+      {"#", "a comment begins with //"},
+      {";", "a statement ends without a sign"},
+      {"'", "texts stand in double quotes"},
+      {"\u2018", "texts stand in double quotes"},
+      {"\u2019", "texts stand in double quotes"},
+      {"\u201c", "texts stand in straight quotes: \"...\""},
+      {"\u201d", "texts stand in straight quotes: \"...\""},
+      {"!", "write not for a condition, != to compare"},
+      {"&", "write and"},
+      {"|", "write or, or |> to pass a value on"},
+      {"%", "a percentage is a number with %, such as 20%"},
+      {"\\", "a statement goes on in the next line without a sign"},
+      {"?", "a choice is written if c then a else b"},
+      {"$", ""},
+      {"\u00d7", "write *"},
+      {"\u00b7", "write *"},
+      {"\u2212", "write -"},
+      {"\u2013", "write -"},
+      {"\u2264", "write <="},
+      {"\u2265", "write >="},
+      {"\u2260", "write !="},
+      {"\u2192", "write ->"},
+      {"\u2026", "write .."},
+      {"\u00a0", "this is a no-break space: write a plain one"},
+      {"\ufeff", "this is a byte order mark: save the file without it"},
+  };
+  for (const auto& [sign, hint] : table) {
+    if (sign == character) return hint;
+  }
+  return character.size() > 1 ? "names have the letters a to z, digits and _" : "";
+}
+
+class Lexer {
+ public:
+  Lexer(const Source& source, std::vector<Diagnostic>& mistakes)
+      : source_(source), text_(source.text), mistakes_(mistakes) {}
+
+  std::vector<Token> run() {
+    while (at_ < text_.size()) {
+      const char c = text_[at_];
+      begin_ = at_;
+      if (c == '\n') first_ = true;
+      if (is_space(c)) {
+        ++at_;
+      } else if (text_.substr(at_, 2) == "//") {
+        at_ = std::min(text_.find('\n', at_), text_.size());
+        std::size_t end = at_;
+        while (is_space(text_[end - 1])) --end;
+        add(Token::Kind::comment, text_.substr(begin_, end - begin_));
+      } else if (begins_name(c)) {
+        while (at_ < text_.size() && in_name(text_[at_])) ++at_;
+        add(Token::Kind::name, text_.substr(begin_, at_ - begin_));
+      } else if (is_digit(c) || (c == '.' && at_ + 1 < text_.size() && is_digit(text_[at_ + 1]))) {
+        number();
+      } else if (c == '"') {
+        string();
+      } else {
+        symbol();
+      }
+    }
+    first_ = true;
+    begin_ = at_;
+    add(Token::Kind::end, "");
+    return std::move(tokens_);
+  }
+
+ private:
+  void add(Token::Kind kind, std::string_view content, double value = 0) {
+    tokens_.push_back(Token{kind, content, value, Span{&source_, begin_, at_}, first_});
+    first_ = false;
+  }
+  void mistake(std::size_t end, const std::string& message, const std::string& hint = "") {
+    // One for each line: where a sign is wrong, what follows in the line often is for the same reason.
+    const std::size_t line = text_.rfind('\n', begin_) + 1;
+    if (line == last_wrong_line_) return;
+    last_wrong_line_ = line;
+    mistakes_.push_back(diagnostic({&source_, begin_, end}, message, hint));
+  }
+
+  void number() {
+    double value = 0;
+    // "0..k" is a range: the first number ends before two dots.
+    const std::size_t limit = std::min(text_.find("..", at_), text_.size());
+    const auto [end, error] = std::from_chars(text_.data() + at_, text_.data() + limit, value);
+    at_ = std::max(at_ + 1, static_cast<std::size_t>(end - text_.data()));
+    if (at_ < text_.size() && text_[at_] == '%') ++at_, value /= 100;
+    if (at_ < text_.size() && in_name(text_[at_])) {
+      while (at_ < text_.size() && in_name(text_[at_])) ++at_;
+      mistake(at_, "'" + std::string(text_.substr(begin_, at_ - begin_)) + "' is not a number",
+              "names do not begin with a digit; a product is written 2 * x");
+    } else if (error != std::errc()) {
+      mistake(at_, "this number is out of range");
+    }
+    add(Token::Kind::number, text_.substr(begin_, at_ - begin_), value);
+  }
+
+  void string() {
+    ++at_;
+    while (at_ < text_.size() && text_[at_] != '"' && text_[at_] != '\n') ++at_;
+    const std::string_view content = text_.substr(begin_ + 1, at_ - begin_ - 1);
+    if (at_ < text_.size() && text_[at_] == '"') {
+      ++at_;
+    } else {
+      mistake(at_, "this text has no closing quote", "end it with \"");
+    }
+    add(Token::Kind::string, content);
+  }
+
+  void symbol() {
+    static const std::string_view symbols[] = {"|>", "->", "<-", "..", "==", "!=", "<=", ">=", "(", ")", "[", "]", "{",
+                                               "}",  ",",  ":",  "=",  "<",  ">",  "+",  "-",  "*", "/", "^", "@", "."};
+    for (const std::string_view symbol : symbols) {
+      if (text_.substr(at_, symbol.size()) != symbol) continue;
+      at_ += symbol.size();
+      add(Token::Kind::symbol, symbol);
+      return;
+    }
+    const std::size_t length = character_length(text_.substr(at_));
+    if (length == 0 || text_[at_] == 0x7F || (text_[at_] >= 0 && text_[at_] < ' ')) {
+      static const char* digits = "0123456789abcdef";
+      const auto byte = static_cast<unsigned char>(text_[at_++]);
+      // One mistake for a whole run: a file that is no text at all would give thousands.
+      while (at_ < text_.size() && (static_cast<unsigned char>(text_[at_]) >= 0x80 || text_[at_] < ' ') &&
+             !is_space(text_[at_])) {
+        ++at_;
+      }
+      mistake(at_, std::string("this is not text: the byte 0x") + digits[byte >> 4] + digits[byte & 15],
+              "a .descent file is UTF-8");
+      return;
+    }
+    at_ += length;
+    const std::string_view character = text_.substr(begin_, length);
+    mistake(at_, "unexpected character '" + std::string(character) + "'", hint_for(character));
+    if (character == "#") at_ = std::min(text_.find('\n', at_), text_.size());
+  }
+
+  const Source& source_;
+  std::string_view text_;
+  std::vector<Diagnostic>& mistakes_;
+  std::vector<Token> tokens_;
+  std::size_t at_ = 0, begin_ = 0;
+  bool first_ = true;
+  std::size_t last_wrong_line_ = std::string_view::npos;  // where it begins
+};
+
+}  // namespace
+
+std::vector<Token> tokenize(const Source& source, std::vector<Diagnostic>& mistakes) {
+  return Lexer(source, mistakes).run();
 }
 
 }  // namespace descent::frontend

@@ -1,6 +1,7 @@
-// Models, bodies and variables; expressions are in expressions.cpp, operators.cpp and calls.cpp.
+// Models and their statements, and what becomes of mistakes. Variables are in variables.cpp.
 #include "frontend/lower.h"
 
+#include "frontend/depth.h"
 #include "ir/edit_distance.h"
 #include "ir/op.h"
 
@@ -9,27 +10,88 @@ namespace descent::frontend {
 using ir::Expr;
 using ir::Node;
 using ir::Op;
+using Kind = Value::Kind;
 
-Lowering::Lowering(ir::Program& program, const std::vector<const File*>& files, std::vector<Diagnostic>& mistakes)
-    : program_(program), graph_(*program.graph), files_(files), mistakes_(mistakes) {}
+namespace {
 
-void Lowering::fail(const Span& span, const std::string& message, const std::string& hint) {
-  throw Failure{{diagnostic(span, message, hint)}};
+std::string key_of(const Diagnostic& d) {
+  return d.file + ":" + std::to_string(d.line) + ":" + std::to_string(d.column) + ":" + d.message;
 }
+
+}  // namespace
+
+Lowering::Lowering(ir::Program& program, const File& file, const File* prelude, std::set<const Definition*> recursive,
+                   std::vector<Diagnostic>& mistakes)
+    : program_(program),
+      graph_(*program.graph),
+      file_(file),
+      prelude_(prelude),
+      recursive_(std::move(recursive)),
+      mistakes_(mistakes) {
+  for (const Diagnostic& d : mistakes) reported_.insert(key_of(d));
+}
+
+// Mistakes.
+
+void Lowering::fail(const Span& span, const std::string& message, const std::string& hint,
+                    std::vector<Note> notes) const {
+  throw Failure{located(span, message, hint, std::move(notes))};
+}
+
+/// A mistake in what comes with Descent is shown where the user's text called it; one in a function of the user's says
+/// where the function was called.
+Diagnostic Lowering::located(const Span& span, const std::string& message, const std::string& hint,
+                             std::vector<Note> notes) const {
+  const auto is_users = [](const Span& s) { return s.source != nullptr && !s.source->is_library; };
+  Diagnostic d;
+  auto call = calls_.rbegin();
+  if (is_users(span)) {
+    d = diagnostic(span, message, hint);
+  } else {
+    while (call != calls_.rend() && !is_users(call->span)) ++call;
+    if (call == calls_.rend()) return diagnostic(span, message, hint);
+    d = diagnostic(call->span, "in '" + call->definition->name + "': " + message, hint);
+    ++call;
+  }
+  d.notes = std::move(notes);
+  constexpr std::size_t most_notes = 4;
+  for (; call != calls_.rend() && d.notes.size() < most_notes; ++call) {
+    if (!is_users(call->span)) continue;
+    const Note here = note(call->span, "in this call of '" + call->definition->name + "'");
+    const bool again = !d.notes.empty() && d.notes.back().line == here.line && d.notes.back().column == here.column;
+    if (!again) d.notes.push_back(here);
+  }
+  return d;
+}
+
+void Lowering::add_mistake(const Diagnostic& d) {
+  if (reported_.insert(key_of(d)).second) mistakes_.push_back(d);
+}
+
+void Lowering::report(const Failure& failure) {
+  if (failure.diagnostic) add_mistake(*failure.diagnostic);
+}
+
+// Models.
 
 void Lowering::lower_model(const Definition& model, const UpdateRules& rules) {
   ir::Function step{"step", {}, {}}, evaluate_function{"evaluate", {}, {}}, predict{"predict", {}, {}};
   ir::Function ignored;
-  training_ = true;
-  lower_body(model, true, step, ignored);
-  const std::vector<ir::Binding> layer_updates = state_updates_;
-  if (mistakes_.empty()) {
-    training_ = false;
-    averaged_ = rules.average != nullptr;
-    lower_body(model, false, evaluate_function, predict);
-    evaluate_function.results.insert(evaluate_function.results.end(), predict.results.begin(), predict.results.end());
-    if (!step.results.empty()) lower_updates(rules, step.results[0].node, step);
-    step.updates.insert(step.updates.end(), layer_updates.begin(), layer_updates.end());
+  const std::size_t before = mistakes_.size();
+  try {
+    training_ = true;
+    lower_body(model, step, ignored);
+    const std::vector<ir::Binding> layer_updates = state_updates_;
+    if (mistakes_.size() == before) {
+      training_ = false;
+      averaged_ = rules.average != nullptr;
+      lower_body(model, evaluate_function, predict);
+      evaluate_function.results.insert(evaluate_function.results.end(), predict.results.begin(), predict.results.end());
+      if (!step.results.empty()) lower_updates(rules, step.results[0].node, step);
+      step.updates.insert(step.updates.end(), layer_updates.begin(), layer_updates.end());
+    }
+  } catch (const Exhausted& exhausted) {
+    add_mistake(exhausted.diagnostic);
   }
   if (!mistakes_.empty()) return;
   program_.functions.push_back(initial_);
@@ -40,175 +102,192 @@ void Lowering::lower_model(const Definition& model, const UpdateRules& rules) {
   program_.functions.push_back(predict);
 }
 
-void Lowering::lower_body(const Definition& model, bool training, ir::Function& losses, ir::Function& outputs) {
-  Scope scope;
-  layer_counts_.clear();
-  declared_.clear();
+void Lowering::lower_body(const Definition& model, ir::Function& losses, ir::Function& outputs) {
+  Scope& scope = scopes_.emplace_back(model.file, nullptr);
+  Instance instance;
+  instance_ = &instance;
   state_updates_.clear();
-  path_.clear();
+  state_values_.clear();
+  losses_ = &losses;
+  outputs_ = &outputs;
+  run(model.body, scope);
+  instance_ = nullptr;
+  if (!losses.results.empty()) {  // the loss is the sum of all of them
+    Value total = Value::of(losses.results[0].node);
+    for (std::size_t i = 1; i < losses.results.size(); ++i) {
+      total = binary("+", total, Value::of(losses.results[i].node), {});
+    }
+    losses.results = {{"loss", total.node}};
+  }
+  if (!training_ || !mistakes_.empty()) return;
   for (const Statement& s : model.body) {
+    if (s.kind == Statement::Kind::output || s.kind == Statement::Kind::broken) return;
+  }
+  add_mistake(diagnostic(model.name_span, "the model '" + model.name + "' has no output",
+                         "add a line such as: output p = sigmoid(dense(x, 1))"));
+}
+
+// Statements.
+
+void Lowering::run(const std::vector<Statement>& statements, Scope& scope) {
+  for (const Statement& s : statements) {
     try {
-      switch (s.kind) {
-        case Statement::Kind::input:
-        case Statement::Kind::target:
-          declare_input(s, scope);
-          break;
-        case Statement::Kind::param:
-        case Statement::Kind::state:
-        case Statement::Kind::fit:
-          declare_variable(s, scope);
-          break;
-        case Statement::Kind::loss: {
-          const Expr loss = tensor(evaluate(*s.value, scope), s.value->span);
-          if (!loss.shape().empty()) {
-            fail(s.value->span, "the loss must be one number, but this is " + ir::to_string(loss.node->type),
-                 "write mean(...) or sum(...) around it");
-          }
-          losses.results.insert(losses.results.begin(), ir::Binding{"loss", loss.node});
-          break;
-        }
-        case Statement::Kind::output: {
-          if (!s.value) fail(s.span, "the output '" + s.name + "' has no value", "write output " + s.name + " = ...");
-          const Value value = evaluate(*s.value, scope);
-          scope[s.name] = value;
-          if (!training)
-            outputs.results.push_back({s.name, tensor(value, s.value->span).node});
-          else
-            tensor(value, s.value->span);
-          break;
-        }
-        case Statement::Kind::let:
-        case Statement::Kind::assign:
-          if (!s.value) fail(s.span, "'" + s.name + "' has no value", "write let " + s.name + " = ...");
-          scope[s.name] = evaluate(*s.value, scope);
-          break;
-        case Statement::Kind::result:
-        case Statement::Kind::update:
-          fail(s.span, "this statement belongs into a layer", "a model has outputs and a loss");
-      }
+      run(s, scope);
     } catch (const Failure& failure) {
-      mistakes_.insert(mistakes_.end(), failure.diagnostics.begin(), failure.diagnostics.end());
-      if (!s.name.empty()) scope[s.name] = Value{};  // broken: what uses it is not a further mistake
+      report(failure);
+      if (!s.name.empty()) scope.assignable(s.name).declare(s.name, Value{}, s.name_span);
+    } catch (const Error& error) {
+      report(Failure{located(s.span, error.what(), "", {})});
+      if (!s.name.empty()) scope.assignable(s.name).declare(s.name, Value{}, s.name_span);
     }
   }
-  if (training && mistakes_.empty()) {
-    bool has_output = false;
-    for (const Statement& s : model.body) has_output = has_output || s.kind == Statement::Kind::output;
-    if (!has_output)
-      mistakes_.push_back(diagnostic(model.name_span, "the model '" + model.name + "' has no output",
-                                     "add a line such as: output p = sigmoid(dense(x, 1))"));
+}
+
+void Lowering::run(const Statement& s, Scope& scope) {
+  switch (s.kind) {
+    case Statement::Kind::input:
+    case Statement::Kind::target:
+      return declare_input(s, scope);
+    case Statement::Kind::param:
+    case Statement::Kind::state:
+    case Statement::Kind::fit:
+      return declare_variable(s, scope);
+    case Statement::Kind::output:
+      return declare_output(s, scope);
+    case Statement::Kind::loss:
+      return add_loss(s, scope);
+    case Statement::Kind::let: {
+      if (s.value == nullptr) fail(s.span, "'" + s.name + "' has no value", "write let " + s.name + " = ...");
+      const Value value = evaluate(*s.value, scope);
+      name_layers(value, s.name + scope.rounds());
+      declare(s, value, scope);
+      return;
+    }
+    case Statement::Kind::assign:
+      return assign(s, scope);
+    case Statement::Kind::update:
+      return update_state(s, scope);
+    case Statement::Kind::result:
+      result_ = evaluate(*s.value, scope);
+      return;
+    case Statement::Kind::loop:
+      return run_loop(s, scope);
+    case Statement::Kind::define:
+      declare(s, recursive_.contains(s.definition) ? Value{} : Value::of(s.definition, &scope), scope);
+      return;
+    case Statement::Kind::broken:
+      if (!s.name.empty() && scope.find(s.name) == nullptr) scope.declare(s.name, Value{}, s.name_span);
+      return;
   }
+}
+
+/// for i in 0..3 { }; for units in [64, 32] { }; repeat 3 { }
+void Lowering::run_loop(const Statement& s, Scope& scope) {
+  Value over = evaluate(*s.value, scope);
+  if (over.is(Kind::broken)) throw Failure{};
+  const bool counts = s.name.empty();
+  if (counts) {
+    if (!over.is(Kind::number) && !over.is(Kind::dimension)) {
+      fail(s.value->span, "expected the number of rounds, found " + describe(over), "write repeat 3 { ... }");
+    }
+    const Span& at = s.value->span;
+    over = range(Value::of(0.0), over, {at, at, at});
+  } else if (!over.is(Kind::list) && !over.is(Kind::tensors)) {
+    fail(s.value->span, "expected a range or a list to go through, found " + describe(over),
+         over.is(Kind::number) ? "write 0.." + describe(over) : "");
+  }
+  for (std::size_t i = 0; i < over.items().size(); ++i) {
+    const Depth depth(*this, s.span);
+    Scope& round = scopes_.emplace_back(&scope, "." + std::to_string(i));
+    if (!counts) round.declare(s.name, over.items()[i], s.name_span);
+    run(s.body, round);
+  }
+}
+
+Binding& Lowering::declare(const Statement& s, Value value, Scope& scope) {
+  if (const Binding* earlier = scope.find_here(s.name)) {
+    if (earlier->value.is(Kind::broken)) return scope.declare(s.name, Value{}, s.name_span);
+    fail(s.name_span, "'" + s.name + "' is declared twice",
+         s.kind == Statement::Kind::let    ? "write " + s.name + " = ... to give it a new value"
+         : s.kind == Statement::Kind::loss ? "losses with names of their own add up: loss distance = ..."
+                                           : "give it another name",
+         {note(earlier->origin, "first declared here")});
+  }
+  if (value.is(Kind::tensor)) declared_.emplace(value.node, std::pair(s.name, s.name_span));
+  return scope.declare(s.name, std::move(value), s.name_span);
+}
+
+void Lowering::assign(const Statement& s, Scope& scope) {
+  const Value value = evaluate(*s.value, scope);
+  Scope& owner = scope.assignable(s.name);
+  const Binding* known = owner.find_here(s.name);
+  if (known != nullptr && !known->variable.empty()) {
+    fail(s.name_span, "'" + s.name + "' is a " + (known->is_state ? "state" : "parameter") + " and cannot be replaced",
+         known->is_state ? "write " + s.name + " <- ..." : "give the expression another name",
+         {note(known->origin, "declared here")});
+  }
+  name_layers(value, s.name + scope.rounds());
+  if (value.is(Kind::tensor)) declared_.emplace(value.node, std::pair(s.name, s.name_span));
+  owner.declare(s.name, value, s.name_span);
+}
+
+/// A layer that has been bound has its path from the first name it is given: f.w; in a list f.0.w.
+void Lowering::name_layers(const Value& v, const std::string& name) {
+  if (v.is(Kind::bound) && v.bound->path.empty()) v.bound->path = layer_path(name);
+  if (!v.is(Kind::list)) return;
+  for (std::size_t i = 0; i < v.items().size(); ++i) name_layers(v.items()[i], name + "." + std::to_string(i));
+}
+
+/// The path of a layer in the one being evaluated; a number tells apart what would have the same.
+std::string Lowering::layer_path(const std::string& name) {
+  const int taken = instance_->counts["/" + name]++;  // no layer has a name with this sign
+  return instance_->path + name + (taken > 0 ? "." + std::to_string(taken) : "") + ".";
 }
 
 void Lowering::declare_input(const Statement& s, Scope& scope) {
-  if (!s.has_shape) fail(s.span, "the shape of '" + s.name + "' is missing", "write " + s.name + ": [n, 30]");
-  if (scope.contains(s.name)) fail(s.name_span, "'" + s.name + "' is declared twice");
-  for (const ExpressionPtr& size : s.shape) {
+  if (!s.type) fail(s.span, "the shape of '" + s.name + "' is missing", "write " + s.name + ": [n, 30]");
+  if (s.value != nullptr) {
+    fail(s.value->span, "an input has no value: it is given with every call",
+         "for a constant, write let " + s.name + " = ...");
+  }
+  for (const ExpressionPtr size : s.type->shape) {
+    std::vector<std::string> unknown;
+    size_pattern(*size, scope, unknown);
     // In an input a new name makes a new symbolic size.
-    if (size->kind == Expression::Kind::name && !scope.contains(size->text)) {
-      scope[size->text] = Value::of(ir::Dimension::symbol(size->text));
+    for (const std::string& name : unknown) {
+      Value v = Value::of(ir::Dimension::symbol(name));
+      v.is_size = true;
+      scope.declare(name, v, size->span);
     }
   }
-  const ir::Shape shape = shape_of(s.shape, scope);
-  if (program_.find_input(s.name) == nullptr) {
+  const ir::Shape shape = shape_of(s.type->shape, scope);
+  Binding& binding = declare(s, Value::of(graph_.leaf(Op::input, s.name, shape)), scope);
+  if (!binding.value.is(Kind::broken) && program_.find_input(s.name) == nullptr) {
     program_.inputs.push_back({s.name, shape, s.kind == Statement::Kind::target});
   }
-  scope[s.name] = Value::of(graph_.leaf(Op::input, s.name, shape));
 }
 
-ir::Shape Lowering::shape_of(const std::vector<ExpressionPtr>& sizes, const Scope& scope) {
-  ir::Shape shape;
-  for (const ExpressionPtr& e : sizes) {
-    const Value v = evaluate(*e, scope);
-    if (v.kind == Value::Kind::dimension) {
-      shape.push_back(v.dimension);
-    } else if (v.kind == Value::Kind::number && v.number >= 1 && v.number <= 1e9 &&
-               v.number == static_cast<double>(static_cast<std::int64_t>(v.number))) {
-      shape.emplace_back(static_cast<std::int64_t>(v.number));
-    } else if (v.kind == Value::Kind::broken) {
-      throw Failure{};
-    } else {
-      fail(e->span, "a size must be a whole number from 1, not " + describe(v));
-    }
+void Lowering::declare_output(const Statement& s, Scope& scope) {
+  if (s.value == nullptr) fail(s.span, "the output '" + s.name + "' has no value", "write output " + s.name + " = ...");
+  const Value value = evaluate(*s.value, scope);
+  const Expr e = tensor(value, s.value->span);
+  declare(s, value, scope);
+  outputs_->results.push_back({s.name, e.node});
+}
+
+/// loss = ...; several add up, and may have names.
+void Lowering::add_loss(const Statement& s, Scope& scope) {
+  if (s.value == nullptr) fail(s.span, "the loss '" + s.name + "' has no value", "write loss " + s.name + " = ...");
+  const Value value = evaluate(*s.value, scope);
+  const Expr loss = tensor(value, s.value->span);
+  if (!loss.shape().empty()) {
+    fail(s.value->span, "the loss must be one number, but this is " + ir::to_string(loss.node->type),
+         "write mean(...) or sum(...) around it");
   }
-  return shape;
-}
-
-/// param, state and fit of a layer or a model: a leaf, and the expression of its first value.
-void Lowering::declare_variable(const Statement& s, Scope& scope) {
-  ir::Variable variable{path_ + s.name, {}};
-  variable.kind = s.kind == Statement::Kind::param   ? ir::Variable::Kind::parameter
-                  : s.kind == Statement::Kind::state ? ir::Variable::Kind::state
-                                                     : ir::Variable::Kind::fitted;
-  if (s.has_shape) variable.shape = shape_of(s.shape, scope);
-  for (const ir::Dimension& d : variable.shape) {
-    if (!d.is_constant())
-      fail(s.name_span, "the shape of '" + s.name + "' must be known, but " + d.to_string() + " is not");
-  }
-  if (!declared_.insert(variable.name).second) fail(s.name_span, "'" + s.name + "' is declared twice");
-  const Op op = variable.kind == ir::Variable::Kind::parameter ? Op::parameter : Op::state;
-  if (program_.find_variable(variable.name) == nullptr) {
-    if (!s.value) fail(s.span, "'" + s.name + "' has no first value", "write " + s.name + ": [...] = zeros");
-    add_variable(variable, first_value(evaluate(*s.value, scope), variable.shape, s.value->span));
-  }
-  scope[s.name] = Value::of(op == Op::parameter ? parameter(variable) : graph_.leaf(op, variable.name, variable.shape));
-}
-
-/// Of a variable: an expression, or what an initialiser makes of the shape.
-const Node* Lowering::first_value(const Value& given, const ir::Shape& shape, const Span& span) {
-  Value first = given;
-  if (given.kind == Value::Kind::callable) {
-    std::vector<Value> sizes;
-    for (const ir::Dimension& d : shape) sizes.push_back(Value::of(d));
-    first = call_definition(*given.definition, {{"", Value::list(sizes), span}}, span);
-  }
-  return fit_to(tensor(first, span), shape, span).node;
-}
-
-void Lowering::add_variable(const ir::Variable& variable, const Node* first) {
-  program_.variables.push_back(variable);
-  initial_.updates.push_back({variable.name, first});
-}
-
-/// What the model reads of a parameter: when predicting its running average, if the train block asks for one.
-const Node* Lowering::parameter(const ir::Variable& v) {
-  if (averaged_ && !training_) return graph_.leaf(Op::state, average_name(v), v.shape);
-  return graph_.leaf(Op::parameter, v.name, v.shape);
-}
-
-/// The statements of a fn, layer or optimizer; the value of its return statement.
-Value Lowering::run_body(const Definition& d, Scope& scope) {
-  Value result;
-  for (const Statement& s : d.body) {
-    switch (s.kind) {
-      case Statement::Kind::param:
-      case Statement::Kind::state:
-      case Statement::Kind::fit:
-        declare_variable(s, scope);
-        break;
-      case Statement::Kind::let:
-      case Statement::Kind::assign:
-        scope[s.name] = evaluate(*s.value, scope);
-        break;
-      case Statement::Kind::result:
-        return evaluate(*s.value, scope);
-      case Statement::Kind::update: {
-        auto at = scope.find(s.name);
-        if (at == scope.end() || at->second.kind != Value::Kind::tensor) {
-          fail(s.name_span, "'" + s.name + "' is no state of '" + d.name + "'",
-               "declare it: state " + s.name + " = zeros");
-        }
-        const Expr value =
-            fit_to(tensor(evaluate(*s.value, scope), s.value->span), at->second.node->shape(), s.value->span);
-        if (training_) state_updates_.push_back({path_ + s.name, value.node});
-        at->second = Value::of(value.node);
-        break;
-      }
-      default:
-        fail(s.span, "this statement belongs into a model");
-    }
-  }
-  return result;
+  if (loss.node->type.dtype == ir::DType::boolean)
+    fail(s.value->span, "the loss must be a number, but this is a condition");
+  declare(s, value, scope);
+  losses_->results.push_back({s.name, loss.node});
 }
 
 }  // namespace descent::frontend

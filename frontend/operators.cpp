@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "frontend/lower.h"
+#include "frontend/sizes.h"
 #include "ir/op.h"
 
 namespace descent::frontend {
@@ -11,9 +12,37 @@ using ir::Expr;
 using ir::Op;
 using Kind = Value::Kind;
 
+namespace {
+
+/// A few words of the source, to be repeated in a hint; "..." where it is longer.
+std::string quoted_source(const Span& span) {
+  if (span.source == nullptr || span.source->is_library || span.end - span.begin > 24) return "...";
+  const std::string text = span.source->text.substr(span.begin, span.end - span.begin);
+  return text.find('\n') == std::string::npos ? text : "...";
+}
+
+std::string hint_for_shapes(const ir::Shape& a, const ir::Shape& b, const Operands& at) {
+  const bool a_longer = a.size() >= b.size();
+  const ir::Shape &longer = a_longer ? a : b, &shorter = a_longer ? b : a;
+  if (longer.size() == shorter.size() + 1 && longer.back().is_one() && longer[longer.size() - 2] == shorter.back()) {
+    return "write reshape(" + quoted_source(a_longer ? at.right : at.left) + ", " + ir::to_string(longer) + ")";
+  }
+  if (longer.size() == 2 && shorter.size() == 2 && longer[0] == shorter[1] && longer[1] == shorter[0]) {
+    return "transpose one of them: transpose(" + quoted_source(at.right) + ")";
+  }
+  if (shorter.size() == 1 && longer.size() == 2 && longer[0] == shorter[0]) {
+    return "to repeat it along the columns, write reshape(" + quoted_source(a_longer ? at.right : at.left) + ", [" +
+           shorter[0].to_string() + ", 1])";
+  }
+  return "";
+}
+
+}  // namespace
+
 /// The shape of an elementwise result: a scalar, a missing leading axis or an explicit size 1 is repeated; nothing
 /// else.
-ir::Shape Lowering::common_shape(const ir::Shape& a, const ir::Shape& b, const Span& span) {
+ir::Shape Lowering::common_shape(Expr x, Expr y, const Operands& at) {
+  const ir::Shape &a = x.shape(), &b = y.shape();
   if (a == b || b.empty()) return a;
   if (a.empty()) return b;
   const ir::Shape &longer = a.size() >= b.size() ? a : b, &shorter = a.size() >= b.size() ? b : a;
@@ -29,57 +58,70 @@ ir::Shape Lowering::common_shape(const ir::Shape& a, const ir::Shape& b, const S
       fits = false;
   }
   if (fits) return shape;
-  std::string hint;
-  if (shift == 1 && longer.back().is_one() && shorter.size() == 1 && longer[0] == shorter[0]) {
-    hint = "one side is a column: write reshape(..., " + ir::to_string(longer) + ") for the other, or declare both " +
-           ir::to_string(longer);
-  } else if (shift == 0 && shorter.size() == 2 && longer[0] == shorter[1] && longer[1] == shorter[0]) {
-    hint = "transpose one of them";
+  std::vector<Note> notes;
+  for (const Expr& side : {x, y}) {
+    const auto declared = declared_.find(side.node);
+    if (declared == declared_.end() || declared->second.second.source->is_library) continue;
+    const auto& [name, span] = declared->second;
+    notes.push_back(note(span, "'" + name + "' is " + ir::to_string(side.shape())));
   }
-  fail(span, "the shapes " + ir::to_string(a) + " and " + ir::to_string(b) + " do not fit together", hint);
+  fail(at.whole, "the shapes " + ir::to_string(a) + " and " + ir::to_string(b) + " do not fit together",
+       hint_for_shapes(a, b, at), std::move(notes));
 }
 
 Expr Lowering::fit_to(Expr e, const ir::Shape& shape, const Span& span) {
-  if (e.shape() == shape) return e;
-  if (e.shape().size() > shape.size() || common_shape(e.shape(), shape, span) != shape) {
-    fail(span, "expected the shape " + ir::to_string(shape) + ", found " + ir::to_string(e.shape()));
-  }
+  const ir::Shape& own = e.shape();
+  if (own == shape) return e;
+  bool fits = own.size() <= shape.size();
+  const std::size_t shift = fits ? shape.size() - own.size() : 0;
   std::vector<int> axes;
-  for (std::size_t i = shape.size() - e.shape().size(); i < shape.size(); ++i) axes.push_back(static_cast<int>(i));
+  for (std::size_t i = 0; fits && i < own.size(); ++i) {
+    fits = own[i] == shape[shift + i] || (own[i].is_one() && shift == 0);
+    axes.push_back(static_cast<int>(shift + i));
+  }
+  if (!fits) fail(span, "expected the shape " + ir::to_string(shape) + ", found " + ir::to_string(own));
   return ir::broadcast(e, shape, axes);
 }
 
 Value Lowering::apply(Op op, const Value& a, const Span& span) {
-  if (a.kind == Kind::number) return Value::of(ir::info(op).meaning(a.number, 0, 0));
-  if (a.kind == Kind::list) {
+  if (a.is(Kind::number)) return Value::of(ir::info(op).meaning(a.number, 0, 0));
+  if (a.is(Kind::tensors)) {
     std::vector<Value> items;
-    for (const Value& item : a.items) items.push_back(apply(op, item, span));
-    return Value::list(std::move(items));
+    for (const Value& item : a.items()) items.push_back(apply(op, item, span));
+    return Value::list(std::move(items), Kind::tensors);
   }
   const Expr x = tensor(a, span);
-  if (x.node->type.dtype != ir::DType::f32)
-    fail(span, "expected a number or a tensor of numbers, found " + describe(a));
-  return Value::of(ir::elementwise(op, {x}).node);
+  if (x.node->type.dtype == ir::DType::boolean) {
+    fail(span, "expected a number or a tensor of numbers, found " + describe(a),
+         "write if ... then 1 else 0 to make a number of a condition");
+  }
+  return Value::of(ir::elementwise(op, {x}));
 }
 
-Value Lowering::unary(const Expression& e, const Scope& scope) {
+Value Lowering::unary(const Expression& e, Scope& scope) {
   const Value a = evaluate(*e.operands[0], scope);
-  if (e.text == "-")
-    return a.kind == Kind::dimension ? Value::of(Dimension(-1) * a.dimension) : apply(Op::negate, a, e.span);
-  if (a.kind == Kind::boolean) return Value::truth(!a.boolean);
-  const Expr x = tensor(a, e.span);
-  if (x.node->type.dtype != ir::DType::boolean)
-    fail(e.operands[0]->span, "'not' takes a condition, found " + describe(a));
-  return Value::of((!x).node);
+  if (a.is(Kind::broken)) return {};
+  if (e.text == "-") {
+    return a.is(Kind::dimension) ? Value::of(Dimension(-1) * a.dimension()) : apply(Op::negate, a, e.operands[0]->span);
+  }
+  if (a.is(Kind::boolean)) return Value::truth(!a.boolean);
+  const Expr x = tensor(a, e.operands[0]->span);
+  if (x.node->type.dtype != ir::DType::boolean) {
+    fail(e.operands[0]->span, "'not' takes a condition, found " + describe(a), "compare it: not ... > 0");
+  }
+  return Value::of(!x);
 }
 
-Value Lowering::binary(const std::string& op, const Value& a, const Value& b, const Operands& at) {
-  struct Entry {
-    Op op;
-    bool swapped;
-    bool boolean;
-  };
-  static const std::map<std::string, Entry> table = {
+namespace {
+
+struct BinaryOperator {
+  Op op;
+  bool swapped;
+  bool boolean;
+};
+
+const BinaryOperator* find_operator(const std::string& sign) {
+  static const std::unordered_map<std::string, BinaryOperator> table = {
       {"+", {Op::add, false, false}},         {"-", {Op::subtract, false, false}},
       {"*", {Op::multiply, false, false}},    {"/", {Op::divide, false, false}},
       {"^", {Op::power, false, false}},       {"max", {Op::maximum, false, false}},
@@ -88,79 +130,147 @@ Value Lowering::binary(const std::string& op, const Value& a, const Value& b, co
       {"<=", {Op::compare_le, false, false}}, {">", {Op::compare_lt, true, false}},
       {">=", {Op::compare_le, true, false}},  {"and", {Op::logical_and, false, true}},
       {"or", {Op::logical_or, false, true}}};
-  const auto row = table.find(op);
-  if (row == table.end()) fail(at.whole, "'" + op + "' has no meaning here");
-  const Entry& entry = row->second;
-  if (a.kind == Kind::list || b.kind == Kind::list) {  // a list is handled item by item
-    std::vector<Value> items;
-    const Value& list = a.kind == Kind::list ? a : b;
-    if (a.kind == b.kind) fail(at.whole, "'" + op + "' takes one list, not two");
-    for (const Value& item : list.items) {
-      items.push_back(a.kind == Kind::list ? binary(op, item, b, at) : binary(op, a, item, at));
-    }
-    return Value::list(std::move(items));
+  const auto at = table.find(sign);
+  return at == table.end() ? nullptr : &at->second;
+}
+
+/// A value that can be the size of an axis; nothing if it cannot.
+std::optional<Dimension> as_size(const Value& v) {
+  if (v.is(Kind::dimension)) return v.dimension();
+  if (v.is(Kind::number) && v.number == std::floor(v.number) && std::fabs(v.number) < 1e9) {
+    return Dimension(static_cast<std::int64_t>(v.number));
   }
-  const bool compares = ir::info(entry.op).signature == ir::Signature::comparison;
-  if (a.kind == Kind::number && b.kind == Kind::number) {
-    const double value = entry.swapped ? ir::info(entry.op).meaning(b.number, a.number, 0)
-                                       : ir::info(entry.op).meaning(a.number, b.number, 0);
+  return std::nullopt;
+}
+
+/// Of sizes, of which at least one has a symbol; nothing if the result is not a size.
+std::optional<Value> size_arithmetic(const std::string& sign, const Value& a, const Value& b) {
+  const auto x = as_size(a), y = as_size(b);
+  if (!x || !y) return std::nullopt;
+  if (sign == "+") return Value::of(*x + *y);
+  if (sign == "-") return Value::of(*x - *y);
+  if (sign == "*") return Value::of(*x * *y);
+  if (sign == "/" && y->is_constant()) {
+    if (const auto quotient = divide_exactly(*x, y->constant())) return Value::of(*quotient);
+  }
+  const Dimension difference = *x - *y;
+  if (sign == "==" && difference.is_constant()) return Value::truth(difference.constant() == 0);
+  if (sign == "!=" && difference.is_constant()) return Value::truth(difference.constant() != 0);
+  return std::nullopt;
+}
+
+}  // namespace
+
+Value Lowering::binary(const std::string& sign, const Value& a, const Value& b, const Operands& at) {
+  const BinaryOperator* known = find_operator(sign);
+  if (known == nullptr) fail(at.whole, "'" + sign + "' has no meaning here");
+  const BinaryOperator& row = *known;
+  if (a.is(Kind::tensors) || b.is(Kind::tensors)) {  // each tensor of a collection
+    if (a.kind == b.kind && a.items().size() != b.items().size()) {
+      fail(at.whole, "one side is " + describe(a) + ", the other " + describe(b));
+    }
+    std::vector<Value> items;
+    for (std::size_t i = 0; i < (a.is(Kind::tensors) ? a : b).items().size(); ++i) {
+      items.push_back(binary(sign, a.is(Kind::tensors) ? a.items()[i] : a, b.is(Kind::tensors) ? b.items()[i] : b, at));
+    }
+    return Value::list(std::move(items), Kind::tensors);
+  }
+  const bool compares = ir::info(row.op).signature == ir::Signature::comparison;
+  if (a.is(Kind::number) && b.is(Kind::number) && !row.boolean) {
+    const double value =
+        row.swapped ? ir::info(row.op).meaning(b.number, a.number, 0) : ir::info(row.op).meaning(a.number, b.number, 0);
     return compares ? Value::truth(value != 0) : Value::of(value);
   }
-  const auto size = [](const Value& v) {
-    return v.kind == Kind::dimension ? std::optional(v.dimension)
-           : v.kind == Kind::number && v.number == std::floor(v.number) && std::fabs(v.number) < 1e9
-               ? std::optional(Dimension(static_cast<std::int64_t>(v.number)))
-               : std::nullopt;
-  };
-  if ((a.kind == Kind::dimension || b.kind == Kind::dimension) && size(a) && size(b)) {
-    if (op == "+") return Value::of(*size(a) + *size(b));
-    if (op == "-") return Value::of(*size(a) - *size(b));
-    if (op == "*") return Value::of(*size(a) * *size(b));
+  if (a.is(Kind::dimension) || b.is(Kind::dimension)) {
+    if (const auto size = size_arithmetic(sign, a, b)) return *size;
   }
-  if (a.kind == Kind::boolean && b.kind == Kind::boolean && entry.boolean) {
-    return Value::truth(op == "and" ? a.boolean && b.boolean : a.boolean || b.boolean);
+  if (a.is(Kind::text) && b.is(Kind::text) && (sign == "==" || sign == "!=")) {
+    return Value::truth((a.text() == b.text()) == (sign == "=="));
   }
-  const Expr x = tensor(a, at.left), y = tensor(b, at.right);
-  const auto expected = entry.boolean ? ir::DType::boolean : ir::DType::f32;
-  for (const auto& [value, span] : {std::pair(x, at.left), std::pair(y, at.right)}) {
-    if (value.node->type.dtype != expected) {
-      fail(span,
-           "'" + op + "' takes " + (entry.boolean ? "conditions" : "numbers") + ", found " +
-               ir::to_string(value.node->type),
-           entry.boolean ? "" : "write if ... then 1 else 0 to make a number of a condition");
+  if (row.boolean) {  // a side that is known decides, or leaves the other
+    for (const auto& [known_side, other] : {std::pair(&a, &b), std::pair(&b, &a)}) {
+      if (!known_side->is(Kind::boolean)) continue;
+      if (known_side->boolean == (sign == "or")) return Value::truth(known_side->boolean);
+      if (other->is(Kind::boolean) || other->is(Kind::tensor)) return *other;
     }
   }
-  const ir::Shape shape = common_shape(x.shape(), y.shape(), at.whole);
+  const Expr x = tensor(a, at.left), y = tensor(b, at.right);
+  for (const auto& [value, span] : {std::pair(x, at.left), std::pair(y, at.right)}) {
+    if ((value.node->type.dtype == ir::DType::boolean) == row.boolean) continue;
+    fail(span,
+         "'" + sign + "' takes " + (row.boolean ? "conditions" : "numbers") + ", found " +
+             ir::to_string(value.node->type),
+         row.boolean ? "compare it: ... > 0" : "write if ... then 1 else 0 to make a number of a condition");
+  }
+  const ir::Shape shape = common_shape(x, y, at);
   const Expr p = fit_to(x, shape, at.left), q = fit_to(y, shape, at.right);
-  return Value::of((entry.swapped ? ir::elementwise(entry.op, {q, p}) : ir::elementwise(entry.op, {p, q})).node);
+  return Value::of(row.swapped ? ir::elementwise(row.op, {q, p}) : ir::elementwise(row.op, {p, q}));
 }
 
-Value Lowering::matrix_product(const Value& a, const Value& b, const Expression& e) {
-  const Expr x = tensor(a, e.operands[0]->span), y = tensor(b, e.operands[1]->span);
-  if (x.shape().empty() || y.shape().empty() || y.shape().size() > 2) {
-    fail(e.span, "'@' takes a tensor and a matrix, found " + describe(a) + " and " + describe(b));
+/// Over the last axis of the first and the last but one of the second; the axes before them are batches, equal or
+/// missing at the front of one side.
+Value Lowering::matrix_product(const Value& a, const Value& b, const Operands& at) {
+  const Expr x = tensor(a, at.left), y = tensor(b, at.right);
+  const ir::Shape &s = x.shape(), &t = y.shape();
+  if (s.empty() || t.empty()) {
+    fail(at.whole, "'@' takes tensors, found " + describe(a) + " and " + describe(b), "a product of numbers is a * b");
   }
-  if (x.shape().back() != y.shape()[0]) {
-    fail(e.span,
-         "'@' sums over the last axis of the first and the first axis of the second, but " + ir::to_string(x.shape()) +
-             " ends with " + x.shape().back().to_string() + " and " + ir::to_string(y.shape()) + " begins with " +
-             y.shape()[0].to_string(),
-         y.shape().size() == 2 && x.shape().back() == y.shape()[1] ? "transpose the second: transpose(...)" : "");
+  const std::size_t contracted = t.size() == 1 ? 0 : t.size() - 2;
+  const std::size_t batches_x = s.size() < 2 ? 0 : s.size() - 2, batches_y = t.size() < 2 ? 0 : t.size() - 2;
+  const std::size_t shared = std::min(batches_x, batches_y);
+  if (s.back() != t[contracted]) {
+    fail(at.whole,
+         "'@' sums over the last axis of " + ir::to_string(s) + " and the " +
+             (t.size() == 1     ? "only"
+              : contracted == 0 ? "first"
+                                : "last but one") +
+             " of " + ir::to_string(t) + ", but " + s.back().to_string() + " is not " + t[contracted].to_string(),
+         t.size() == 2 && s.back() == t[1]        ? "transpose the second: transpose(" + quoted_source(at.right) + ")"
+         : s.size() == 2 && s[0] == t[contracted] ? "transpose the first: transpose(" + quoted_source(at.left) + ")"
+                                                  : "");
   }
   ir::Attributes axes;
-  axes.lhs_contract = {static_cast<int>(x.shape().size()) - 1};
-  axes.rhs_contract = {0};
-  return Value::of(ir::dot_general(x, y, axes).node);
+  axes.lhs_contract = {static_cast<int>(s.size()) - 1};
+  axes.rhs_contract = {static_cast<int>(contracted)};
+  for (std::size_t i = 0; i < shared; ++i) {
+    const std::size_t l = batches_x - shared + i, r = batches_y - shared + i;
+    if (s[l] != t[r]) {
+      fail(at.whole, "the batches of " + ir::to_string(s) + " and " + ir::to_string(t) +
+                         " differ: " + s[l].to_string() + " is not " + t[r].to_string());
+    }
+    axes.lhs_batch.push_back(static_cast<int>(l));
+    axes.rhs_batch.push_back(static_cast<int>(r));
+  }
+  const Expr product = ir::dot_general(x, y, axes);
+  // The result has the shared batches, the other axes of x and those of y; what is only y's batch belongs to the front.
+  const std::size_t only_y = batches_y - shared, free_x = s.size() - 1 - shared;
+  if (only_y == 0 && (shared == 0 || batches_x == shared)) return Value::of(product);
+  std::vector<int> order;
+  const auto add = [&](std::size_t first, std::size_t count) {
+    for (std::size_t i = 0; i < count; ++i) order.push_back(static_cast<int>(first + i));
+  };
+  add(shared + free_x, only_y);                            // batches that only y has
+  add(shared, batches_x - shared);                         // or only x
+  add(0, shared);                                          // batches of both
+  add(shared + batches_x - shared, s.size() < 2 ? 0 : 1);  // rows
+  add(shared + free_x + only_y, t.size() < 2 ? 0 : 1);     // columns
+  return Value::of(ir::transpose(product, order));
 }
 
-Value Lowering::choose(const Value& condition, const Value& a, const Value& b, const Expression& e) {
-  const Expr c = tensor(condition, e.operands[0]->span), x = tensor(a, e.operands[1]->span),
-             y = tensor(b, e.operands[2]->span);
-  if (c.node->type.dtype != ir::DType::boolean) {
-    fail(e.operands[0]->span, "expected a condition, found " + describe(condition), "compare it: ... > 0");
+Value Lowering::choose(const Value& condition, const Value& a, const Value& b, const Span& condition_span,
+                       const Operands& at) {
+  const Expr c = tensor(condition, condition_span), x = tensor(a, at.left), y = tensor(b, at.right);
+  const Expr like_both(graph_, graph_.constant(0, common_shape(x, y, at)));
+  const ir::Shape shape = common_shape(like_both, c, {at.whole, at.whole, condition_span});
+  const auto is_boolean = [](Expr e) { return e.node->type.dtype == ir::DType::boolean; };
+  if (is_boolean(x) != is_boolean(y)) {
+    fail(at.whole, "one branch is " + ir::to_string(x.node->type) + ", the other " + ir::to_string(y.node->type),
+         "both are numbers or both are conditions");
   }
-  const ir::Shape shape = common_shape(common_shape(x.shape(), y.shape(), e.span), c.shape(), e.span);
-  return Value::of(ir::select(fit_to(c, shape, e.span), fit_to(x, shape, e.span), fit_to(y, shape, e.span)).node);
+  const Expr chosen = fit_to(c, shape, condition_span), p = fit_to(x, shape, at.left), q = fit_to(y, shape, at.right);
+  if (!is_boolean(x)) return Value::of(ir::select(chosen, p, q));
+  const auto logical = [](Op op, Expr l, Expr r) { return ir::elementwise(op, {l, r}); };
+  return Value::of(logical(Op::logical_or, logical(Op::logical_and, chosen, p), logical(Op::logical_and, !chosen, q)));
 }
 
 }  // namespace descent::frontend

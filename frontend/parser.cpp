@@ -1,377 +1,316 @@
+// Definitions and statements. After a mistake parsing goes on with the next statement, or the next definition.
 #include "frontend/parser.h"
 
+#include <algorithm>
 #include <map>
 
-#include "frontend/lexer.h"
+#include "frontend/parse_expression.h"
+#include "frontend/statements.h"
 #include "ir/edit_distance.h"
 
 namespace descent::frontend {
 
 namespace {
 
-struct SyntaxError {
-  Diagnostic diagnostic;
-};
+using StatementKind = Statement::Kind;
+using Block = Definition::Kind;
 
-/// How tightly an infix operator binds; all associate to the left but ^.
-int precedence(const std::string& symbol) {
-  static const std::map<std::string, int> table = {{"|>", 1}, {"or", 2}, {"and", 3}, {"==", 4}, {"!=", 4}, {"<", 4},
-                                                   {"<=", 4}, {">", 4},  {">=", 4},  {"..", 5}, {"+", 6},  {"-", 6},
-                                                   {"*", 7},  {"/", 7},  {"@", 7},   {"^", 9}};
-  auto at = table.find(symbol);
-  return at == table.end() ? 0 : at->second;
-}
-constexpr int kUnary = 8;           // -x^2 is -(x^2)
-constexpr int kMaximumDepth = 500;  // of nested expressions: a clear error instead of a full stack
-
-const std::map<std::string, Statement::Kind>& keywords() {
-  static const std::map<std::string, Statement::Kind> table = {
-      {"input", Statement::Kind::input},   {"target", Statement::Kind::target}, {"param", Statement::Kind::param},
-      {"state", Statement::Kind::state},   {"fit", Statement::Kind::fit},       {"let", Statement::Kind::let},
-      {"output", Statement::Kind::output}, {"return", Statement::Kind::result}};
+const std::map<std::string_view, Block>& blocks() {
+  static const std::map<std::string_view, Block> table = {{"fn", Block::function},         {"layer", Block::layer},
+                                                          {"optimizer", Block::optimizer}, {"model", Block::model},
+                                                          {"data", Block::data},           {"train", Block::train}};
   return table;
 }
 
-class Parser {
+const std::map<std::string_view, StatementKind>& keywords() {
+  static const std::map<std::string_view, StatementKind> table = {
+      {"input", StatementKind::input},   {"target", StatementKind::target}, {"param", StatementKind::param},
+      {"state", StatementKind::state},   {"fit", StatementKind::fit},       {"let", StatementKind::let},
+      {"output", StatementKind::output}, {"loss", StatementKind::loss}};
+  return table;
+}
+
+class Parser : public ExpressionParser {
  public:
-  Parser(const Source& source, std::vector<Diagnostic>& mistakes)
-      : mistakes_(mistakes), tokens_(tokenize(source, mistakes)) {}
+  using ExpressionParser::ExpressionParser;
 
-  File file() {
-    File file;
+  void file() {
     while (peek().kind != Token::Kind::end) {
+      const std::size_t begin = at_;
       try {
-        file.definitions.push_back(definition());
+        if (is_word("import")) {
+          import();
+        } else {
+          Definition* d = definition();
+          if (d->is_callable()) define(*d);
+          file_.definitions.push_back(d);
+        }
       } catch (const SyntaxError& error) {
-        mistakes_.push_back(error.diagnostic);
-        // On to the next definition: a word at the beginning of a line, outside of all braces.
+        report(error);
+        nesting_ = open_brackets_ = 0;
+        // On to the next definition: a word that begins one at the beginning of a line.
         do next();
-        while (peek().kind != Token::Kind::end && !(peek().first_on_line && is_definition(peek().text)));
+        while (peek().kind != Token::Kind::end && !(peek().first_on_line && begins_definition()));
+        give_up_names(begin, file_.broken_names);
       }
-    }
-    return file;
-  }
-
-  ExpressionPtr only_expression() {
-    try {
-      auto e = expression(0);
-      if (peek().kind != Token::Kind::end)
-        fail(peek().span, "expected the end of the expression, found " + shown(peek()));
-      return e;
-    } catch (const SyntaxError& error) {
-      mistakes_.push_back(error.diagnostic);
-      return nullptr;
     }
   }
 
  private:
-  [[noreturn]] static void fail(const Span& span, const std::string& message, const std::string& hint = "") {
-    throw SyntaxError{diagnostic(span, message, hint)};
-  }
-  const Token& peek(std::size_t ahead = 0) const { return tokens_[std::min(at_ + ahead, tokens_.size() - 1)]; }
-  const Token& next() {
-    const Token& token = peek();
-    if (at_ + 1 < tokens_.size()) ++at_;
-    return token;
-  }
-  bool is_symbol(std::string_view text, std::size_t ahead = 0) const {
-    return peek(ahead).kind == Token::Kind::symbol && peek(ahead).text == text;
-  }
-  bool accept(std::string_view text) {
-    if (!is_symbol(text)) return false;
-    next();
-    return true;
-  }
-  const Token& expect(std::string_view text, const std::string& where) {
-    if (!is_symbol(text))
-      fail(peek().span, "expected '" + std::string(text) + "' " + where + ", found " + shown(peek()));
-    return next();
-  }
-  const Token& expect_name(const std::string& what) {
-    if (peek().kind != Token::Kind::name) fail(peek().span, "expected " + what + ", found " + shown(peek()));
-    return next();
-  }
-  static std::string shown(const Token& token) {
-    return token.kind == Token::Kind::end      ? "the end of the file"
-           : token.kind == Token::Kind::string ? "\"" + token.text + "\""
-                                               : "'" + token.text + "'";
-  }
-  static bool is_definition(const std::string& word) {
-    return word == "fn" || word == "layer" || word == "optimizer" || word == "model" || word == "data" ||
-           word == "train";
+  bool begins_definition() const {
+    return peek().kind == Token::Kind::name && (blocks().contains(peek().text) || peek().text == "import") &&
+           !is_symbol("=", 1) && !is_symbol("<-", 1);
   }
 
-  std::unique_ptr<Definition> definition() {
+  void report(const SyntaxError& error) {
+    // What follows from a mistake of spelling in the same line is no second mistake.
+    for (const Diagnostic& earlier : mistakes_) {
+      if (earlier.line == error.diagnostic.line && earlier.file == error.diagnostic.file) return;
+    }
+    mistakes_.push_back(error.diagnostic);
+  }
+
+  /// The names in text that was skipped: whatever they should have been, they are not unknown.
+  void give_up_names(std::size_t begin, std::vector<std::string>& names) {
+    for (std::size_t i = begin; i < at_; ++i) {
+      if (tokens_[i].kind == Token::Kind::name) names.emplace_back(tokens_[i].text);
+    }
+  }
+
+  void define(const Definition& d) {
+    const auto [at, is_new] = file_.by_name.emplace(d.name, &d);
+    if (is_new) return;
+    Diagnostic twice = diagnostic(d.name_span, "'" + d.name + "' is defined twice", "give one of them another name");
+    twice.notes.push_back(note(at->second->name_span, "first defined here"));
+    mistakes_.push_back(twice);
+  }
+
+  void import() {
+    next();
+    if (peek().kind != Token::Kind::string)
+      unexpected("the name of a file in quotes after 'import'", "write import \"layers.descent\"");
+    const Token& path = next();
+    file_.imports.push_back({std::string(path.text), path.span, nullptr});
+  }
+
+  Definition* definition() {
+    const std::string documentation = documentation_[at_];
     const Token& word = peek();
-    if (word.kind != Token::Kind::name || !is_definition(word.text)) {
-      const auto meant = ir::nearest(word.text, {"fn", "layer", "optimizer", "model", "data", "train"});
-      fail(word.span, "expected a model, data, train, fn, layer or optimizer, found " + shown(word),
-           meant && word.kind == Token::Kind::name ? "did you mean '" + *meant + "'?" : "");
+    if (word.kind != Token::Kind::name || !blocks().contains(word.text)) {
+      const auto meant = ir::nearest(word.text, {"fn", "layer", "optimizer", "model", "data", "train", "import"});
+      unexpected("a model, data, train, fn, layer or optimizer",
+                 meant && word.kind == Token::Kind::name ? "did you mean '" + *meant + "'?" : "");
     }
-    auto d = std::make_unique<Definition>();
-    static const std::map<std::string, Definition::Kind> kinds = {
-        {"fn", Definition::Kind::function},         {"layer", Definition::Kind::layer},
-        {"optimizer", Definition::Kind::optimizer}, {"model", Definition::Kind::model},
-        {"data", Definition::Kind::data},           {"train", Definition::Kind::train}};
-    d->kind = kinds.at(word.text);
-    d->span = next().span;
-    d->name_span = d->span;
-    if (d->kind != Definition::Kind::data && d->kind != Definition::Kind::train) {
-      const Token& name = expect_name("a name after '" + word.text + "'");
-      d->name = name.text;
-      d->name_span = name.span;
+    Definition& d = file_.owned_definitions.emplace_back();
+    d.kind = blocks().at(word.text);
+    d.file = &file_;
+    d.documentation = documentation;
+    d.span = d.name_span = next().span;
+    const bool has_name = d.kind != Block::data && d.kind != Block::train;
+    if (has_name) {
+      const Token& name = expect_name("a name after '" + std::string(word.text) + "'");
+      d.name = name.text;
+      d.name_span = name.span;
     }
-    if (d->kind == Definition::Kind::function || d->kind == Definition::Kind::layer ||
-        d->kind == Definition::Kind::optimizer) {
-      parameters(*d);
-    }
-    if (d->kind == Definition::Kind::layer && accept("->")) shape();  // documentation: the body says what comes out
-    if (d->kind == Definition::Kind::function && accept("=")) {
+    if (d.is_callable()) d.parameters = parameters();
+    if (d.kind == Block::layer && accept("->")) type_annotation();  // for readers: the body says what comes out
+    if (d.kind == Block::function && accept("=")) {
       Statement s{};
-      s.kind = Statement::Kind::result;
-      s.value = expression(0);
-      s.span = s.value->span;
-      d->body.push_back(std::move(s));
-      return d;
+      s.kind = StatementKind::result;
+      s.value = expression();
+      s.span = s.name_span = s.value->span;
+      d.span = join(d.span, s.span);
+      d.body.push_back(std::move(s));
+      return &d;
     }
-    expect("{", "to begin the body of '" + word.text + "'");
+    if (!is_symbol("{"))
+      unexpected(d.kind == Block::function ? "'=' or '{' and the function's body"
+                                           : "'{' and the body of '" + std::string(word.text) + "'");
+    d.span = join(d.span, body(d.kind, d.body, d.name_span, false));
+    check_statements(d, mistakes_);
+    return &d;
+  }
+
+  /// { statements }; returns the range of the closing brace.
+  Span body(Block block, std::vector<Statement>& statements, const Span& opened_at, bool in_loop) {
+    if (++nesting_ > maximum_nesting) {
+      fail(peek().span, "blocks are nested more than " + std::to_string(maximum_nesting) + " deep");
+    }
+    next();
     while (!is_symbol("}")) {
-      if (peek().kind == Token::Kind::end) fail(d->name_span, "this block has no closing '}'");
+      if (peek().kind == Token::Kind::end || (begins_definition() && peek().first_on_line && !local_definition())) {
+        Diagnostic unclosed = diagnostic(opened_at, "this block has no closing '}'");
+        if (peek().kind != Token::Kind::end) unclosed.notes.push_back(note(peek().span, "the next one begins here"));
+        throw SyntaxError{unclosed};
+      }
+      const std::size_t begin = at_, nesting = static_cast<std::size_t>(nesting_);
+      open_brackets_ = 0;
       try {
-        statements(d->body);
+        statement(block, statements, in_loop);
       } catch (const SyntaxError& error) {
-        mistakes_.push_back(error.diagnostic);
-        while (peek().kind != Token::Kind::end && !is_symbol("}")) {
-          next();
-          if (peek().first_on_line) break;
+        report(error);
+        nesting_ = static_cast<int>(nesting);
+        if (at_ == begin) next();
+        skip_statement();
+        std::vector<std::string> names;
+        give_up_names(begin, names);
+        for (std::string& name : names) {
+          Statement s{};
+          s.kind = StatementKind::broken;
+          s.name = std::move(name);
+          s.span = s.name_span = tokens_[begin].span;
+          statements.push_back(std::move(s));
         }
       }
     }
-    next();
-    return d;
+    --nesting_;
+    return next().span;
   }
 
-  void parameters(Definition& d) {
-    expect("(", "after the name");
-    while (!accept(")")) {
-      Parameter p;
-      const Token& name = expect_name("a parameter");
-      p.name = name.text;
-      p.span = name.span;
-      if (accept(":")) {
-        if (peek().text == "size")
-          next(), p.is_size = true;
-        else
-          p.shape = shape(), p.has_shape = true;
+  bool is_symbol_before(std::string_view text) const {
+    return at_ > 0 && tokens_[at_ - 1].kind == Token::Kind::symbol && tokens_[at_ - 1].text == text;
+  }
+  bool local_definition() const { return is_word("fn") || is_word("layer"); }
+
+  /// To the first word of a line that may begin a statement. A line inside of brackets is none, unless its first word
+  /// says so: the bracket may be what is missing.
+  void skip_statement() {
+    int open = open_brackets_;
+    while (peek().kind != Token::Kind::end && !is_symbol("}")) {
+      if (peek().first_on_line && (open <= 0 || keywords().contains(peek().text) || begins_definition())) return;
+      if (is_symbol("(") || is_symbol("[") || is_symbol("{")) ++open;
+      if (is_symbol(")") || is_symbol("]")) --open;
+      if (is_symbol("{")) {  // the block of a loop or a local function that was not understood
+        int braces = 0;
+        do {
+          braces += is_symbol("{") ? 1 : is_symbol("}") ? -1 : 0;
+          next();
+        } while (braces > 0 && peek().kind != Token::Kind::end);
+        --open;
+        continue;
       }
-      if (accept("=")) p.fallback = expression(0);
-      d.parameters.push_back(std::move(p));
-      if (!is_symbol(")")) expect(",", "between parameters");
+      next();
     }
   }
 
-  std::vector<ExpressionPtr> shape() {
-    std::vector<ExpressionPtr> sizes;
-    expect("[", "to begin a shape");
-    while (!accept("]")) {
-      sizes.push_back(expression(0));
-      if (!is_symbol("]")) expect(",", "between sizes");
+  void statement(Block block, std::vector<Statement>& statements, bool in_loop) {
+    const Token& word = peek();
+    if (word.kind == Token::Kind::name && !is_symbol("=", 1) && !is_symbol("<-", 1)) {
+      if (word.text == "return") return result(statements);
+      if (word.text == "for" || word.text == "repeat") return loop(block, statements);
+      if (local_definition()) return local(statements);
+      if (const auto at = keywords().find(word.text); at != keywords().end()) {
+        return declarations(at->second, statements);
+      }
+      if (begins_definition())
+        fail(word.span, "'" + std::string(word.text) + "' cannot stand inside of a block",
+             "end the block before it with '}'");
     }
-    return sizes;
+    (void)in_loop;
+    assignment(statements);
   }
 
-  void statements(std::vector<Statement>& body) {
+  void result(std::vector<Statement>& statements) {
     Statement s{};
-    const Token& word = expect_name("a statement");
-    s.span = word.span;
-    s.name_span = word.span;
-    auto keyword = keywords().find(word.text);
-    if (keyword != keywords().end() && !is_symbol("=") && !is_symbol("<-")) {
-      s.kind = keyword->second;
-      if (s.kind == Statement::Kind::result) {
-        s.value = expression(0);
-        body.push_back(std::move(s));
-        return;
-      }
-      do {  // state m = zeros, v = zeros
-        Statement item{};
-        item.kind = s.kind;
-        const Token& name = expect_name("a name after '" + word.text + "'");
-        item.name = name.text;
-        item.name_span = item.span = name.span;
-        if (accept(":")) item.shape = shape(), item.has_shape = true;
-        if (accept("=")) item.value = expression(0);
-        body.push_back(std::move(item));
-      } while (accept(","));
-      return;
-    }
-    s.name = word.text;
-    if (accept("<-")) {
-      s.kind = Statement::Kind::update;
-    } else if (accept("=")) {
-      s.kind = word.text == "loss" ? Statement::Kind::loss : Statement::Kind::assign;
-    } else {
-      std::vector<std::string> known{"loss"};
-      for (const auto& [k, v] : keywords()) known.push_back(k);
-      const auto meant = ir::nearest(word.text, known);
-      fail(peek().kind == Token::Kind::name ? word.span : peek().span,
-           "expected '=' after '" + word.text + "', found " + shown(peek()),
-           meant && peek().kind == Token::Kind::name ? "did you mean '" + *meant + "'?" : "");
-    }
-    s.value = expression(0);
+    s.kind = StatementKind::result;
+    s.name_span = next().span;
+    s.value = expression();
     s.span = join(s.name_span, s.value->span);
-    body.push_back(std::move(s));
+    statements.push_back(std::move(s));
   }
 
-  static ExpressionPtr make(Expression::Kind kind, const Span& span, std::string text = "") {
-    auto e = std::make_unique<Expression>();
-    e->kind = kind;
-    e->span = span;
-    e->text = std::move(text);
-    return e;
-  }
-
-  ExpressionPtr expression(int minimum) {
-    if (++depth_ > kMaximumDepth) {
-      fail(peek().span, "this expression is nested more than " + std::to_string(kMaximumDepth) + " deep",
-           "name a part of it with 'let'");
-    }
-    auto left = prefix();
-    while (true) {
-      const Token& op = peek();
-      const bool word = op.kind == Token::Kind::name && (op.text == "and" || op.text == "or");
-      const int binding = op.kind == Token::Kind::symbol || word ? precedence(op.text) : 0;
-      if (binding == 0 || binding < minimum) break;
+  void loop(Block block, std::vector<Statement>& statements) {
+    Statement s{};
+    s.kind = StatementKind::loop;
+    const bool counts = is_word("repeat");
+    s.span = s.name_span = next().span;
+    if (!counts) {
+      const Token& name = expect_name("the name of the loop's variable, as in: for i in 0..3 { }");
+      s.name = name.text;
+      s.name_span = name.span;
+      if (!is_word("in")) unexpected("'in' and a range, as in: for " + s.name + " in 0..3 { }");
       next();
-      auto right = expression(op.text == "^" ? kUnary : binding + 1);
-      auto e = make(Expression::Kind::binary, join(left->span, right->span), op.text);
-      if (op.text == "|>") {
-        e = pipe(std::move(left), std::move(right));
-      } else {
-        e->operands.push_back(std::move(left));
-        e->operands.push_back(std::move(right));
-      }
-      left = std::move(e);
     }
-    --depth_;
-    return left;
+    s.value = expression();
+    if (!is_symbol("{")) unexpected("'{' and the body of the loop");
+    s.span = join(s.span, body(block, s.body, s.span, true));
+    statements.push_back(std::move(s));
   }
 
-  /// x |> f(a) is f(x, a); x |> f is f(x).
-  ExpressionPtr pipe(ExpressionPtr left, ExpressionPtr right) {
-    if (right->kind != Expression::Kind::call) {
-      if (right->kind != Expression::Kind::name) {
-        fail(right->span, "expected a function or layer after '|>'", "write x |> f(a), which is f(x, a)");
-      }
-      const Span span = right->span;
-      auto call = make(Expression::Kind::call, span);
-      call->operands.push_back(std::move(right));
-      right = std::move(call);
-    }
-    const Span span = left->span;
-    right->arguments.insert(right->arguments.begin(), Argument{"", std::move(left), span});
-    return right;
+  void local(std::vector<Statement>& statements) {
+    Definition* d = definition();
+    Statement s{};
+    s.kind = StatementKind::define;
+    s.name = d->name;
+    s.name_span = d->name_span;
+    s.span = d->span;
+    s.definition = d;
+    statements.push_back(std::move(s));
   }
 
-  ExpressionPtr prefix() {
-    const Token& token = peek();
-    const bool logical_not = token.kind == Token::Kind::name && token.text == "not";
-    if (is_symbol("-") || logical_not) {
+  /// state m = zeros, v = zeros
+  void declarations(StatementKind kind, std::vector<Statement>& statements) {
+    const Token& word = next();
+    do {
+      Statement s{};
+      s.kind = kind;
+      const Token& name = expect_name("a name after '" + std::string(word.text) + "'");
+      s.name = name.text;
+      s.name_span = s.span = name.span;
+      if (accept(":")) s.type = type_annotation(), s.span = join(s.span, s.type->span);
+      if (accept("=")) s.value = expression(), s.span = join(s.span, s.value->span);
+      statements.push_back(std::move(s));
+    } while (accept(","));
+  }
+
+  void assignment(std::vector<Statement>& statements) {
+    Statement s{};
+    const Token& word = peek();
+    const std::string found(word.span.source->text.substr(word.span.begin, word.span.end - word.span.begin));
+    if (!word.first_on_line && !is_symbol_before("{") && !is_symbol("=", 1) && !is_symbol("<-", 1)) {
+      fail(word.span, "expected an operator or the end of the line, found '" + found + "'");
+    }
+    if (word.kind != Token::Kind::name || is_reserved(word.text)) {
+      fail(word.span, "expected a statement, found '" + found + "'");
+    }
+    if (is_statement_keyword(word.text) && word.text != "loss") {
       next();
-      auto operand = expression(logical_not ? 4 : kUnary);
-      auto e = make(Expression::Kind::unary, join(token.span, operand->span), token.text);
-      e->operands.push_back(std::move(operand));
-      return e;
+      unexpected("a name after '" + found + "'");
     }
-    auto e = primary();
-    while (true) {
-      if (is_symbol("(")) {
-        e = call(std::move(e));
-      } else if (is_symbol(".")) {
-        next();
-        const Token& name = expect_name("a name after '.'");
-        auto member = make(Expression::Kind::member, join(e->span, name.span), name.text);
-        member->operands.push_back(std::move(e));
-        e = std::move(member);
-      } else {
-        return e;
-      }
-    }
-  }
-
-  ExpressionPtr call(ExpressionPtr callee) {
-    auto e = make(Expression::Kind::call, callee->span);
-    e->operands.push_back(std::move(callee));
     next();
-    while (!is_symbol(")")) {
-      Argument argument;
-      const Span begin = peek().span;
-      if (peek().kind == Token::Kind::name && is_symbol("=", 1)) {
-        argument.name = next().text;
-        next();
+    s.name = word.text;
+    s.name_span = word.span;
+    if (accept("<-")) {
+      s.kind = StatementKind::update;
+    } else if (accept("=")) {
+      s.kind = word.text == "loss" ? StatementKind::loss : StatementKind::assign;
+    } else {
+      std::vector<std::string> known{"for", "repeat", "return", "fn", "layer"};
+      for (const auto& [keyword, kind] : keywords()) known.emplace_back(keyword);
+      const auto meant = ir::nearest(word.text, known);
+      if (meant && peek().kind == Token::Kind::name) {
+        fail(word.span, "there is no statement '" + s.name + "'", "did you mean '" + *meant + "'?");
       }
-      argument.value = expression(0);
-      argument.span = join(begin, argument.value->span);
-      e->arguments.push_back(std::move(argument));
-      if (!is_symbol(")")) expect(",", "between arguments");
+      const bool typed = is_symbol(":");
+      unexpected("'=' after '" + s.name + "'",
+                 typed ? "what is declared begins with input, target, param, state or fit" : "");
     }
-    e->span = join(e->span, next().span);
-    return e;
+    s.value = expression();
+    s.span = join(s.name_span, s.value->span);
+    statements.push_back(std::move(s));
   }
-
-  ExpressionPtr primary() {
-    const Token& token = next();
-    if (token.kind == Token::Kind::number) {
-      auto e = make(Expression::Kind::number, token.span, token.text);
-      e->number = token.number;
-      return e;
-    }
-    if (token.kind == Token::Kind::string) return make(Expression::Kind::string, token.span, token.text);
-    if (token.kind == Token::Kind::name && token.text == "if") {
-      auto e = make(Expression::Kind::conditional, token.span);
-      e->operands.push_back(expression(0));
-      word("then");
-      e->operands.push_back(expression(0));
-      word("else");
-      e->operands.push_back(expression(0));
-      e->span = join(token.span, e->operands[2]->span);
-      return e;
-    }
-    if (token.kind == Token::Kind::name) return make(Expression::Kind::name, token.span, token.text);
-    if (token.kind == Token::Kind::symbol && token.text == "(") {
-      auto e = expression(0);
-      e->span = join(token.span, expect(")", "to close the parenthesis").span);
-      return e;
-    }
-    if (token.kind == Token::Kind::symbol && token.text == "[") {
-      auto e = make(Expression::Kind::list, token.span);
-      while (!is_symbol("]")) {
-        e->operands.push_back(expression(0));
-        if (!is_symbol("]")) expect(",", "between items");
-      }
-      e->span = join(token.span, next().span);
-      return e;
-    }
-    fail(token.span, "expected an expression, found " + shown(token));
-  }
-
-  void word(const std::string& text) {
-    if (peek().text != text) fail(peek().span, "expected '" + text + "', found " + shown(peek()));
-    next();
-  }
-
-  std::vector<Diagnostic>& mistakes_;
-  std::vector<Token> tokens_;
-  std::size_t at_ = 0;
-  int depth_ = 0;
 };
 
 }  // namespace
 
-File parse_file(const Source& source, std::vector<Diagnostic>& mistakes) { return Parser(source, mistakes).file(); }
+std::unique_ptr<File> parse_file(const Source& source, std::vector<Diagnostic>& mistakes) {
+  auto file = std::make_unique<File>();
+  Parser(source, *file, mistakes).file();
+  return file;
+}
 
-ExpressionPtr parse_expression(const Source& source, std::vector<Diagnostic>& mistakes) {
-  return Parser(source, mistakes).only_expression();
+ExpressionPtr parse_expression(const Source& source, File& file, std::vector<Diagnostic>& mistakes) {
+  return Parser(source, file, mistakes).only_expression();
 }
 
 }  // namespace descent::frontend

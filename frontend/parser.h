@@ -1,14 +1,14 @@
-// Tokens to syntax tree, by recursive descent with precedence climbing.
+// Tokens to syntax tree.
 #pragma once
 
 #include "frontend/source.h"
 
 namespace descent::frontend {
 
-/// The syntax tree; mistakes are added to `mistakes`, and parsing goes on at the next line that can begin a statement.
-File parse_file(const Source& source, std::vector<Diagnostic>& mistakes);
-
-/// A single expression, as in `descent eval`; null if it is wrong.
-ExpressionPtr parse_expression(const Source& source, std::vector<Diagnostic>& mistakes);
+/// The tree of a file. Mistakes are added to `mistakes`; what could not be understood is marked as broken in the tree,
+/// so that the rest can still be checked.
+std::unique_ptr<File> parse_file(const Source& source, std::vector<Diagnostic>& mistakes);
+/// The tree of one expression, owned by `file`.
+ExpressionPtr parse_expression(const Source& source, File& file, std::vector<Diagnostic>& mistakes);
 
 }  // namespace descent::frontend

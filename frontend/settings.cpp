@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 
 #include "ir/edit_distance.h"
 
@@ -61,7 +62,7 @@ std::vector<std::string> category_list(const Expression& e) {
   if (e.kind != Expression::Kind::list || e.operands.empty()) {
     fail(e.span, "expected a list of texts", "write [\"a\", \"b\"]");
   }
-  for (const ExpressionPtr& item : e.operands) {
+  for (const ExpressionPtr item : e.operands) {
     const std::string name = text(*item, "a category");
     if (std::find(categories.begin(), categories.end(), name) != categories.end()) {
       fail(item->span, "the category \"" + name + "\" stands twice in the list");
@@ -75,7 +76,7 @@ ColumnBinding binding(const Statement& s) {
   ColumnBinding b;
   b.tensor = s.name;
   b.location = locate(s.span);
-  const Expression* e = s.value.get();
+  const Expression* e = s.value;
   if (called(*e) == "one_hot") {
     if (e->arguments.empty() || e->arguments.size() > 2) {
       fail(e->span, "'one_hot' takes a column, and a list of its texts if they shall have an order of their own",
@@ -83,7 +84,7 @@ ColumnBinding binding(const Statement& s) {
     }
     b.one_hot = true;
     if (e->arguments.size() == 2) b.categories = category_list(*e->arguments[1].value);
-    e = e->arguments[0].value.get();
+    e = e->arguments[0].value;
     if (called(*e) != "column") fail(e->span, "expected a column of texts", "write one_hot(column(\"kind\"))");
   }
   if (e->kind == Expression::Kind::binary) {
@@ -100,7 +101,7 @@ ColumnBinding binding(const Statement& s) {
       b.compare_operator = e->text;
       b.compare_value = number(right);
     }
-    e = e->operands[0].get();
+    e = e->operands[0];
   }
   if (called(*e) != "columns" && called(*e) != "column") {
     fail(e->span, "expected columns of the source", "write " + s.name + " = columns(\"first\" .. \"last\")");
@@ -129,12 +130,76 @@ SplitSpec split(const Expression& e) {
   return s;
 }
 
+EarlyStopping early_stopping(const Expression& e) {
+  EarlyStopping stop;
+  stop.location = locate(e.span);
+  if (called(e) != "early")
+    fail(e.span, "expected a rule for stopping", "write stop = early(validation.loss, patience = 15)");
+  for (const Argument& a : e.arguments) {
+    if (a.name == "patience") {
+      stop.patience = static_cast<int>(whole(*a.value, 1));
+    } else if (a.name.empty() && a.value->kind == Expression::Kind::member && a.value->text == "loss" &&
+               a.value->operands[0]->kind == Expression::Kind::name && a.value->operands[0]->text == "validation") {
+      stop.metric = "validation.loss";
+    } else {
+      fail(a.span, "expected validation.loss or patience = ...");
+    }
+  }
+  return stop;
+}
+
+/// group("*.b", weight_decay = 0), group("head", optimizer = sgd(0.1)) or freeze("encoder").
+UpdateGroup update_group(const Expression& e) {
+  UpdateGroup group;
+  group.span = e.span;
+  group.is_frozen = called(e) == "freeze";
+  if (!group.is_frozen && called(e) != "group") {
+    fail(e.span, "expected a group of parameters", "write group(\"*.b\", lr = 0.1) or freeze(\"encoder\")");
+  }
+  for (const Argument& a : e.arguments) {
+    if (a.name.empty()) {
+      group.patterns.emplace_back(text(*a.value, "the path of parameters"), a.span);
+    } else if (group.is_frozen) {
+      fail(a.span, "'freeze' has no argument '" + a.name + "'", "it takes paths of parameters in quotes");
+    } else if (a.name == "optimizer") {
+      group.optimizer = a.value;
+    } else {
+      group.settings.push_back(&a);
+    }
+  }
+  if (group.patterns.empty()) {
+    fail(e.span, "this group names no parameters",
+         "write " + called(e) + "(\"encoder\") or " + called(e) + "(\"*.b\")");
+  }
+  if (!group.is_frozen && group.optimizer == nullptr && group.settings.empty()) {
+    fail(e.span, "this group changes nothing", "give it a setting of the optimizer, such as lr = 0.1");
+  }
+  return group;
+}
+
+void read_groups(const Expression& e, UpdateRules& rules, std::vector<Diagnostic>& mistakes) {
+  const std::vector<ExpressionPtr> one{&e};
+  for (const ExpressionPtr item : e.kind == Expression::Kind::list ? e.operands : one) {
+    try {
+      rules.groups.push_back(update_group(*item));
+    } catch (const Mistake& mistake) {
+      mistakes.push_back(mistake.diagnostic);
+    }
+  }
+}
+
 template <typename Handle>
 void each_setting(const Definition& block, std::vector<Diagnostic>& mistakes, Handle handle) {
+  std::map<std::string, Span> given;
   for (const Statement& s : block.body) {
+    if (s.kind != Statement::Kind::assign) continue;  // reported when it was parsed
     try {
-      if (s.kind != Statement::Kind::assign) fail(s.span, "expected a setting: name = value");
-      handle(s);
+      if (const auto [earlier, is_new] = given.emplace(s.name, s.name_span); !is_new) {
+        Diagnostic twice = diagnostic(s.name_span, "'" + s.name + "' is set twice", "remove one of them");
+        twice.notes.push_back(note(earlier->second, "first set here"));
+        throw Mistake{twice};
+      }
+      if (s.value->kind != Expression::Kind::broken) handle(s);
     } catch (const Mistake& mistake) {
       mistakes.push_back(mistake.diagnostic);
     }
@@ -143,9 +208,15 @@ void each_setting(const Definition& block, std::vector<Diagnostic>& mistakes, Ha
 
 }  // namespace
 
-DataSpec read_data_block(const Definition& block, const ir::Program& program, std::vector<Diagnostic>& mistakes) {
+DataSpec read_data_block(const Definition& block, const Definition& model, std::vector<Diagnostic>& mistakes) {
   DataSpec data;
-  data.location = locate(block.span);
+  data.location = locate(block.name_span);
+  std::vector<std::string> tensors;  // of the model; also those whose declaration is wrong
+  for (const Statement& s : model.body) {
+    if (s.kind == Statement::Kind::input || s.kind == Statement::Kind::target || s.kind == Statement::Kind::broken) {
+      tensors.push_back(s.name);
+    }
+  }
   each_setting(block, mistakes, [&](const Statement& s) {
     if (s.name == "source") {
       if (called(*s.value) != "csv" || s.value->arguments.size() != 1)
@@ -154,18 +225,18 @@ DataSpec read_data_block(const Definition& block, const ir::Program& program, st
       data.source_location = locate(s.value->arguments[0].span);
     } else if (s.name == "validation") {
       data.validation = split(*s.value);
-    } else if (program.find_input(s.name) != nullptr) {
+    } else if (std::find(tensors.begin(), tensors.end(), s.name) != tensors.end()) {
       data.bindings.push_back(binding(s));
     } else {
       std::vector<std::string> known{"source", "validation"};
-      for (const ir::Input& input : program.inputs) known.push_back(input.name);
+      known.insert(known.end(), tensors.begin(), tensors.end());
       const auto meant = ir::nearest(s.name, known);
       fail(s.name_span, "the model has no input or target '" + s.name + "'",
            meant ? "did you mean '" + *meant + "'?" : "");
     }
   });
   if (data.source.empty() && mistakes.empty())
-    mistakes.push_back(diagnostic(block.span, "the data block has no source", "write source = csv(\"data.csv\")"));
+    mistakes.push_back(diagnostic(block.name_span, "the data block has no source", "write source = csv(\"data.csv\")"));
   return data;
 }
 
@@ -173,11 +244,13 @@ TrainSpec read_train_block(const Definition& block, UpdateRules& rules, std::vec
   TrainSpec train;
   each_setting(block, mistakes, [&](const Statement& s) {
     if (s.name == "optimizer") {
-      rules.optimizer = s.value.get();
+      rules.optimizer = s.value;
     } else if (s.name == "gradients") {
-      rules.gradients = s.value.get();
+      rules.gradients = s.value;
     } else if (s.name == "average") {
-      rules.average = s.value.get();
+      rules.average = s.value;
+    } else if (s.name == "groups") {
+      read_groups(*s.value, rules, mistakes);
     } else if (s.name == "batch") {
       train.batch = whole(*s.value, 1);
     } else if (s.name == "epochs") {
@@ -185,23 +258,10 @@ TrainSpec read_train_block(const Definition& block, UpdateRules& rules, std::vec
     } else if (s.name == "seed") {
       train.seed = static_cast<std::uint64_t>(whole(*s.value, 0));
     } else if (s.name == "stop") {
-      EarlyStopping stop;
-      stop.location = locate(s.value->span);
-      if (called(*s.value) != "early")
-        fail(s.value->span, "expected a rule for stopping", "write stop = early(validation.loss, patience = 15)");
-      for (const Argument& a : s.value->arguments) {
-        if (a.name == "patience") {
-          stop.patience = static_cast<int>(whole(*a.value, 1));
-        } else if (a.value->kind == Expression::Kind::member && a.value->text == "loss" &&
-                   a.value->operands[0]->text == "validation") {
-          stop.metric = "validation.loss";
-        } else {
-          fail(a.span, "expected validation.loss or patience = ...");
-        }
-      }
-      train.stop = stop;
+      train.stop = early_stopping(*s.value);
     } else {
-      const auto meant = ir::nearest(s.name, {"optimizer", "gradients", "average", "batch", "epochs", "seed", "stop"});
+      const auto meant =
+          ir::nearest(s.name, {"optimizer", "gradients", "average", "groups", "batch", "epochs", "seed", "stop"});
       fail(s.name_span, "the train block has no setting '" + s.name + "'",
            meant ? "did you mean '" + *meant + "'?" : "");
     }

@@ -7,7 +7,7 @@
 
 namespace descent::frontend {
 
-DataSpec read_data_block(const Definition& block, const ir::Program& program, std::vector<Diagnostic>& mistakes);
+DataSpec read_data_block(const Definition& block, const Definition& model, std::vector<Diagnostic>& mistakes);
 
 /// Also gives the expressions that say what a step changes.
 TrainSpec read_train_block(const Definition& block, UpdateRules& rules, std::vector<Diagnostic>& mistakes);

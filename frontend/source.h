@@ -13,9 +13,12 @@ namespace descent::frontend {
 struct Source {
   std::string name;
   std::string text;
+  bool is_library = false;  ///< comes with Descent: a mistake in it is shown where the user's text called it
 };
 
+/// The place of a span: columns and lengths count characters, not bytes.
 Location locate(const Span& span);
 Diagnostic diagnostic(const Span& span, const std::string& message, const std::string& hint = "");
+Note note(const Span& span, const std::string& message);
 
 }  // namespace descent::frontend

@@ -1,10 +1,13 @@
 // What a step changes: gradients, the optimizer that makes new parameters of them, and the average of parameters over
 // the steps. The train block chooses each by an expression:
 //
-//     optimizer = adam(lr = 0.01)               called for every parameter with the parameter and its gradient
-//     gradients = clip_by_norm(gradients, 1)    makes new gradients of the list of all
+//     optimizer = adam(lr = 0.01)               applied to every parameter and its gradient
+//     gradients = clip_by_norm(gradients, 1)    makes new gradients of the collection of all
 //     average   = ema(decay = 0.999)            called for every parameter with its average and its new value
+//     groups    = [freeze("embed"), group("*.b", lr = 0.1)]
 #include "frontend/lower.h"
+#include "frontend/names.h"
+#include "frontend/path_pattern.h"
 #include "ir/edit_distance.h"
 #include "ir/op.h"
 
@@ -13,140 +16,171 @@ namespace descent::frontend {
 using ir::Expr;
 using ir::Node;
 using ir::Op;
+using Kind = Value::Kind;
+
+namespace {
+
+bool is_optimizer(const Value& v) {
+  const Definition* d = v.is(Kind::callable) ? v.definition : v.is(Kind::bound) ? v.bound->definition : nullptr;
+  return d != nullptr && d->kind == Definition::Kind::optimizer;
+}
+
+/// Reports a pattern that names no parameter.
+void check_patterns(const Lowering& lowering, const UpdateRules& rules, const std::vector<ir::Variable>& parameters) {
+  std::vector<std::string> paths;
+  for (const ir::Variable& v : parameters) paths.push_back(v.name);
+  for (const UpdateGroup& group : rules.groups) {
+    for (const auto& [pattern, span] : group.patterns) {
+      const bool fits = std::any_of(paths.begin(), paths.end(),
+                                    [&p = pattern](const std::string& path) { return path_matches(p, path); });
+      if (fits) continue;
+      const auto meant = ir::nearest(pattern, paths);
+      std::string known;
+      for (std::size_t i = 0; i < std::min<std::size_t>(paths.size(), 3); ++i) known += (i > 0 ? ", " : "") + paths[i];
+      lowering.fail(span, "no parameter is named \"" + pattern + "\"",
+                    meant ? "did you mean \"" + *meant + "\"?"
+                          : "the parameters are " + known + (paths.size() > 3 ? ", ..." : ""));
+    }
+  }
+}
+
+}  // namespace
 
 void Lowering::lower_updates(const UpdateRules& rules, const Node* loss, ir::Function& step) {
   training_ = true;
   try {
-    const Choice optimizer = choose(rules.optimizer, Definition::Kind::optimizer, "adam");
-    if (optimizer.definition->parameters.size() < 2) {
-      fail(optimizer.definition->name_span, "an optimizer takes a parameter and its gradient first");
-    }
     std::vector<ir::Variable> parameters;
     for (const ir::Variable& v : program_.variables) {
       if (v.kind == ir::Variable::Kind::parameter) parameters.push_back(v);
     }
+    check_patterns(*this, rules, parameters);
     const std::vector<const Node*> gradients = lower_gradients(rules.gradients, loss, parameters);
+    const Value general = optimizer_value(rules.optimizer);
+    const Span chosen_at = rules.optimizer != nullptr ? rules.optimizer->span : Span{};
+    std::vector<Value> of_groups;
+    for (const UpdateGroup& group : rules.groups) of_groups.push_back(group_optimizer(group, general));
     std::vector<const Node*> values;
     for (std::size_t i = 0; i < parameters.size(); ++i) {
-      values.push_back(update_parameter(optimizer, parameters[i], gradients[i], step));
+      const ir::Variable& v = parameters[i];
+      std::size_t group = 0;
+      while (group < rules.groups.size() && !belongs_to(v.name, rules.groups[group].patterns)) ++group;
+      const bool is_frozen = group < rules.groups.size() && rules.groups[group].is_frozen;
+      const Node* value = parameter(v);
+      if (!is_frozen) {
+        value = update_parameter(group < rules.groups.size() ? of_groups[group] : general, v, gradients[i], chosen_at);
+        step.updates.push_back({v.name, value});
+      }
+      values.push_back(value);
     }
-    if (rules.average == nullptr) return;
-    const Choice average = choose(rules.average, Definition::Kind::function, "ema");
-    for (std::size_t i = 0; i < parameters.size(); ++i) update_average(average, parameters[i], values[i], step);
+    for (std::size_t i = 0; rules.average != nullptr && i < parameters.size(); ++i) {
+      update_average(*rules.average, parameters[i], values[i]);
+    }
+    step.updates.insert(step.updates.end(), state_updates_.begin(), state_updates_.end());
   } catch (const Failure& failure) {
-    mistakes_.insert(mistakes_.end(), failure.diagnostics.begin(), failure.diagnostics.end());
+    report(failure);
   }
+  gradients_.reset();
 }
 
-/// What a setting such as `adam(lr = 0.01)` or `adam` names, and its arguments.
-Lowering::Choice Lowering::choose(const Expression* setting, Definition::Kind kind, const std::string& fallback) {
-  Choice choice{nullptr, {}, {}};
-  std::string name = fallback;
-  if (setting != nullptr) {
-    choice.span = setting->span;
-    const Expression& callee = setting->kind == Expression::Kind::call ? *setting->operands[0] : *setting;
-    name = callee.text;
-    for (const Argument& a : setting->arguments) choice.arguments.push_back({a.name, evaluate(*a.value, {}), a.span});
-  }
-  choice.definition = find_definition(name);
-  if (choice.definition == nullptr || choice.definition->kind != kind) {
-    std::vector<std::string> known;
-    for (const File* file : files_) {
-      for (const auto& d : file->definitions)
-        if (d->kind == kind) known.push_back(d->name);
-    }
-    const auto meant = ir::nearest(name, known);
-    const std::string what = kind == Definition::Kind::optimizer ? "optimizer" : "function";
-    fail(choice.span, "there is no " + what + " '" + name + "'", meant ? "did you mean '" + *meant + "'?" : "");
-  }
-  return choice;
-}
-
-/// The gradient of the loss for each parameter, as `setting` makes them of the list `gradients`.
+/// The gradient of the loss for each parameter, as `setting` makes them of the collection `gradients`.
 std::vector<const Node*> Lowering::lower_gradients(const Expression* setting, const Node* loss,
                                                    const std::vector<ir::Variable>& parameters) {
   std::vector<Value> items;
   for (const ir::Variable& v : parameters) {
-    const Expr w(graph_, graph_.leaf(Op::parameter, v.name, v.shape));
-    items.push_back(Value::of(ir::gradient(Expr(graph_, loss), w).node));
+    items.push_back(Value::of(ir::gradient(Expr(graph_, loss), Expr(graph_, parameter(v)))));
   }
-  Value gradients = Value::list(items);
-  if (setting != nullptr) gradients = evaluate(*setting, {{"gradients", gradients}});
-  if (gradients.kind != Value::Kind::list || gradients.items.size() != parameters.size()) {
-    fail(setting->span, "expected a gradient for each parameter, found " + describe(gradients),
-         "write a function of the list, such as clip_by_norm(gradients, 1)");
+  gradients_ = Value::list(items, Kind::tensors);
+  state_updates_.clear();
+  if (setting != nullptr) {
+    Instance instance;
+    instance_ = &instance;
+    const Value made = evaluate(*setting, scopes_.emplace_back(&file_, nullptr));
+    if (made.is(Kind::broken)) throw Failure{};
+    if (!made.is(Kind::tensors) || made.items().size() != parameters.size()) {
+      fail(setting->span, "expected a gradient for each parameter, found " + describe(made),
+           "write a function of them all, such as clip_by_norm(gradients, 1)");
+    }
+    gradients_ = made;
   }
+  const Span span = setting != nullptr ? setting->span : Span{};
   std::vector<const Node*> nodes;
   for (std::size_t i = 0; i < parameters.size(); ++i) {
-    const Span span = setting != nullptr ? setting->span : Span{};
-    nodes.push_back(fit_to(tensor(gradients.items[i], span), parameters[i].shape, span).node);
+    nodes.push_back(fit_to(tensor(gradients_->items()[i], span), parameters[i].shape, span).node);
   }
   return nodes;
 }
 
-/// The settings of an optimizer by name: its parameters after the first two.
-Scope Lowering::optimizer_scope(const Choice& optimizer) {
-  const std::vector<Parameter>& parameters = optimizer.definition->parameters;
-  std::vector<ParameterName> settings;
-  for (std::size_t i = 2; i < parameters.size(); ++i) {
-    settings.push_back({parameters[i].name, parameters[i].fallback != nullptr});
-  }
-  const std::vector<int> given =
-      bind_arguments(optimizer.definition->name, settings, optimizer.arguments, optimizer.span);
-  Scope scope;
-  for (std::size_t i = 2; i < parameters.size(); ++i) {
-    const int at = given[i - 2];
-    scope[parameters[i].name] =
-        at < 0 ? evaluate(*parameters[i].fallback, scope) : optimizer.arguments[static_cast<std::size_t>(at)].value;
-  }
-  return scope;
-}
-
-/// Runs the optimizer's body for one parameter, whose new value it returns. A state without a shape has the
-/// parameter's.
-const Node* Lowering::update_parameter(const Choice& optimizer, const ir::Variable& v, const Node* gradient,
-                                       ir::Function& step) {
-  const Definition& definition = *optimizer.definition;
-  const std::string &parameter = definition.parameters[0].name, &name = definition.name;
-  Scope scope = optimizer_scope(optimizer);
-  scope[parameter] = Value::of(graph_.leaf(Op::parameter, v.name, v.shape));
-  scope[definition.parameters[1].name] = Value::of(gradient);
-  std::map<std::string, std::string> variables{{parameter, v.name}};  // by what the optimizer calls them
-  for (const Statement& s : definition.body) {
-    if (s.kind == Statement::Kind::state) {
-      const ir::Shape shape = s.has_shape ? shape_of(s.shape, scope) : v.shape;
-      const ir::Variable state{v.name + "." + s.name, shape, ir::Variable::Kind::state, true};
-      add_variable(state, first_value(s.value ? evaluate(*s.value, scope) : Value::of(0.0), shape, s.span));
-      scope[s.name] = Value::of(graph_.leaf(Op::state, state.name, shape));
-      variables[s.name] = state.name;
-    } else if (s.kind == Statement::Kind::update) {
-      if (!variables.contains(s.name)) {
-        fail(s.name_span, "'" + s.name + "' is no state of '" + name + "'", "declare it: state " + s.name + " = zeros");
-      }
-      const Expr value =
-          fit_to(tensor(evaluate(*s.value, scope), s.value->span), scope[s.name].node->shape(), s.value->span);
-      scope[s.name] = Value::of(value.node);
-      step.updates.push_back({variables[s.name], value.node});
-    } else if (s.value) {
-      scope[s.name] = evaluate(*s.value, scope);
+/// What a setting such as `adam(lr = 0.01)` or `adam` names; adam if there is none.
+Value Lowering::optimizer_value(const Expression* e) {
+  if (e == nullptr) return Value::of(find_definition("adam", &file_), nullptr);
+  Instance instance;
+  instance_ = &instance;
+  const Expression& callee = e->kind == Expression::Kind::call ? *e->operands[0] : *e;
+  if (callee.kind == Expression::Kind::name) {
+    const Definition* d = find_definition(callee.text, &file_);
+    if (d == nullptr || d->kind != Definition::Kind::optimizer) {
+      const auto meant = ir::nearest(callee.text, definition_names(file_, prelude_, Definition::Kind::optimizer));
+      fail(callee.span, "there is no optimizer '" + callee.text + "'", meant ? "did you mean '" + *meant + "'?" : "");
     }
   }
-  return scope[parameter].node;
+  const Value v = evaluate(*e, scopes_.emplace_back(&file_, nullptr));
+  if (v.is(Kind::broken)) throw Failure{};
+  if (!is_optimizer(v))
+    fail(e->span, "expected an optimizer, found " + describe(v), "write optimizer = adam(lr = 1e-3)");
+  return v;
+}
+
+/// The optimizer of a group: its own or the general one, with the settings that the group changes.
+Value Lowering::group_optimizer(const UpdateGroup& group, const Value& general) {
+  Value chosen = group.optimizer != nullptr ? optimizer_value(group.optimizer) : general;
+  if (group.settings.empty()) return chosen;
+  const Definition* d = chosen.is(Kind::bound) ? chosen.bound->definition : chosen.definition;
+  std::vector<GivenArgument> settings;
+  if (chosen.is(Kind::bound)) settings = chosen.bound->settings;
+  Scope& scope = scopes_.emplace_back(&file_, nullptr);
+  for (const Argument* a : group.settings) {
+    const Value v = evaluate(*a->value, scope);
+    if (v.is(Kind::broken)) throw Failure{};
+    std::erase_if(settings, [&](const GivenArgument& s) { return s.name == a->name; });
+    settings.push_back({a->name, v, a->span});
+  }
+  return bind_layer(Value::of(d, nullptr), settings, group.span);
+}
+
+/// The parameter's new value. A state without a shape has the parameter's.
+const Node* Lowering::update_parameter(const Value& optimizer, const ir::Variable& v, const Node* gradient,
+                                       const Span& chosen_at) {
+  Instance instance;
+  instance.path = v.name + ".";
+  instance.optimized = &v;
+  instance.first_value = initial_.updates[variable_index_.at(v.name)].node;
+  instance_ = &instance;
+  const Definition& d = optimizer.is(Kind::bound) ? *optimizer.bound->definition : *optimizer.definition;
+  if (d.parameters.size() < 2) fail(d.name_span, "an optimizer takes a parameter and its gradient first");
+  const Value w = Value::of(parameter(v)), g = Value::of(gradient);
+  const Value next = call_layer(optimizer, {{"", w, chosen_at}, {"", g, chosen_at}}, true, chosen_at);
+  instance_ = nullptr;
+  if (!next.is(Kind::tensor)) throw Failure{};
+  return next.node;
 }
 
 /// The average begins as the parameter does; what the model predicts reads the average (Lowering::parameter).
-void Lowering::update_average(const Choice& average, const ir::Variable& v, const Node* value, ir::Function& step) {
+void Lowering::update_average(const Expression& setting, const ir::Variable& v, const Node* value) {
   const ir::Variable state{average_name(v), v.shape, ir::Variable::Kind::state};
-  for (const ir::Binding& first : initial_.updates) {
-    if (first.name != v.name) continue;
-    add_variable(state, first.node);
-    break;
+  add_variable(state, initial_.updates[variable_index_.at(v.name)].node);
+  Scope& scope = scopes_.emplace_back(&file_, nullptr);
+  const bool has_arguments = setting.kind == Expression::Kind::call;
+  const Value function = evaluate(has_arguments ? *setting.operands[0] : setting, scope);
+  if (function.is(Kind::broken)) throw Failure{};
+  if (!function.is(Kind::callable) || function.definition->kind != Definition::Kind::function) {
+    fail(setting.span, "expected a function of an average and a parameter, found " + describe(function),
+         "write average = ema(decay = 0.999)");
   }
-  std::vector<GivenArgument> arguments{{"", Value::of(graph_.leaf(Op::state, state.name, v.shape)), average.span},
-                                       {"", Value::of(value), average.span}};
-  arguments.insert(arguments.end(), average.arguments.begin(), average.arguments.end());
-  const Value next = call_definition(*average.definition, arguments, average.span);
-  step.updates.push_back({state.name, fit_to(tensor(next, average.span), v.shape, average.span).node});
+  std::vector<GivenArgument> arguments{{"", Value::of(graph_.leaf(Op::state, state.name, v.shape)), setting.span},
+                                       {"", Value::of(value), setting.span}};
+  for (const Argument& a : setting.arguments) arguments.push_back({a.name, evaluate(*a.value, scope), a.span});
+  const Value next = call_definition(function, arguments, setting.span, nullptr);
+  state_updates_.push_back({state.name, fit_to(tensor(next, setting.span), v.shape, setting.span).node});
 }
 
 }  // namespace descent::frontend

@@ -28,7 +28,8 @@ inline std::size_t edit_distance(std::string_view a, std::string_view b) {
 /// The candidate that differs least, if it differs in less than half of its characters.
 inline std::optional<std::string> nearest(std::string_view name, const std::vector<std::string>& candidates) {
   std::optional<std::string> best;
-  std::size_t least = std::max<std::size_t>(1, name.size() / 2) + 1;
+  // Of a single letter every other one differs by one character: none is nearer than the others.
+  std::size_t least = name.size() < 2 ? 1 : name.size() / 2 + 1;
   for (const std::string& candidate : candidates) {
     const std::size_t distance = edit_distance(name, candidate);
     if (distance < least) least = distance, best = candidate;

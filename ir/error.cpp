@@ -4,6 +4,41 @@
 
 namespace descent {
 
+namespace {
+
+bool continues_character(char c) { return (static_cast<unsigned char>(c) & 0xC0) == 0x80; }  // of UTF-8
+
+/// Where the character of that number begins, from 0.
+std::size_t character_offset(const std::string& text, std::size_t number) {
+  std::size_t at = 0;
+  for (; at < text.size(); ++at) {
+    if (continues_character(text[at])) continue;
+    if (number-- == 0) break;
+  }
+  return at;
+}
+
+/// A line too long for a terminal is shown around the range, with "..." where something is left out.
+struct Excerpt {
+  std::string text;
+  std::size_t column;  // of the range in it, from 0, in characters
+  std::size_t length;
+};
+
+Excerpt excerpt(const std::string& line, int column, int length) {
+  constexpr std::size_t longest = 160, before = 60;
+  Excerpt e{line, static_cast<std::size_t>(std::max(1, column)) - 1, static_cast<std::size_t>(std::max(1, length))};
+  if (line.size() <= longest) return e;
+  const std::size_t skipped = e.column > before ? e.column - before : 0;
+  e.length = std::min(e.length, longest - before);
+  const std::size_t begin = character_offset(line, skipped), end = character_offset(line, skipped + longest);
+  e.text = (begin > 0 ? "..." : "") + line.substr(begin, end - begin) + (end < line.size() ? "..." : "");
+  e.column = e.column - skipped + (begin > 0 ? 3 : 0);
+  return e;
+}
+
+}  // namespace
+
 std::string Diagnostic::to_string() const {
   std::string text = file;
   if (line > 0) {
@@ -14,15 +49,27 @@ std::string Diagnostic::to_string() const {
   std::string gutter = "  ";
   if (!source_line.empty()) {
     const std::string number = std::to_string(line);
+    const Excerpt shown = excerpt(source_line, column, length);
     gutter += std::string(number.size(), ' ');
-    text += "\n  " + number + " | " + source_line;
+    text += "\n  " + number + " | " + shown.text;
     if (column > 0) {
-      // Tabs are kept, so that the caret stands under the range whatever the tab width.
-      std::string indent = source_line.substr(0, std::min<size_t>(source_line.size(), static_cast<size_t>(column) - 1));
-      for (char& c : indent) c = c == '\t' ? '\t' : ' ';
-      text += "\n" + gutter + " | " + indent + std::string(static_cast<size_t>(std::max(1, length)), '^');
+      // A blank for each character before the range; tabs are kept, so that the caret stands right whatever their
+      // width.
+      std::string indent;
+      for (char c : shown.text.substr(0, character_offset(shown.text, shown.column))) {
+        if (!continues_character(c)) indent += c == '\t' ? '\t' : ' ';
+      }
+      text += "\n" + gutter + " | " + indent + std::string(shown.length, '^');
     }
     gutter += " ";
+  }
+  for (const Note& note : notes) {
+    text += "\n" + gutter + "= note: ";
+    if (note.line > 0) {
+      text += note.file + (note.file.empty() ? "" : ":") + std::to_string(note.line) + ":" +
+              std::to_string(note.column) + ": ";
+    }
+    text += note.message;
   }
   if (!hint.empty()) text += "\n" + gutter + "= help: " + hint;
   return text;

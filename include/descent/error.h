@@ -7,6 +7,15 @@
 
 namespace descent {
 
+/// A second place that explains a mistake: where a size was first known, where a function was called.
+struct Note {
+  std::string message;
+  std::string file;
+  int line = 0;
+  int column = 0;
+  int length = 1;
+};
+
 /// One mistake of the user's, with the place where it stands.
 struct Diagnostic {
   std::string file;         ///< as the user named it; empty where there is no file
@@ -16,11 +25,13 @@ struct Diagnostic {
   std::string message;      ///< what is wrong: what was found and what was expected
   std::string hint;         ///< what to write instead; may be empty
   std::string source_line;  ///< the text of that line; empty where there is none
+  std::vector<Note> notes = {};
 
   /// The diagnostic as shown to a person:
   ///     file:3:7: error: message
   ///       3 | source line
   ///         |       ^^^^
+  ///         = note: file:2:3: what else explains it
   ///         = help: hint
   std::string to_string() const;
 };

@@ -59,9 +59,9 @@ END
 # The model.
 sed 's/dense(16)/dense(16/' tumour.descent > syntax.descent
 says 1 check syntax.descent <<'END'
-syntax.descent:7:5: error: expected ',' between arguments, found 'loss'
-  7 |     loss = bce(p, y) + 1e-4 * l2(weights)
-    |     ^^^^
+syntax.descent:6:91: error: expected ',' or ')' in the arguments, found the end of the line
+  6 |     output p = x |> standardize |> dense(16 |> relu |> dropout(0.1) |> dense(1) |> sigmoid
+    |                                                                                           ^
 END
 sed 's/sigmoid$/sigmoyd/' tumour.descent > name.descent
 says 1 check name.descent <<'END'
@@ -75,10 +75,10 @@ says 1 check shape.descent <<'END'
 shape.descent:7:12: error: in 'bce': the shapes [n] and [n, 1] do not fit together
   7 |     loss = bce(p, y) + 1e-4 * l2(weights)
     |            ^^^^^^^^^
-    = help: one side is a column: write reshape(..., [n, 1]) for the other, or declare both [n, 1]
+    = help: write reshape(..., [n, 1])
 END
 says 1 eval "1 +" <<'END'
-1:4: error: expected an expression, found the end of the file
+1:4: error: expected an expression, found the end of the expression
   1 | 1 +
     |    ^
 END
