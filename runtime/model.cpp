@@ -1,7 +1,6 @@
 #include "runtime/model.h"
 
 #include <chrono>
-#include <future>
 
 #include "frontend/frontend.h"
 #include "passes/passes.h"
@@ -66,12 +65,8 @@ const codegen::CompiledProgram& Model::Implementation::compiled(const std::strin
 void Model::Implementation::compile_together(const std::vector<std::string>& functions) {
   const std::lock_guard lock(mutex_);
   const auto begin = std::chrono::steady_clock::now();
-  std::vector<std::future<std::shared_ptr<const codegen::CompiledProgram>>> results;
-  for (const std::string& function : functions) {
-    results.push_back(
-        std::async(std::launch::async, [this, function] { return codegen::compile(program, {function}); }));
-  }
-  for (std::size_t i = 0; i < functions.size(); ++i) compiled_[functions[i]] = results[i].get();
+  const std::shared_ptr<const codegen::CompiledProgram> together = codegen::compile(program, functions);
+  for (const std::string& function : functions) compiled_[function] = together;
   compiled_ms_ += milliseconds_since(begin);
 }
 

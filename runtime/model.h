@@ -18,7 +18,7 @@ struct Model::Implementation {
 
   /// A function compiled on first use; `compile_ms` counts what that took.
   const codegen::CompiledProgram& compiled(const std::string& function);
-  /// Compiles several functions at the same time, each on a thread of its own.
+  /// Compiles several functions at the same time; what they have in common is made once.
   void compile_together(const std::vector<std::string>& functions);
   double compile_ms() const { return prepare_ms + compiled_ms_; }
 
@@ -56,6 +56,20 @@ struct Trainer::Implementation {
     std::vector<float*> buffers;
   };
   std::map<std::string, Workspace> workspaces;
+
+  /// What steps on tensors of the same lengths have in common: checked and looked up once. Inputs are read where they
+  /// are.
+  struct Step {
+    std::int64_t rows = 0;                     ///< 0: not prepared
+    std::vector<std::size_t> lengths, inputs;  ///< of the tensors; their places in `buffers`
+    std::vector<float*> buffers;
+    std::vector<std::int64_t> dimensions;
+    codegen::RunFunction run = nullptr;
+    const float* loss = nullptr;
+    bool fits(const Tensors& tensors, std::int64_t count) const;
+  };
+  Step prepared;
+  void prepare(const Tensors& tensors, std::int64_t rows);
 
   Workspace& workspace(const std::string& function, const ir::DimensionValues& sizes, bool copies_inputs);
   void need_fit(const char* what) const;

@@ -59,6 +59,7 @@ Trainer::Implementation::Workspace& Trainer::Implementation::workspace(const std
     return w.capacity.contains(size.first) && size.second <= w.capacity.at(size.first);
   };
   if (!w.buffers.empty() && std::all_of(sizes.begin(), sizes.end(), fits)) return w;
+  prepared = {};  // its addresses are of the memory that is given up now
   ir::DimensionValues capacity = sizes;
   for (const auto& [symbol, size] : w.capacity) capacity[symbol] = std::max(capacity[symbol], size);
   const passes::MemoryPlan memory = passes::plan_memory(plan, capacity);
@@ -111,20 +112,40 @@ void Trainer::fit(const Tensors& tensors, std::int64_t rows) {
   self.fitted = true;
 }
 
+bool Trainer::Implementation::Step::fits(const Tensors& tensors, std::int64_t count) const {
+  if (count != rows || tensors.size() != lengths.size()) return false;
+  for (std::size_t i = 0; i < lengths.size(); ++i) {
+    if (tensors[i].size() != lengths[i]) return false;
+  }
+  return true;
+}
+
+void Trainer::Implementation::prepare(const Tensors& tensors, std::int64_t rows) {
+  const ir::DimensionValues sizes = runtime::sizes_of_call(model->program, tensors, rows, true);
+  need_fit("step");
+  const codegen::CompiledFunction& function = model->compiled("step").function("step");
+  const Workspace& w = workspace("step", sizes, true);
+  Step step;
+  for (const auto& tensor : tensors) step.lengths.push_back(tensor.size());
+  for (const ir::Input& input : model->program.inputs)
+    step.inputs.push_back(static_cast<std::size_t>(function.plan.buffer(input.name)));
+  step.buffers = w.buffers;
+  step.dimensions = runtime::in_order(model->program, sizes);
+  step.run = function.run;
+  step.loss = w.buffers[static_cast<std::size_t>(function.plan.buffer("loss"))];
+  step.rows = rows;
+  prepared = std::move(step);
+}
+
 float Trainer::step(const Tensors& tensors, std::int64_t rows) {
   Implementation& self = *implementation_;
-  const ir::DimensionValues sizes = runtime::sizes_of_call(self.model->program, tensors, rows, true);
-  self.need_fit("step");
-  const codegen::CompiledFunction& function = self.model->compiled("step").function("step");
-  auto& w = self.workspace("step", sizes, true);
-  const auto& inputs = self.model->program.inputs;
-  for (std::size_t i = 0; i < inputs.size(); ++i) {
-    std::copy(tensors[i].begin(), tensors[i].end(),
-              w.buffers[static_cast<std::size_t>(function.plan.buffer(inputs[i].name))]);
-  }
+  Implementation::Step& step = self.prepared;
+  if (!step.fits(tensors, rows)) self.prepare(tensors, rows);
+  for (std::size_t i = 0; i < tensors.size(); ++i)
+    step.buffers[step.inputs[i]] = const_cast<float*>(tensors[i].data());  // kernels only read inputs
   ++self.state.step;
-  function.run(w.buffers.data(), runtime::in_order(self.model->program, sizes).data(), &self.state);
-  return *w.buffers[static_cast<std::size_t>(function.plan.buffer("loss"))];
+  step.run(step.buffers.data(), step.dimensions.data(), &self.state);
+  return *step.loss;
 }
 
 float Trainer::epoch(const Tensors& tensors, std::int64_t rows, std::int64_t batch) {
