@@ -8,6 +8,7 @@
 
 #include "descent/error.h"
 #include "ir/op.h"
+#include "passes/dependencies.h"
 
 namespace descent::passes {
 
@@ -62,10 +63,8 @@ View access(const Kernel& kernel, const Node* node, const KernelPlan& plan) {
 }
 
 int KernelPlan::buffer(const std::string& name) const {
-  for (std::size_t i = 0; i < buffers.size(); ++i) {
-    if (buffers[i].name == name && !name.empty()) return static_cast<int>(i);
-  }
-  return -1;
+  auto at = names.find(name);
+  return at == names.end() ? -1 : at->second;
 }
 
 namespace {
@@ -93,15 +92,27 @@ class Planner {
  private:
   int add_buffer(Buffer::Kind kind, const std::string& name, const Shape& shape) {
     plan_.buffers.push_back(Buffer{kind, name, shape});
-    return static_cast<int>(plan_.buffers.size()) - 1;
+    const int b = static_cast<int>(plan_.buffers.size()) - 1;
+    if (!name.empty()) plan_.names.try_emplace(name, b);
+    return b;
   }
 
   int add_group(const Shape& space) {
     Kernel kernel;
     kernel.space = space;
-    kernel.group = static_cast<int>(groups_.size());
+    kernel.group = dependencies_.add();
     groups_.push_back(kernel);
     return kernel.group;
+  }
+
+  /// The group waits for what these nodes are made of.
+  void require(int g, const std::vector<const Node*>& nodes) {
+    std::set<int> needed;
+    std::set<const Node*> seen;
+    for (const Node* node : nodes) collect_groups(node, needed, seen);
+    for (int other : needed) {
+      if (other != g) dependencies_.require(g, other);
+    }
   }
 
   Kernel& group(int index) { return groups_[static_cast<std::size_t>(index)]; }
@@ -117,6 +128,7 @@ class Planner {
       const int g = add_group(node->shape());
       group(g).contraction = node;
       plan_.group[node] = g;
+      require(g, node->operands);
       const ContractionAxes axes = contraction_axes(node, plan_);
       const Blocking blocking = choose_blocking(axes, machine_);
       group(g).blocking = blocking;
@@ -131,6 +143,7 @@ class Planner {
       const int g = joins ? home->second : add_group(operand->shape());
       const int b = add_buffer(Buffer::Kind::temporary, "", node->shape());
       group(g).reductions.emplace_back(node, b);
+      require(g, node->operands);
       plan_.stored[node] = b;
       producers_[b].insert(g);
     } else if (node->op == Op::concatenate) {
@@ -163,6 +176,7 @@ class Planner {
       auto at = plan_.group.find(operand);
       if (at != plan_.group.end() && at->second != best) store(operand);
     }
+    require(best, node->operands);
   }
 
   /// The groups whose results `node` needs.
@@ -178,45 +192,17 @@ class Planner {
     }
   }
 
-  std::set<int> needed_by(const Node* node) const {
-    std::set<int> found;
-    std::set<const Node*> seen{node};
-    for (const Node* operand : node->operands) collect_groups(operand, found, seen);
-    return found;
-  }
-
-  std::set<int> group_needs(int g) const {
-    std::set<int> found;
-    std::set<const Node*> seen;
-    const Kernel& kernel = groups_[static_cast<std::size_t>(g)];
-    if (kernel.contraction) found.merge(needed_by(kernel.contraction));
-    for (const auto& [node, at] : plan_.group) {
-      if (at == g) found.merge(needed_by(node));
-    }
-    for (const auto& [node, b] : kernel.reductions) collect_groups(node->operands[0], found, seen);
-    for (const Store& s : kernel.stores) found.merge(needed_by(s.node));
-    found.erase(g);
-    return found;
-  }
-
   /// Whether `node` can be computed on the element that the target group has just made: what it needs of that group are
   /// operands of that element, not a reduction or a view, which are complete only when the group's loops are.
   bool may_join(const Node* node, int target) const {
-    std::set<int> needed, seen;
+    std::set<int> needed;
     std::set<const Node*> visited{node};
     for (const Node* operand : node->operands) {
       auto at = plan_.group.find(operand);
       if (at == plan_.group.end() || at->second != target) collect_groups(operand, needed, visited);
     }
-    std::vector<int> work(needed.begin(), needed.end());
-    while (!work.empty()) {
-      const int g = work.back();
-      work.pop_back();
-      if (g == target) return false;
-      if (!seen.insert(g).second) continue;
-      for (int next : group_needs(g)) work.push_back(next);
-    }
-    return true;
+    return std::none_of(needed.begin(), needed.end(),
+                        [&](int g) { return g == target || dependencies_.waits(g, target); });
   }
 
   /// Makes memory that strides alone describe of a contraction's operand: what is padded is stored with its zeros.
@@ -256,6 +242,7 @@ class Planner {
     auto at = plan_.group.find(part.node);
     const int g = at != plan_.group.end() ? at->second : add_group(part.node->shape());
     group(g).stores.push_back(part);
+    require(g, part.node->operands);
     producers_[part.buffer].insert(g);
     return g;
   }
@@ -284,6 +271,7 @@ class Planner {
       buffers[static_cast<std::size_t>(at->second)].kind = Buffer::Kind::result;
       buffers[static_cast<std::size_t>(at->second)].name = result.name;
       buffers.pop_back();
+      if (auto name = plan_.names.find(result.name); name->second == b) name->second = at->second;
       return;
     }
     store_into(result.node, b);
@@ -308,6 +296,7 @@ class Planner {
     if (free && last_update_group_ >= 0 && group(last_update_group_).space == node->shape() &&
         group(last_update_group_).stores.size() < 8) {
       group(last_update_group_).stores.push_back({node, variable});
+      require(last_update_group_, node->operands);
       producers_[variable].insert(last_update_group_);
       return last_update_group_;
     }
@@ -345,35 +334,36 @@ class Planner {
   void order() {
     drop_empty_groups();
     const auto count = groups_.size();
-    std::vector<std::vector<int>> reads(count);
-    for (std::size_t g = 0; g < count; ++g) reads[g] = buffers_read(groups_[g], plan_);
-    std::vector<std::set<int>> before(count);
+    Dependencies before;
+    std::vector<std::vector<int>> readers(plan_.buffers.size());  // of each buffer, by group
+    for (std::size_t g = 0; g < count; ++g) before.add();
     for (std::size_t g = 0; g < count; ++g) {
-      for (int b : reads[g]) {
+      for (int b : buffers_read(groups_[g], plan_)) {
+        readers[static_cast<std::size_t>(b)].push_back(static_cast<int>(g));
         auto at = producers_.find(b);
         if (at == producers_.end() || plan_.buffers[static_cast<std::size_t>(b)].kind == Buffer::Kind::variable)
           continue;
         for (int producer : at->second) {
-          if (producer != static_cast<int>(g)) before[g].insert(producer);
+          if (producer == static_cast<int>(g)) continue;
+          if (before.waits(producer, static_cast<int>(g))) throw Error("internal: kernels wait for each other");
+          before.require(static_cast<int>(g), producer);
         }
       }
     }
     std::vector<Kernel> copies;
     for (const Update& update : updates_) {
-      const auto writer = static_cast<std::size_t>(update.group);
-      bool in_place = !reads_out_of_place(update.group, update.variable);
-      std::vector<std::set<int>> trial = before;
-      for (std::size_t g = 0; g < count; ++g) {
-        if (g != writer && std::find(reads[g].begin(), reads[g].end(), update.variable) != reads[g].end()) {
-          trial[writer].insert(static_cast<int>(g));
+      const auto& others = readers[static_cast<std::size_t>(update.variable)];
+      const bool in_place =
+          !reads_out_of_place(update.group, update.variable) &&
+          std::none_of(others.begin(), others.end(), [&](int g) { return before.waits(g, update.group); });
+      if (in_place) {
+        for (int g : others) {
+          if (g != update.group) before.require(update.group, g);
         }
-      }
-      if (in_place && !sorted(trial).empty()) {
-        before = std::move(trial);
         continue;
       }
       const int temporary = add_buffer(Buffer::Kind::temporary, "", update.node->shape());
-      groups_[writer].stores[update.store].buffer = temporary;
+      groups_[static_cast<std::size_t>(update.group)].stores[update.store].buffer = temporary;
       Kernel copy;
       copy.space = update.node->shape();
       copy.group = -2 - temporary;
@@ -381,9 +371,10 @@ class Planner {
       copies.push_back(copy);
       copied_[copy.group] = temporary;
     }
-    const auto sequence = sorted(before);
-    if (sequence.empty() && count > 0) throw Error("internal: kernels wait for each other");
-    for (int g : sequence) plan_.kernels.push_back(groups_[static_cast<std::size_t>(g)]);
+    for (int g : before.order()) {
+      const Kernel& kernel = group(g);
+      if (!kernel.stores.empty() || !kernel.reductions.empty()) plan_.kernels.push_back(kernel);
+    }
     for (const Kernel& copy : copies) plan_.kernels.push_back(copy_kernel(copy));
     set_lives();
   }
@@ -405,28 +396,6 @@ class Planner {
     for (Kernel& kernel : groups_) {
       if (kernel.stores.empty() && kernel.reductions.empty() && kernel.contraction) kernel.contraction = nullptr;
     }
-  }
-
-  std::vector<int> sorted(const std::vector<std::set<int>>& before) const {
-    std::vector<int> sequence;
-    std::vector<char> state(before.size(), 0);
-    // Depth first, in the order of the graph: values are used soon after they are made.
-    bool cyclic = false;
-    const auto visit = [&](auto&& self, int g) -> void {
-      char& s = state[static_cast<std::size_t>(g)];
-      if (s == 2 || cyclic) return;
-      if (s == 1) {
-        cyclic = true;
-        return;
-      }
-      s = 1;
-      for (int p : before[static_cast<std::size_t>(g)]) self(self, p);
-      s = 2;
-      const Kernel& kernel = groups_[static_cast<std::size_t>(g)];
-      if (!kernel.stores.empty() || !kernel.reductions.empty()) sequence.push_back(g);
-    };
-    for (std::size_t g = 0; g < before.size(); ++g) visit(visit, static_cast<int>(g));
-    return cyclic ? std::vector<int>{} : sequence;
   }
 
   void set_lives() {
@@ -461,6 +430,7 @@ class Planner {
   const Machine machine_;
   KernelPlan plan_;
   std::vector<Kernel> groups_;
+  Dependencies dependencies_;                         // between groups
   std::unordered_map<int, std::set<int>> producers_;  // buffer → groups that write it, or parts of it
   std::vector<Update> updates_;
   int last_update_group_ = -1;

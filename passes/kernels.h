@@ -48,6 +48,7 @@ struct Kernel {
 struct KernelPlan {
   std::vector<Kernel> kernels;  ///< in the order in which they run
   std::vector<Buffer> buffers;
+  std::unordered_map<std::string, int> names;       ///< of inputs, variables and results: their buffers
   std::unordered_map<const ir::Node*, int> group;   ///< the kernel group that computes an elementwise node; absent: any
   std::unordered_map<const ir::Node*, int> stored;  ///< the buffer that holds a node's value
   std::shared_ptr<ir::Graph> own_graph;             ///< of leaves that stand for buffers
