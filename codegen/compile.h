@@ -58,8 +58,8 @@ class CompiledProgram {
   virtual RunEpoch epoch() const = 0;  ///< of the function "step"; null if that was not compiled
 };
 
-/// Compiles the named functions of an optimized program (passes::run_pipeline) for this machine. `plan_for`: plans kernels
-/// for another machine of the same instructions: smaller caches, fewer registers.
+/// Compiles the named functions of an optimized program (passes::run_pipeline) for this machine. `plan_for`: plans
+/// kernels for another machine of the same instructions: smaller caches, fewer registers.
 std::shared_ptr<const CompiledProgram> compile(const ir::Program& program, const std::vector<std::string>& functions,
                                                const std::optional<passes::Machine>& plan_for = std::nullopt);
 

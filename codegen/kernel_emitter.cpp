@@ -14,19 +14,34 @@ using ir::Dimension;
 using ir::Node;
 using ir::Op;
 
-KernelEmitter::KernelEmitter(llvm::Module& module, const ir::Program& program, const passes::KernelPlan& plan,
-                             const passes::Kernel& kernel, const passes::Signature& signature, const Machine& machine)
-    : module_(module),
-      context_(module.getContext()),
-      builder_(context_),
-      lanes_(builder_, static_cast<unsigned>(machine.lanes)),
-      program_(program),
-      plan_(plan),
-      kernel_(kernel),
-      signature_(signature),
-      machine_(machine) {}
-
 namespace {
+
+constexpr int kLong = 60;  // instructions of a vector, from which on it is worth less to have code for whole vectors
+
+/// Counts the instructions of an op's code.
+class Counter : public ir::ScalarEmitter {
+ public:
+  ir::LaneHandle emit(ir::Instruction, ir::LaneHandle, ir::LaneHandle, ir::LaneHandle) override {
+    ++count;
+    return nullptr;
+  }
+  ir::LaneHandle f32(float) override { return nullptr; }
+  ir::LaneHandle i32(std::int32_t) override { return nullptr; }
+  int count = 0;
+};
+
+int instruction_count(const Node* node) {
+  Counter counter;
+  const ir::Lane lane{&counter, nullptr};
+  ir::info(node).code(lane, lane, lane);
+  return counter.count;
+}
+
+/// A kernel for one number works on it alone, not on a vector with one number in it.
+Machine machine_for(const passes::Kernel& kernel, Machine machine) {
+  if (kernel.contraction == nullptr && ir::element_count(kernel.space).is_one()) machine.lanes = 1;
+  return machine;
+}
 
 /// Drops the axes of size 1.
 std::vector<Dimension> squeeze(const std::vector<Dimension>& strides, const ir::Shape& space) {
@@ -38,6 +53,18 @@ std::vector<Dimension> squeeze(const std::vector<Dimension>& strides, const ir::
 }
 
 }  // namespace
+
+KernelEmitter::KernelEmitter(llvm::Module& module, const ir::Program& program, const passes::KernelPlan& plan,
+                             const passes::Kernel& kernel, const passes::Signature& signature, const Machine& machine)
+    : module_(module),
+      context_(module.getContext()),
+      builder_(context_),
+      lanes_(builder_, static_cast<unsigned>(machine_for(kernel, machine).lanes)),
+      program_(program),
+      plan_(plan),
+      kernel_(kernel),
+      signature_(signature),
+      machine_(machine_for(kernel, machine)) {}
 
 llvm::Function* KernelEmitter::emit(const std::string& name) {
   auto* pointer = llvm::PointerType::get(context_, 0);
@@ -107,6 +134,7 @@ void KernelEmitter::collect_buffers() {
     if (node == kernel_.contraction || node->op == Op::rng_uniform || views_.contains(node)) return;
     if (passes::computed_in(kernel_, node, plan_)) {
       if (!values_.emplace(node, nullptr).second) return;
+      instructions_ += instruction_count(node);
       for (const Node* operand : node->operands) self(self, operand);
       return;
     }
@@ -352,9 +380,17 @@ bool KernelEmitter::is_row(const Accumulator& a) const {
          !std::all_of(a.strides.begin(), a.strides.end(), [](const Dimension& d) { return d == Dimension(0); });
 }
 
+/// Where a vector takes long to compute, all are under a mask: code once instead of twice counts more than the mask.
 void KernelEmitter::for_vectors(Loop& inner, const std::function<void(Value*)>& body) {
-  Value* whole = builder_.CreateAnd(inner.count, i64(-machine_.lanes));
   auto* constant = llvm::dyn_cast<llvm::ConstantInt>(inner.count);
+  if (constant == nullptr && instructions_ > kLong) {
+    loop(i64(0), inner.count, i64(machine_.lanes), [&](Value* local) {
+      inner.index = add(inner.base, local);
+      body(lane_mask(builder_.CreateSub(inner.count, local)));
+    });
+    return;
+  }
+  Value* whole = builder_.CreateAnd(inner.count, i64(-machine_.lanes));
   loop(i64(0), whole, i64(machine_.lanes), [&](Value* local) {
     inner.index = add(inner.base, local);
     body(nullptr);
@@ -403,7 +439,7 @@ void KernelEmitter::emit_columns(std::vector<Loop>& loops, Value* tile) {
 /// The innermost axis: whole vectors, then what is left under a mask.
 void KernelEmitter::emit_inner(std::vector<Loop>& loops, Value* tile) {
   if (loops.empty()) {  // a single number: one lane of a vector
-    emit_vector(loops, tile, lane_mask(i64(1)));
+    emit_vector(loops, tile, machine_.lanes == 1 ? nullptr : lane_mask(i64(1)));
     return;
   }
   Loop& inner = loops.back();
@@ -488,6 +524,11 @@ llvm::Value* KernelEmitter::lane_value(const Node* node) {
   } else {
     ir::Lane operands[3];
     for (std::size_t i = 0; i < node->operands.size(); ++i) operands[i] = {&lanes_, lane_value(node->operands[i])};
+    // A product that is added is rounded once, with the sum; inside the functions of ir/scalar.h every rounding counts.
+    llvm::IRBuilderBase::FastMathFlagGuard guard(builder_);
+    llvm::FastMathFlags flags;
+    flags.setAllowContract(node->op == Op::add || node->op == Op::subtract || node->op == Op::multiply);
+    builder_.setFastMathFlags(flags);
     value = static_cast<Value*>(ir::info(node).code(operands[0], operands[1], operands[2]).handle);
   }
   values_[node] = value;

@@ -165,6 +165,7 @@ class KernelEmitter {
   const passes::Signature& signature_;
   const Machine machine_;
 
+  int instructions_ = 0;  // of what is computed for every vector of the space
   llvm::Function* function_ = nullptr;
   std::map<int, Value*> pointers_;         // buffer → address
   std::map<std::string, Value*> symbols_;  // symbolic size → value

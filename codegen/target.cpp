@@ -84,7 +84,7 @@ std::unique_ptr<llvm::TargetMachine> make_target_machine(const Target& target) {
   const std::string cpu = host ? llvm::sys::getHostCPUName().str() : target.cpu;
   std::unique_ptr<llvm::TargetMachine> machine(
       found->createTargetMachine(triple, cpu, host ? host_features() : "", llvm::TargetOptions(), llvm::Reloc::PIC_,
-                                 std::nullopt, llvm::CodeGenOptLevel::Less, /*JIT=*/true));
+                                 llvm::CodeModel::Small, llvm::CodeGenOptLevel::Less, /*JIT=*/true));
   if (machine == nullptr) throw std::runtime_error("LLVM has no code generator for " + triple.str());
   return machine;
 }

@@ -174,9 +174,22 @@ class Planner {
     plan_.group[node] = best;
     for (const Node* operand : node->operands) {
       auto at = plan_.group.find(operand);
-      if (at != plan_.group.end() && at->second != best) store(operand);
+      if (at == plan_.group.end() || at->second == best) continue;
+      if (cheaper_again(operand)) {
+        plan_.group.erase(at);
+      } else {
+        store(operand);
+      }
     }
     require(best, node->operands);
+  }
+
+  /// A truth value about stored numbers is no sooner loaded than computed: it stays in no group, so that every kernel
+  /// that needs it computes it (the derivative of relu, from what relu gave).
+  bool cheaper_again(const Node* node) const {
+    const auto at_hand = [&](const Node* operand) { return is_number(operand) || plan_.stored.contains(operand); };
+    return node->type.dtype == ir::DType::boolean && ir::is_elementwise(node) && !plan_.stored.contains(node) &&
+           std::all_of(node->operands.begin(), node->operands.end(), at_hand);
   }
 
   /// The groups whose results `node` needs.
