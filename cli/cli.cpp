@@ -31,9 +31,12 @@ class Commands {
     add_evaluate();
     add_predict();
     add_check();
+    add_format();
+    add_doc();
     add_dump();
     add_eval();
     add_bench();
+    add_completions();
   }
 
   /// What to say of a first word that is no command; empty where it is one.
@@ -114,6 +117,21 @@ class Commands {
     CLI::App& c = add("check", "report every mistake of a file, and where its numbers can overflow or divide by 0",
                       "  descent check tumour.descent", [this] { return check(check_); });
     add_file(c, check_.file);
+    add_json(c, check_.as_json);
+  }
+
+  void add_format() {
+    CLI::App& c = add("format", "write a file in the one layout, in place",
+                      "  descent format tumour.descent\n  descent format tumour.descent --check",
+                      [this] { return format(format_); });
+    add_file(c, format_.file);
+    c.add_flag("--check", format_.check, "leave the file; exit with 1 if it is not formatted");
+  }
+
+  void add_doc() {
+    CLI::App& c = add("doc", "what comes with Descent: documentation and source of an entry, or a list of all",
+                      "  descent doc\n  descent doc adam", [this] { return doc(doc_); });
+    c.add_option("NAME", doc_.name, "a function, layer, optimizer or schedule");
   }
 
   void add_dump() {
@@ -146,12 +164,26 @@ class Commands {
     add_json(c, bench_.as_json);
   }
 
+  void add_completions() {
+    CLI::App& c = add("completions", "print the completions for a shell",
+                      "  descent completions bash > ~/.local/share/bash-completion/completions/descent\n"
+                      "  descent completions zsh > ~/.zfunc/_descent\n"
+                      "  descent completions fish > ~/.config/fish/completions/descent.fish",
+                      [this] { return completions(completions_, app_); });
+    c.add_option("SHELL", completions_.shell, fmt::format("{}", fmt::join(completion_shells(), " ")))
+        ->required()
+        ->check(CLI::IsMember(completion_shells()));
+  }
+
   CLI::App& app_;
   std::vector<std::pair<CLI::App*, std::function<int()>>> runs_;
   TrainArguments train_;
   EvaluateArguments evaluate_;
   PredictArguments predict_;
   CheckArguments check_;
+  FormatArguments format_;
+  DocArguments doc_;
+  CompletionsArguments completions_;
   DumpArguments dump_;
   EvalArguments eval_;
   BenchArguments bench_;

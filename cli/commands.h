@@ -8,6 +8,10 @@
 
 #include "runtime/training.h"
 
+namespace CLI {
+class App;
+}
+
 namespace descent::cli {
 
 struct TrainArguments {
@@ -31,8 +35,27 @@ int predict(const PredictArguments& arguments);
 
 struct CheckArguments {
   std::string file;
+  bool as_json = false;
 };
 int check(const CheckArguments& arguments);
+
+struct FormatArguments {
+  std::string file;
+  bool check = false;  ///< say whether it is formatted, and leave it
+};
+int format(const FormatArguments& arguments);
+
+struct DocArguments {
+  std::string name;  ///< empty: a list of all
+};
+int doc(const DocArguments& arguments);
+
+struct CompletionsArguments {
+  std::string shell;
+};
+/// The shells that `completions` writes for.
+const std::vector<std::string>& completion_shells();
+int completions(const CompletionsArguments& arguments, const CLI::App& app);
 
 struct DumpArguments {
   std::string file, stage;

@@ -13,9 +13,6 @@
 
 namespace descent::frontend {
 
-namespace {
-
-/// The prelude's tree, parsed once.
 const File& prelude() {
   static const Source source{"<prelude>", std::string(prelude_source), true};
   static const std::unique_ptr<File> file = [] {
@@ -26,6 +23,8 @@ const File& prelude() {
   }();
   return *file;
 }
+
+namespace {
 
 /// Throws all mistakes, in the order in which they stand; those of the file named `main` first.
 [[noreturn]] void report(std::vector<Diagnostic> mistakes, const std::string& main) {

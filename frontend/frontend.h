@@ -8,6 +8,11 @@
 
 namespace descent::frontend {
 
+struct File;
+
+/// The tree of the prelude, parsed once.
+const File& prelude();
+
 /// Compiles the text of a .descent file to its model. `file` is the name used in messages.
 /// Throws descent::Error with every mistake of the text.
 Model load_model(const std::string& text, const std::string& file);

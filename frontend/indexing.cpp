@@ -32,7 +32,9 @@ Dimension from_start(const Dimension& position, const Dimension& size) {
 Value Lowering::index(const Expression& e, Scope& scope) {
   const Value indexed = evaluate(*e.operands[0], scope);
   if (indexed.is(Kind::broken)) return {};
-  if (indexed.is(Kind::list) || indexed.is(Kind::tensors)) return index_list(e, indexed, scope);
+  // One index takes an item of a list; with more the list is a tensor.
+  const bool is_list = indexed.is(Kind::list) && e.subscripts.size() == 1;
+  if (is_list || indexed.is(Kind::tensors)) return index_list(e, indexed, scope);
   const Expr x = tensor(indexed, e.operands[0]->span);
   const std::size_t rank = x.shape().size();
   if (e.subscripts.size() > rank) {
@@ -84,7 +86,7 @@ Value Lowering::index(const Expression& e, Scope& scope) {
 
 Value Lowering::index_list(const Expression& e, const Value& list, Scope& scope) {
   const std::vector<Value>& items = list.items();
-  if (e.subscripts.size() > 1) fail(e.subscripts[1].span, "a list has one index");
+  if (e.subscripts.size() > 1) fail(e.subscripts[1].span, "a collection has one index");
   const Subscript& s = e.subscripts[0];
   const auto length = static_cast<std::int64_t>(items.size());
   const auto position = [&](ExpressionPtr bound, std::int64_t last) {

@@ -1,0 +1,77 @@
+#!/usr/bin/env bash
+# The commands for writing models: format, doc, completions, and check for editors.
+set -uo pipefail
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+cd "$folder"
+failed=0
+
+# says STATUS COMMAND...: the status, and exactly what is expected on standard input, standard output before error
+says() {
+  local status=$1 expected got output
+  shift
+  expected=$(cat)
+  output=$("$@" 2>err)
+  got=$?
+  output+=$(cat err)
+  if [ $got != "$status" ] || [ "$output" != "$expected" ]; then
+    printf 'FAILED: %s\nexpected %s:\n%s\ngot %s:\n%s\n' "$*" "$status" "$expected" "$got" "$output"
+    failed=1
+  fi
+}
+
+printf 'model m {\ninput x: [n,2]  // the data\n   output p=x\n}' > m.descent
+says 1 "$DESCENT" format m.descent --check <<'END'
+m.descent is not formatted
+  = help: run descent format m.descent
+END
+says 0 "$DESCENT" format m.descent </dev/null
+says 0 cat m.descent <<'END'
+model m {
+    input x: [n, 2]  // the data
+    output p = x
+}
+END
+says 0 "$DESCENT" format m.descent --check </dev/null
+says 0 "$DESCENT" check m.descent --json <<'END'
+{"mistakes":[],"warnings":[]}
+END
+
+printf 'model m {\n    input x: [n, 2]\n    let x = 1\n    output p = y\n}\n' > wrong.descent
+says 1 "$DESCENT" check wrong.descent --json <<'END'
+{"mistakes":[{"column":9,"file":"wrong.descent","hint":"write x = ... to give it a new value","length":1,"line":3,"message":"'x' is declared twice","notes":[{"column":11,"file":"wrong.descent","length":1,"line":2,"message":"first declared here"}]},{"column":16,"file":"wrong.descent","hint":"","length":1,"line":4,"message":"unknown name 'y'","notes":[]}],"warnings":[]}
+END
+
+says 0 "$DESCENT" doc relu <<'END'
+fn relu(x)
+
+The rectifier, max(x, 0); its derivative at 0 is 0.
+Shapes: any.
+Source: Nair and Hinton, "Rectified Linear Units Improve Restricted Boltzmann Machines", 2010.
+Example: x |> dense(16) |> relu
+
+    fn relu(x) = max(x, 0)
+END
+says 0 "$DESCENT" doc exp <<'END'
+exp(x)
+
+e to the power x.
+END
+says 1 "$DESCENT" doc sigmoyd <<'END'
+error: nothing is called 'sigmoyd'
+  = help: did you mean 'sigmoid'?
+END
+listing=$("$DESCENT" doc)
+for section in Activations Losses Layers Optimizers 'Primitive functions'; do
+  grep -qx "$section" <<<"$listing" || { echo "FAILED: doc lists no section $section"; failed=1; }
+done
+
+# The completions of bash, tried in bash.
+"$DESCENT" completions bash > completions
+completed=$(bash -c 'source ./completions; COMP_WORDS=(descent train --ep); COMP_CWORD=2; _descent; echo "${COMPREPLY[*]}"
+                     COMP_WORDS=(descent ev); COMP_CWORD=1; _descent; echo "${COMPREPLY[*]}"')
+[ "$completed" = $'--epochs\nevaluate eval' ] || { echo "FAILED: completions: $completed"; failed=1; }
+for shell in zsh fish; do
+  "$DESCENT" completions $shell | grep epochs >/dev/null || { echo "FAILED: completions $shell"; failed=1; }
+done
+exit $failed
