@@ -358,10 +358,15 @@ void KernelEmitter::emit_elementwise() {
 }
 
 void KernelEmitter::emit_part(std::vector<Loop> loops, Value* tile) {
-  // A reduction along the innermost axis alone wants that axis inside. Everything else of a contraction's block, which
-  // is in the cache, is done column by column: sums over the rows then stay in registers.
+  // Column by column, sums over the rows stay in registers. That is for reductions which take the rows away and keep
+  // the columns, and for rows that are so short that a column of them is in few lines of the cache's sets; a reduction
+  // along the innermost axis alone wants that axis inside, and so does memory.
+  constexpr std::int64_t kShort = 256;
+  const auto keeps_columns = [](const Accumulator& a) { return a.vector == nullptr; };
+  const bool is_short = !loops.empty() && loops.back().size.is_constant() && loops.back().size.constant() <= kShort;
   const bool rows_inside =
-      tile != nullptr && loops.size() > 1 &&
+      tile != nullptr && loops.size() > 1 && is_short &&
+      std::any_of(accumulators_.begin(), accumulators_.end(), keeps_columns) &&
       std::none_of(accumulators_.begin(), accumulators_.end(), [&](const Accumulator& a) { return is_row(a); });
   if (rows_inside) return emit_columns(loops, tile);
   const auto nest = [&](auto&& self, std::size_t axis) -> void {

@@ -127,7 +127,7 @@ class KernelEmitter {
   void pack_operands(Product& product, const passes::ContractionAxes& axes);
   void pack_columns(Product& product, Value* first, Value* count);
   void pack(const Panels& panels, Value* to);
-  void pack_contiguous(const Panels& panels, Value* from, Value* to, std::int64_t number, Value* left);
+  void pack_contiguous(const Panels& panels, Value* to);
   void pack_strided(const Panels& panels, Value* from, Value* to, std::int64_t number, Value* left);
   void store_lanes(Value* vector, Value* to, std::int64_t number);
   Values transpose(Values vectors);

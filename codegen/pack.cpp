@@ -15,35 +15,48 @@ std::int64_t lower(std::int64_t a, std::int64_t b) { return a < b ? a : b; }
 }  // namespace
 
 void KernelEmitter::pack(const Panels& panels, Value* to) {
+  if (panels.line_step.is_one()) return pack_contiguous(panels, to);
   Value *lines = panels.lines, *depth = size(panels.depth);
-  const bool contiguous = panels.line_step.is_one();
   loop(i64(0), lines, i64(panels.width), [&](Value* first) {
     Value* count = builder_.CreateSub(lines, first);
     Value* from = element(panels.from, multiply(first, size(panels.line_step)));
     Value* target = element(to, multiply(first, depth));
     for (std::int64_t group = 0; group < panels.width; group += machine_.lanes) {
       const std::int64_t number = lower(machine_.lanes, panels.width - group);
-      Value* left = builder_.CreateSub(count, i64(group));
-      Value* group_from = element(from, multiply(i64(group), size(panels.line_step)));
-      Value* group_to = element(target, i64(group));
-      if (contiguous) {
-        pack_contiguous(panels, group_from, group_to, number, left);
-      } else {
-        pack_strided(panels, group_from, group_to, number, left);
-      }
+      pack_strided(panels, element(from, multiply(i64(group), size(panels.line_step))), element(target, i64(group)),
+                   number, builder_.CreateSub(count, i64(group)));
     }
   });
 }
 
-/// `number` neighbouring lines, of which `left` exist.
-void KernelEmitter::pack_contiguous(const Panels& panels, Value* from, Value* to, std::int64_t number, Value* left) {
-  Value* mask = lane_mask(minimum(left, i64(number)));
-  carry(i64(0), size(panels.depth), i64(1), {from, to}, [&](Value*, Values now) {
-    store_lanes(load_vector(now[0], i64(1), true, mask), now[1], number);
-    return Values{element(now[0], size(panels.depth_step)), element(now[1], i64(panels.width))};
+/// Neighbouring lines: for each contracted element from one end of the source's memory to the other, which the
+/// processor sees and fetches ahead; what is written is spread over the panels.
+void KernelEmitter::pack_contiguous(const Panels& panels, Value* to) {
+  Value *depth = size(panels.depth), *width = i64(panels.width);
+  Value* whole = builder_.CreateSub(panels.lines, builder_.CreateSRem(panels.lines, width));
+  const auto copy = [&](Value* from, Value* target, Value* left) {
+    for (std::int64_t group = 0; group < panels.width; group += machine_.lanes) {
+      const std::int64_t number = lower(machine_.lanes, panels.width - group);
+      Value* mask = nullptr;
+      if (left != nullptr) {
+        mask = lane_mask(minimum(builder_.CreateSub(left, i64(group)), i64(number)));
+      } else if (number < machine_.lanes) {
+        mask = lane_mask(i64(number));
+      }
+      store_lanes(load_vector(element(from, i64(group)), i64(1), true, mask), element(target, i64(group)), number);
+    }
+  };
+  carry(i64(0), depth, i64(1), {panels.from, to}, [&](Value*, Values rows) {
+    loop(i64(0), whole, width,
+         [&](Value* first) { copy(element(rows[0], first), element(rows[1], multiply(first, depth)), nullptr); });
+    branch(builder_.CreateICmpSLT(whole, panels.lines), [&] {
+      copy(element(rows[0], whole), element(rows[1], multiply(whole, depth)), builder_.CreateSub(panels.lines, whole));
+    });
+    return Values{element(rows[0], size(panels.depth_step)), element(rows[1], width)};
   });
 }
 
+/// `number` lines, of which `left` exist.
 void KernelEmitter::pack_strided(const Panels& panels, Value* from, Value* to, std::int64_t number, Value* left) {
   Value* depth = size(panels.depth);
   const std::int64_t lanes = machine_.lanes;
