@@ -96,7 +96,6 @@ passes::Machine describe(const llvm::TargetMachine& target) {
     const bool wide = features.checkFeatures("+avx512f");
     machine.lanes = wide ? 16 : features.checkFeatures("+avx2") ? 8 : 4;
     machine.registers = wide ? 32 : 16;
-    machine.memory_broadcast = wide;
   } else {
     machine.lanes = 4;
     machine.registers = 32;

@@ -27,8 +27,7 @@ std::int64_t splits_for(std::int64_t sums, std::int64_t vectors, const Machine& 
 /// counts and moves on, and the tile begins and ends.
 double cycles(std::int64_t rows, std::int64_t vectors, std::int64_t depth, const Machine& m) {
   const std::int64_t sums = rows * vectors, splits = splits_for(sums, vectors, m);
-  // With repeated numbers as memory operands every multiply-add loads its number again, without an instruction for it.
-  const double loads = static_cast<double>(m.memory_broadcast ? vectors + sums / 2 : vectors + rows) / m.loads;
+  const double loads = static_cast<double>(vectors + rows) / m.loads;
   const double busy = std::max({static_cast<double>(sums) / m.multiply_adds, loads,
                                 static_cast<double>(m.latency) / static_cast<double>(splits)});
   return static_cast<double>(depth) * (busy + 0.5 / static_cast<double>(splits)) + 8 + 1.5 * static_cast<double>(sums);
@@ -46,7 +45,8 @@ Tile choose_tile(const Dimension& rows, const Dimension& columns, std::int64_t d
   for (std::int64_t v = 1; v <= std::min<std::int64_t>(vector_count, 8); ++v) {
     const auto column_tiles = static_cast<double>(divide_up(vector_count, v));
     for (std::int64_t r = 1; r <= std::min<std::int64_t>(row_count, 14); ++r) {
-      if (r * v + v + (m.memory_broadcast ? 0 : 1) > m.registers) break;
+      // The sums, the second operand's vectors and one repeated number: used more than once, it is in a register too.
+      if (r * v + v + 1 > m.registers) break;
       const double total = column_tiles * (static_cast<double>(row_count / r) * cycles(r, v, depth, m) +
                                            static_cast<double>(row_count % r) * cycles(1, v, depth, m));
       if (least == 0 || total < least) best = {r, v}, least = total;

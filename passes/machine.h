@@ -6,9 +6,8 @@
 namespace descent::passes {
 
 struct Machine {
-  std::int64_t lanes = 8;         ///< float32 numbers in a vector register
-  std::int64_t registers = 16;    ///< vector registers
-  bool memory_broadcast = false;  ///< an instruction may repeat a number from memory in all lanes by itself (AVX-512)
+  std::int64_t lanes = 8;                              ///< float32 numbers in a vector register
+  std::int64_t registers = 16;                         ///< vector registers
   std::int64_t level1 = 32 << 10, level2 = 512 << 10;  ///< bytes of the data caches of one core
 
   // The same on every machine of the last ten years, to within what matters here: what a core does in a cycle.

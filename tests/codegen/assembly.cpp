@@ -1,0 +1,96 @@
+// The loops in which contractions spend their time, read in the assembly: a spilled register or a needless instruction
+// there is seen without timing anything. Written for other processors than the one that runs the test.
+#include <catch2/catch.hpp>
+#include <set>
+#include <sstream>
+
+#include "codegen/compile.h"
+#include "ir/expr.h"
+#include "passes/passes.h"
+
+using namespace descent;
+using ir::Dimension;
+using ir::Expr;
+
+namespace {
+
+/// out = a @ b for a of [n, 256] and b of [256, 64].
+std::string product_for(const std::string& cpu) {
+  ir::Program program;
+  program.name = "product";
+  ir::Graph& g = *program.graph;
+  const Dimension n = Dimension::symbol("n");
+  program.inputs = {{"a", {n, 256}}, {"b", {256, 64}}};
+  ir::Attributes axes;
+  axes.lhs_contract = {1};
+  axes.rhs_contract = {0};
+  const Expr out = ir::dot_general(Expr(g, g.leaf(ir::Op::input, "a", {n, 256})),
+                                   Expr(g, g.leaf(ir::Op::input, "b", {256, 64})), axes);
+  program.functions.push_back({"predict", {{"out", out.node}}, {}});
+  return codegen::print_assembly(passes::run_pipeline(program), "predict", {"x86_64-unknown-linux-gnu", cpu});
+}
+
+struct InnerLoop {
+  int multiply_adds = 0;
+  std::vector<std::string> others;
+};
+
+/// The block that ends by jumping to its own beginning and has the most multiply-adds.
+InnerLoop inner_loop(const std::string& assembly) {
+  InnerLoop best, block;
+  std::string label;
+  std::istringstream lines(assembly);
+  for (std::string line; std::getline(lines, line);) {
+    std::istringstream words(line);
+    std::string word, operand;
+    words >> word;
+    std::getline(words, operand);
+    if (word.empty() || word[0] == '#') continue;
+    if (word.back() == ':') {
+      label = word.substr(0, word.size() - 1);
+      block = {};
+    } else if (word.starts_with("vfmadd")) {
+      ++block.multiply_adds;
+    } else if (word[0] != '.') {
+      block.others.push_back(word + operand);
+      if (word[0] == 'j' && operand.find(label) != std::string::npos && block.multiply_adds > best.multiply_adds)
+        best = block;
+    }
+  }
+  return best;
+}
+
+void check_loop(const std::string& cpu, const std::string& vector, int least, const std::set<std::string>& loads) {
+  const std::string assembly = product_for(cpu);
+  const InnerLoop loop = inner_loop(assembly);
+  INFO(cpu << ":\n" << assembly);
+  REQUIRE(loop.multiply_adds >= least);
+  int control = 0;
+  for (const std::string& instruction : loop.others) {
+    INFO(instruction);
+    const std::string word = instruction.substr(0, instruction.find_first_of(" \t"));
+    // Nothing of the tile lies on the stack.
+    CHECK(instruction.find("%rsp") == std::string::npos);
+    CHECK(instruction.find("%rbp") == std::string::npos);
+    if (word[0] == 'v') {
+      CHECK(loads.contains(word));
+      CHECK(instruction.find(vector) != std::string::npos);
+      CHECK(instruction.find('(') != std::string::npos);  // from memory: no register is copied
+    } else {
+      ++control;  // two addresses and a counter move on; a comparison and a jump
+    }
+  }
+  CHECK(control <= 5);
+}
+
+}  // namespace
+
+TEST_CASE("the_inner_loop_of_a_contraction_is_loads_and_multiply_adds_with_avx2") {
+  check_loop("znver3", "%ymm", 12, {"vmovups", "vbroadcastss"});
+  check_loop("haswell", "%ymm", 12, {"vmovups", "vbroadcastss"});
+}
+
+TEST_CASE("the_inner_loop_of_a_contraction_is_loads_and_multiply_adds_with_avx512") {
+  check_loop("znver4", "%zmm", 24, {"vmovups", "vbroadcastss"});
+  check_loop("skylake-avx512", "%zmm", 24, {"vmovups", "vbroadcastss"});
+}
