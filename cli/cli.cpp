@@ -37,6 +37,7 @@ class Commands {
     add_eval();
     add_bench();
     add_completions();
+    add_cache();
   }
 
   /// What to say of a first word that is no command; empty where it is one.
@@ -175,6 +176,17 @@ class Commands {
         ->check(CLI::IsMember(completion_shells()));
   }
 
+  void add_cache() {
+    CLI::App& c = add("cache", "what is kept of compiled code, so that it need not be compiled again",
+                      "  descent cache info\n"
+                      "  descent cache clear\n\n"
+                      "DESCENT_CACHE names another folder, or is 'off'.",
+                      [this] { return cache(cache_); });
+    c.require_subcommand(1);
+    c.add_subcommand("info", "where it is, and how large");
+    c.add_subcommand("clear", "remove everything in it")->callback([this] { cache_.clear = true; });
+  }
+
   CLI::App& app_;
   std::vector<std::pair<CLI::App*, std::function<int()>>> runs_;
   TrainArguments train_;
@@ -187,6 +199,7 @@ class Commands {
   DumpArguments dump_;
   EvalArguments eval_;
   BenchArguments bench_;
+  CacheArguments cache_;
   std::int64_t threads_ = 1;
 };
 

@@ -75,6 +75,12 @@ int bench(const BenchArguments& arguments);
 /// `bench --profile`: every kernel of the step by itself.
 int profile(const BenchArguments& arguments);
 
+struct CacheArguments {
+  bool clear = false;
+};
+/// Says what is in the cache of compiled code, or empties it.
+int cache(const CacheArguments& arguments);
+
 struct EvalArguments {
   std::string expression;
   std::vector<std::string> values;  ///< of the form name=number

@@ -1,5 +1,5 @@
-// Compiling a program: plans, kernels that differ, machine code made in parallel, and LLVM's ORC to load it.
-#include "codegen/compile.h"
+// The library with LLVM: kernels to machine code, in parallel, and LLVM's ORC to load it.
+#include "codegen/backend.h"
 
 #include <llvm/ExecutionEngine/Orc/LLJIT.h>
 #include <llvm/Support/raw_ostream.h>
@@ -56,8 +56,8 @@ struct Built {
   bool has_epoch = false;
 };
 
-Built build(const ir::Program& program, const std::map<std::string, passes::KernelPlan>& plans, const KernelSet& set,
-            const Part& part, const passes::Machine& machine, llvm::TargetMachine& target) {
+Built build(const ir::Program& program, const Plans& plans, const KernelSet& set, const Part& part,
+            const passes::Machine& machine, llvm::TargetMachine& target) {
   Built built;
   built.module = std::make_unique<llvm::Module>(program.name, *built.context);
   built.module->setDataLayout(target.createDataLayout());
@@ -75,90 +75,53 @@ Built build(const ir::Program& program, const std::map<std::string, passes::Kern
   return built;
 }
 
-class JitProgram : public CompiledProgram {
- public:
-  JitProgram(const ir::Program& program, const std::vector<std::string>& names,
-             const std::optional<passes::Machine>& plan_for) {
+void check(llvm::Error error) {
+  if (error) throw std::runtime_error("LLVM: " + llvm::toString(std::move(error)));
+}
+
+Linked compile_program(const ir::Program& program, const Plans& plans, const KernelSet& set,
+                       const passes::Machine& machine) {
+  const std::size_t threads = std::max<std::size_t>(1, std::thread::hardware_concurrency());
+  const std::vector<Part> parts = share_work(set, std::min(threads, set.kernels.size() / 2 + 1));
+  bool has_epoch = false;
+  const auto make = [&](const Part& part) {
     const auto target = make_target_machine({});
-    const passes::Machine machine = plan_for.value_or(describe(*target));
-    std::map<std::string, passes::KernelPlan> plans;
-    for (const std::string& name : names) {
-      plans[name] = passes::plan_kernels(program, program.function(name), machine);
-    }
-    const KernelSet set = collect_kernels(plans);
-    calls_ = set.calls;
-    const std::size_t threads = std::max<std::size_t>(1, std::thread::hardware_concurrency());
-    const std::vector<Part> parts = share_work(set, std::min(threads, set.kernels.size() / 2 + 1));
-
-    bool has_epoch = false;
-    const auto make = [&](const Part& part, llvm::TargetMachine& with) {
-      Built built = build(program, plans, set, part, machine, with);
-      if (part.has_functions) has_epoch = built.has_epoch;
-      return emit_object(*built.module, with);
-    };
-    std::vector<std::future<std::unique_ptr<llvm::MemoryBuffer>>> others;
-    for (std::size_t p = 1; p < parts.size(); ++p) {
-      others.push_back(std::async(std::launch::async, [&, p] { return make(parts[p], *make_target_machine({})); }));
-    }
-    std::vector<std::unique_ptr<llvm::MemoryBuffer>> objects;
-    objects.push_back(make(parts[0], *target));
-    jit_ = check(llvm::orc::LLJITBuilder().create());
-    for (auto& other : others) objects.push_back(other.get());
-    for (auto& object : objects) add(jit_->addObjectFile(std::move(object)));
-
-    for (auto& [name, plan] : plans) {
-      CompiledFunction function{std::move(plan), nullptr};
-      function.run = check(jit_->lookup("descent_" + name)).toPtr<RunFunction>();
-      functions_.emplace(name, std::move(function));
-    }
-    if (has_epoch) epoch_ = check(jit_->lookup("descent_epoch")).toPtr<RunEpoch>();
+    Built built = build(program, plans, set, part, machine, *target);
+    if (part.has_functions) has_epoch = built.has_epoch;
+    return emit_object(*built.module, *target);
+  };
+  std::vector<std::future<std::unique_ptr<llvm::MemoryBuffer>>> others;
+  for (std::size_t p = 1; p < parts.size(); ++p) {
+    others.push_back(std::async(std::launch::async, [&, p] { return make(parts[p]); }));
   }
+  std::vector<std::unique_ptr<llvm::MemoryBuffer>> objects;
+  objects.push_back(make(parts[0]));
+  std::shared_ptr<llvm::orc::LLJIT> jit = check(llvm::orc::LLJITBuilder().create());
+  for (auto& other : others) objects.push_back(other.get());
 
-  const CompiledFunction& function(const std::string& name) const override {
-    auto at = functions_.find(name);
-    if (at == functions_.end()) throw Error("the function '" + name + "' was not compiled");
-    return at->second;
+  Linked linked{jit, {}, {}};
+  for (auto& object : objects) {
+    linked.objects.push_back(object->getBuffer().str());
+    check(jit->addObjectFile(std::move(object)));
   }
-  std::vector<KernelCall> calls(const std::string& name) const override {
-    std::vector<KernelCall> result;
-    for (const KernelSet::Call& call : calls_.at(name)) {
-      const std::string code = kernel_name(call.kernel);
-      result.push_back({check(jit_->lookup(code)).toPtr<decltype(KernelCall::code)>(), code, call.slots});
-    }
-    return result;
-  }
-  RunEpoch epoch() const override { return epoch_; }
-
- private:
-  static void add(llvm::Error error) {
-    if (error) throw std::runtime_error("LLVM: " + llvm::toString(std::move(error)));
-  }
-
-  std::unique_ptr<llvm::orc::LLJIT> jit_;
-  std::map<std::string, CompiledFunction> functions_;
-  std::map<std::string, std::vector<KernelSet::Call>> calls_;
-  RunEpoch epoch_ = nullptr;
-};
+  std::vector<std::string> names;
+  for (const auto& [name, plan] : plans) names.push_back("descent_" + name);
+  for (std::size_t k = 0; k < set.kernels.size(); ++k) names.push_back(kernel_name(k));
+  if (has_epoch) names.emplace_back("descent_epoch");
+  for (const std::string& name : names) linked.symbols[name] = check(jit->lookup(name)).toPtr<void*>();
+  return linked;
+}
 
 /// One function of a program in one module, for printing.
 Built build_function(const ir::Program& program, const std::string& function, llvm::TargetMachine& target) {
   const passes::Machine machine = describe(target);
-  std::map<std::string, passes::KernelPlan> plans;
+  Plans plans;
   plans[function] = passes::plan_kernels(program, program.function(function), machine);
   const KernelSet set = collect_kernels(plans);
   return build(program, plans, set, share_work(set, 1)[0], machine, target);
 }
 
-}  // namespace
-
-std::shared_ptr<const CompiledProgram> compile(const ir::Program& program, const std::vector<std::string>& functions,
-                                               const std::optional<passes::Machine>& plan_for) {
-  return std::make_shared<JitProgram>(program, functions, plan_for);
-}
-
-passes::Machine this_machine() { return describe(*make_target_machine({})); }
-
-std::string print_llvm(const ir::Program& program, const std::string& function, const Target& target) {
+std::string llvm_text(const ir::Program& program, const std::string& function, const Target& target) {
   const auto machine = make_target_machine(target);
   const Built built = build_function(program, function, *machine);
   std::string text;
@@ -167,10 +130,19 @@ std::string print_llvm(const ir::Program& program, const std::string& function, 
   return text;
 }
 
-std::string print_assembly(const ir::Program& program, const std::string& function, const Target& target) {
+std::string assembly_text(const ir::Program& program, const std::string& function, const Target& target) {
   const auto machine = make_target_machine(target);
   const Built built = build_function(program, function, *machine);
   return emit_assembly(*built.module, *machine);
 }
 
+}  // namespace
+
 }  // namespace descent::codegen
+
+/// What codegen/native finds in this library.
+extern "C" {
+extern const descent::codegen::Backend descent_backend;
+const descent::codegen::Backend descent_backend = {descent::codegen::build_id, descent::codegen::compile_program,
+                                                   descent::codegen::llvm_text, descent::codegen::assembly_text};
+}

@@ -58,9 +58,13 @@ class CompiledProgram {
   virtual RunEpoch epoch() const = 0;  ///< of the function "step"; null if that was not compiled
 };
 
-/// Compiles the named functions of an optimized program (passes::run_pipeline) for this machine. `plan_for`: plans
-/// kernels for another machine of the same instructions: smaller caches, fewer registers.
+class ObjectCache;  // codegen/native/object_cache.h
+
+/// Compiles the named functions of an optimized program (passes::run_pipeline) for this machine, or takes them from the
+/// cache if one is given. `plan_for`: plans kernels for another machine of the same instructions: smaller caches, fewer
+/// registers.
 std::shared_ptr<const CompiledProgram> compile(const ir::Program& program, const std::vector<std::string>& functions,
+                                               ObjectCache* cache = nullptr,
                                                const std::optional<passes::Machine>& plan_for = std::nullopt);
 
 /// What the planner knows of the machine that this program runs on.

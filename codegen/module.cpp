@@ -3,31 +3,10 @@
 #include <llvm/IR/Verifier.h>
 #include <llvm/Support/raw_ostream.h>
 
-#include <unordered_map>
-
 #include "codegen/compile.h"
 #include "codegen/kernel_emitter.h"
 
 namespace descent::codegen {
-
-std::string kernel_name(std::size_t index) { return "kernel" + std::to_string(index); }
-
-KernelSet collect_kernels(const std::map<std::string, passes::KernelPlan>& plans) {
-  KernelSet set;
-  std::unordered_map<std::string, std::size_t> known;
-  for (const auto& [name, plan] : plans) {
-    auto& calls = set.calls[name];
-    for (const passes::Kernel& kernel : plan.kernels) {
-      passes::Signature signature = passes::signature_of(kernel, plan);
-      std::vector<std::uint32_t> slots(signature.buffers.begin(), signature.buffers.end());
-      for (double stream : signature.streams) slots.push_back(static_cast<std::uint32_t>(stream));
-      const auto [at, is_new] = known.try_emplace(signature.key, set.kernels.size());
-      if (is_new) set.kernels.push_back({&plan, &kernel, std::move(signature)});
-      calls.push_back({at->second, std::move(slots)});
-    }
-  }
-  return set;
-}
 
 void ModuleWriter::add_kernel(std::size_t index) {
   const KernelSet::Entry& entry = kernels_.kernels[index];

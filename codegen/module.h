@@ -5,29 +5,10 @@
 #include <llvm/IR/Module.h>
 
 #include <functional>
-#include <map>
 
-#include "passes/kernels.h"
-#include "passes/signature.h"
+#include "codegen/kernel_set.h"
 
 namespace descent::codegen {
-
-/// Kernels that differ in code, each with the plan it comes from, and for every function which of them run in order.
-struct KernelSet {
-  struct Entry {
-    const passes::KernelPlan* plan;
-    const passes::Kernel* kernel;
-    passes::Signature signature;
-  };
-  struct Call {
-    std::size_t kernel;                ///< of `kernels`
-    std::vector<std::uint32_t> slots;  ///< buffers, then streams of random numbers
-  };
-  std::vector<Entry> kernels;
-  std::map<std::string, std::vector<Call>> calls;  ///< by function
-};
-std::string kernel_name(std::size_t index);
-KernelSet collect_kernels(const std::map<std::string, passes::KernelPlan>& plans);
 
 class ModuleWriter {
  public:

@@ -12,7 +12,20 @@ namespace {
 double milliseconds_since(std::chrono::steady_clock::time_point begin) {
   return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count();
 }
+std::mutex cache_mutex;
+std::shared_ptr<codegen::ObjectCache> current_cache;  // guarded by cache_mutex; null until first used
 }  // namespace
+
+std::shared_ptr<codegen::ObjectCache> object_cache() {
+  const std::lock_guard lock(cache_mutex);
+  if (!current_cache) current_cache = std::make_shared<codegen::ObjectCache>(codegen::default_cache_folder());
+  return current_cache;
+}
+
+void set_cache_folder(const std::string& folder) {
+  const std::lock_guard lock(cache_mutex);
+  current_cache = std::make_shared<codegen::ObjectCache>(folder);
+}
 
 Model Model::from_file(const std::string& path) { return from_string(runtime::read_file(path), path); }
 
@@ -56,7 +69,7 @@ const codegen::CompiledProgram& Model::Implementation::compiled(const std::strin
   auto& slot = compiled_[function];
   if (!slot) {
     const auto begin = std::chrono::steady_clock::now();
-    slot = codegen::compile(program, {function});
+    slot = codegen::compile(program, {function}, object_cache().get());
     compiled_ms_ += milliseconds_since(begin);
   }
   return *slot;
@@ -65,7 +78,7 @@ const codegen::CompiledProgram& Model::Implementation::compiled(const std::strin
 void Model::Implementation::compile_together(const std::vector<std::string>& functions) {
   const std::lock_guard lock(mutex_);
   const auto begin = std::chrono::steady_clock::now();
-  const std::shared_ptr<const codegen::CompiledProgram> together = codegen::compile(program, functions);
+  const std::shared_ptr<const codegen::CompiledProgram> together = codegen::compile(program, functions, object_cache().get());
   for (const std::string& function : functions) compiled_[function] = together;
   compiled_ms_ += milliseconds_since(begin);
 }

@@ -5,11 +5,15 @@
 #include <mutex>
 
 #include "codegen/compile.h"
+#include "codegen/native/object_cache.h"
 #include "descent/descent.h"
 #include "frontend/model.h"
 #include "runtime/categories.h"
 
 namespace descent {
+
+/// The cache of compiled code that models use.
+std::shared_ptr<codegen::ObjectCache> object_cache();
 
 struct Model::Implementation {
   frontend::Model model;

@@ -20,6 +20,11 @@ namespace descent {
 
 using Tensors = std::vector<std::span<const float>>;
 
+/// Where compiled code is kept, to be used again by the next process that needs the same: by default descent/ in
+/// $XDG_CACHE_HOME or ~/.cache, or what $DESCENT_CACHE says (`off`: nowhere). Empty: nowhere. Models made before keep
+/// what they have.
+void set_cache_folder(const std::string& folder);
+
 /// A compiled model: immutable, and shared by any number of trainers and threads.
 class Model {
  public:

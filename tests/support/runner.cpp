@@ -39,7 +39,7 @@ class CompiledRunner : public Runner {
  public:
   CompiledRunner(const ir::Program& program, const std::vector<std::string>& functions,
                  const std::optional<passes::Machine>& plan_for)
-      : program_(program), code_(codegen::compile(program, functions, plan_for)) {}
+      : program_(program), code_(codegen::compile(program, functions, nullptr, plan_for)) {}
 
   Values run(const std::string& name) override {
     constexpr std::size_t kGuard = 16;  // floats after each buffer that no kernel may write

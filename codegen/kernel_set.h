@@ -1,0 +1,33 @@
+// What of a program's functions becomes machine code: equal kernels are compiled once.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "passes/kernels.h"
+#include "passes/signature.h"
+
+namespace descent::codegen {
+
+using Plans = std::map<std::string, passes::KernelPlan>;  ///< by function
+
+/// Kernels that differ in code, each with the plan it comes from, and for every function which of them run in order.
+struct KernelSet {
+  struct Entry {
+    const passes::KernelPlan* plan;
+    const passes::Kernel* kernel;
+    passes::Signature signature;
+  };
+  struct Call {
+    std::size_t kernel;                ///< of `kernels`
+    std::vector<std::uint32_t> slots;  ///< buffers, then streams of random numbers
+  };
+  std::vector<Entry> kernels;
+  std::map<std::string, std::vector<Call>> calls;  ///< by function
+};
+std::string kernel_name(std::size_t index);
+KernelSet collect_kernels(const Plans& plans);
+
+}  // namespace descent::codegen

@@ -1,0 +1,55 @@
+#include "codegen/native/host.h"
+
+#include <unistd.h>
+
+#include <fstream>
+#include <sstream>
+
+#include "codegen/compile.h"
+
+namespace descent::codegen {
+
+namespace {
+
+std::int64_t cache_size(int name, std::int64_t otherwise) {
+  const long size = sysconf(name);
+  return size > 0 ? size : otherwise;
+}
+
+}  // namespace
+
+passes::Machine this_machine() {
+  passes::Machine machine;
+#if defined(__x86_64__)
+  __builtin_cpu_init();
+  const bool wide = __builtin_cpu_supports("avx512f");
+  machine.lanes = wide ? 16 : __builtin_cpu_supports("avx2") ? 8 : 4;
+  machine.registers = wide ? 32 : 16;
+  machine.memory_broadcast = wide;
+#else
+  machine.lanes = 4;
+  machine.registers = 32;
+#endif
+  machine.level1 = cache_size(_SC_LEVEL1_DCACHE_SIZE, machine.level1);
+  machine.level2 = cache_size(_SC_LEVEL2_CACHE_SIZE, machine.level2);
+  return machine;
+}
+
+std::string host_identity() {
+  // The first processor's lines but those that change from moment to moment or from core to core.
+  std::ifstream file("/proc/cpuinfo");
+  std::string identity, line;
+  while (std::getline(file, line) && !line.empty()) {
+    const std::string name = line.substr(0, line.find_first_of("\t:"));
+    for (const char* kept : {"vendor_id", "cpu family", "model", "model name", "stepping", "flags", "CPU implementer",
+                             "CPU architecture", "CPU variant", "CPU part", "CPU revision", "Features"}) {
+      if (name == kept) identity += line + "\n";
+    }
+  }
+  const passes::Machine machine = this_machine();
+  std::ostringstream caches;
+  caches << "caches " << machine.level1 << " " << machine.level2 << "\n";
+  return identity + caches.str();
+}
+
+}  // namespace descent::codegen

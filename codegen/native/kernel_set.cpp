@@ -1,0 +1,26 @@
+#include "codegen/kernel_set.h"
+
+#include <unordered_map>
+
+namespace descent::codegen {
+
+std::string kernel_name(std::size_t index) { return "kernel" + std::to_string(index); }
+
+KernelSet collect_kernels(const Plans& plans) {
+  KernelSet set;
+  std::unordered_map<std::string, std::size_t> known;
+  for (const auto& [name, plan] : plans) {
+    auto& calls = set.calls[name];
+    for (const passes::Kernel& kernel : plan.kernels) {
+      passes::Signature signature = passes::signature_of(kernel, plan);
+      std::vector<std::uint32_t> slots(signature.buffers.begin(), signature.buffers.end());
+      for (double stream : signature.streams) slots.push_back(static_cast<std::uint32_t>(stream));
+      const auto [at, is_new] = known.try_emplace(signature.key, set.kernels.size());
+      if (is_new) set.kernels.push_back({&plan, &kernel, std::move(signature)});
+      calls.push_back({at->second, std::move(slots)});
+    }
+  }
+  return set;
+}
+
+}  // namespace descent::codegen

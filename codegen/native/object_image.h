@@ -1,0 +1,18 @@
+// Loads relocatable object files into memory and makes them ready to run, without LLVM and without the system's linker.
+//
+// What Descent's own code generator writes is all that is understood: ELF for x86-64 or AArch64, code and constants, no
+// writable data, no thread-local storage; and of other libraries nothing but functions of the C library.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "codegen/backend.h"
+
+namespace descent::codegen {
+
+/// The symbols are those of all functions that are not local to an object. Throws std::runtime_error for an object that
+/// is malformed or that has something the loader does not know.
+Linked load_objects(const std::vector<std::string>& objects);
+
+}  // namespace descent::codegen
