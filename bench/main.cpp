@@ -14,6 +14,7 @@
 
 #include "bench/models.h"
 #include "bench/peak.h"
+#include "bench/sweep.h"
 #include "bench/training_step.h"
 
 namespace descent::bench {
@@ -150,9 +151,19 @@ std::string take_arguments(int argc, char** argv, std::vector<std::string>& rest
   return json;
 }
 
+bool write(const std::string& path, const nlohmann::ordered_json& result) {
+  if (path.empty() || (std::ofstream(path) << result.dump(2) << '\n')) return true;
+  fmt::print(stderr, "cannot write {}\n", path);
+  return false;
+}
+
 int run(int argc, char** argv) {
   std::vector<std::string> arguments;
   const std::string json = take_arguments(argc, argv, arguments);
+  if (arguments.back() == "sweep") {
+    _mm_setcsr(_mm_getcsr() | 0x8040U);  // as below
+    return write(json, {{"processor", processor()}, {"shapes", sweep()}}) ? 0 : 1;
+  }
   std::vector<char*> pointers;
   for (std::string& argument : arguments) pointers.push_back(argument.data());
   int count = static_cast<int>(pointers.size());
@@ -180,11 +191,7 @@ int run(int argc, char** argv) {
   peak = std::max(peak, peak_gflops());
 
   const nlohmann::ordered_json result = report(reporter.microseconds, peak, bandwidth);
-  if (!json.empty() && !(std::ofstream(json) << result.dump(2) << '\n')) {
-    fmt::print(stderr, "cannot write {}\n", json);
-    return 1;
-  }
-  return 0;
+  return write(json, result) ? 0 : 1;
 }
 
 }  // namespace

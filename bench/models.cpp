@@ -25,11 +25,15 @@ std::string source_text(const std::vector<std::int64_t>& widths, std::int64_t ba
       widths.front(), layers, optimizer, batch);
 }
 
+}  // namespace
+
 Model make_model(std::string name, std::vector<std::int64_t> widths, std::int64_t batch, Optimizer optimizer) {
   const bool adam = optimizer == Optimizer::adam;
   std::string source = source_text(widths, batch, adam ? "adam(lr = 1e-3)" : "sgd(lr = 0.01)");
   return {std::move(name), std::move(widths), batch, optimizer, adam ? 1e-3F : 1e-2F, std::move(source)};
 }
+
+namespace {
 
 /// 64 layers of 64 units and a last one.
 std::vector<std::int64_t> deep_widths() {

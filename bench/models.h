@@ -20,6 +20,8 @@ struct Model {
 };
 
 /// All models, from the smallest to the largest.
+/// A network of dense layers with these widths, the first of which is the input's.
+Model make_model(std::string name, std::vector<std::int64_t> widths, std::int64_t batch, Optimizer optimizer);
 const std::vector<Model>& models();
 
 /// Number of floats of all weights and biases.
