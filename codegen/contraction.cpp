@@ -134,10 +134,16 @@ void KernelEmitter::emit_blocks(const Product& whole, std::vector<Loop>& loops) 
   loop(i64(0), columns, i64(stride), [&](Value* column) {
     Value* column_count = minimum(i64(stride), builder_.CreateSub(columns, column));
     Product product = whole;
-    if (blocking.slabs) pack_columns(product, column, column_count);
+    if (blocking.slabs) {
+      branch(has_tiles(whole), [&] { pack_columns(product, column, column_count); });
+    }
     loop(i64(0), rows, block_rows, [&](Value* row) {
       Value* row_count = minimum(block_rows, builder_.CreateSub(rows, row));
-      emit_block(product, {row, row_count, column, column_count, scratch}, loops);
+      const Block block{row, row_count, column, column_count, scratch};
+      branch(has_tiles(whole), [&] { emit_block(product, block, loops); });
+      if (may_be_narrow(whole)) {
+        branch(builder_.CreateNot(has_tiles(whole)), [&] { emit_single_rows(whole, block); });
+      }
       if (product.row_loop != nullptr) {
         product.row_loop->base = row;
         product.row_loop->count = row_count;
@@ -149,6 +155,65 @@ void KernelEmitter::emit_blocks(const Product& whole, std::vector<Loop>& loops) 
         product.column_loop->tile_stride = i64(1);
       }
       emit_part(loops, scratch);
+    });
+  });
+}
+
+/// Whether there may be fewer rows than a tile has: a batch of one, say. They are then made one by one, from the
+/// operands as they lie: to pack one would take longer than to read it once.
+bool KernelEmitter::may_be_narrow(const Product& product) const {
+  const Blocking& blocking = kernel_.blocking;
+  return !product.rows.is_constant() && blocking.tile_rows > 1 && !blocking.pack_lhs && blocking.depth == 0;
+}
+
+llvm::Value* KernelEmitter::has_tiles(const Product& product) {
+  if (!may_be_narrow(product)) return builder_.getTrue();
+  return builder_.CreateICmpSGE(size(product.rows), i64(kernel_.blocking.tile_rows));
+}
+
+void KernelEmitter::emit_single_rows(const Product& product, const Block& block) {
+  const Blocking& blocking = kernel_.blocking;
+  const Axis& k = product.contracted.back();
+  std::int64_t columns = 0;
+  const bool known = is_constant(size(product.columns), &columns);
+  const bool dots = product.contracted.size() == 1 && k.rhs.is_one() && !product.b_column.is_one() && known &&
+                    columns >= machine_.lanes;
+  const std::int64_t vectors = dots ? 1 : blocking.row_vectors, panel = vectors * machine_.lanes;
+  const bool overlaps = known && columns >= panel;
+  loop(i64(0), block.row_count, i64(1), [&](Value* i) {
+    Value* a = element(product.a, multiply(add(block.row, i), size(product.a_row)));
+    Value* scratch = element(block.scratch, multiply(i, i64(blocking.block_columns)));
+    loop(i64(0), block.column_count, i64(panel), [&](Value* j) {
+      Value* at = overlaps ? minimum(j, builder_.CreateSub(block.column_count, i64(panel))) : j;
+      Value* column = add(block.column, at);
+      if (dots) {  // the second operand's columns are contiguous along the contracted axis
+        const Product turned{product.b,
+                             a,
+                             product.columns,
+                             Dimension(1),
+                             product.b_column,
+                             Dimension(0),
+                             {Axis{k.size, k.rhs, k.lhs, Dimension(0)}},
+                             nullptr,
+                             nullptr};
+        const Values sums = dot_rows(turned, width(), column);
+        builder_.CreateAlignedStore(add_lanes(sums), element(scratch, at), llvm::Align(4));
+        return;
+      }
+      Tile tile;
+      tile.vectors = static_cast<unsigned>(vectors);
+      tile.splits = static_cast<unsigned>(blocking.row_splits);
+      tile.a = a;
+      tile.b = element(product.b, multiply(column, size(product.b_column)));
+      tile.depth = size(k.size);
+      tile.scratch = element(scratch, at);
+      tile.stride = blocking.block_columns;
+      for (std::int64_t v = 0; !overlaps && v < vectors; ++v) {
+        const bool whole = known && columns >= (v + 1) * machine_.lanes;
+        Value* left = builder_.CreateSub(block.column_count, add(at, i64(v * machine_.lanes)));
+        tile.masks.push_back(whole ? nullptr : lane_mask(left));
+      }
+      emit_tile(product, tile);
     });
   });
 }
@@ -231,27 +296,19 @@ void KernelEmitter::emit_rows(const Product& product, const Block& block, Value*
   std::int64_t total = 0;
   const bool known = is_constant(size(product.rows), &total);
   const bool exact = known && total % tile_rows == 0;
-  const auto rows = [&](std::int64_t number, Value* from, Value* to) {
-    loop(from, to, i64(number), [&](Value* i) {
-      const bool overlaps = !blocking.pack_lhs && !exact && number == tile_rows;
-      Value* at = overlaps ? minimum(i, builder_.CreateSub(block.row_count, i64(tile_rows))) : i;
-      Value* row = add(block.row, at);
-      tile.rows = static_cast<unsigned>(number);
-      tile.splits = static_cast<unsigned>(number == tile_rows ? blocking.splits : blocking.row_splits);
-      Value* start = multiply(row, blocking.pack_lhs ? size(k.size) : size(product.a_row));
-      tile.a = element(product.a, add(start, multiply(begin, size(k.lhs))));
-      tile.scratch = element(block.scratch, add(multiply(at, i64(blocking.block_columns)), column));
-      if (!tile.accumulate) prefetch(product, tile, row, add(block.column, column), loops);
-      emit_tile(product, tile);
-    });
-  };
-  if (blocking.pack_lhs || exact || (known && total >= tile_rows) || tile_rows == 1) {
-    return rows(tile_rows, i64(0), block.row_count);
-  }
-  Value* enough = builder_.CreateICmpSGE(size(product.rows), i64(tile_rows));
-  Value* tiled = builder_.CreateSelect(enough, block.row_count, i64(0));
-  rows(tile_rows, i64(0), tiled);
-  rows(1, tiled, block.row_count);
+  // Where the contracted axis is cut, tiles add to what is there: none may overlap, and all operands are packed.
+  const bool overlaps = !blocking.pack_lhs && !exact;
+  loop(i64(0), block.row_count, i64(tile_rows), [&](Value* i) {
+    Value* at = overlaps ? minimum(i, builder_.CreateSub(block.row_count, i64(tile_rows))) : i;
+    Value* row = add(block.row, at);
+    tile.rows = static_cast<unsigned>(tile_rows);
+    tile.splits = static_cast<unsigned>(blocking.splits);
+    Value* start = multiply(row, blocking.pack_lhs ? size(k.size) : size(product.a_row));
+    tile.a = element(product.a, add(start, multiply(begin, size(k.lhs))));
+    tile.scratch = element(block.scratch, add(multiply(at, i64(blocking.block_columns)), column));
+    if (!tile.accumulate) prefetch(product, tile, row, add(block.column, column), loops);
+    emit_tile(product, tile);
+  });
 }
 
 /// The rest of the kernel reads and writes large tensors at the place of the tile (an optimizer's moments): they are on

@@ -92,6 +92,9 @@ class KernelEmitter {
   void emit_product(const Product& product, std::vector<Loop>& loops);
   void emit_blocks(const Product& product, std::vector<Loop>& loops);
   Value* rows_of_block(Value* rows);
+  bool may_be_narrow(const Product& product) const;
+  Value* has_tiles(const Product& product);
+  void emit_single_rows(const Product& product, const Block& block);
   void emit_block(const Product& product, const Block& block, std::vector<Loop>& loops);
   void emit_pass(const Product& product, const Block& block, Value* begin, Value* count, bool accumulate,
                  std::vector<Loop>& loops);

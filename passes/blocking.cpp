@@ -63,7 +63,9 @@ bool stays_in_cache(std::int64_t lines, std::int64_t stride, std::int64_t length
   const std::int64_t step = std::max<std::int64_t>(1, stride / line);
   const std::int64_t reached = stride % line == 0 ? sets / std::gcd(sets, step) : sets;
   const std::int64_t each = divide_up(length, line);
-  return lines * each <= std::min(sets, reached * each) * ways * 3 / 4;
+  // Nor may they lie on more pages than the processor keeps addresses of.
+  constexpr std::int64_t page = 1024, pages = 48;
+  return lines * each <= std::min(sets, reached * each) * ways * 3 / 4 && lines * stride <= page * pages;
 }
 
 }  // namespace
@@ -87,7 +89,6 @@ Blocking choose_blocking(const ContractionAxes& axes, const Machine& m) {
   blocking.tile_rows = tile.rows;
   blocking.tile_vectors = tile.vectors;
   blocking.splits = splits_for(tile.rows * tile.vectors, tile.vectors, m);
-  blocking.row_splits = splits_for(tile.vectors, tile.vectors, m);
 
   const std::int64_t panel = tile.vectors * m.lanes;
   if (!turned && axes.contracted.size() == 1 && !one_column) {
@@ -122,6 +123,10 @@ Blocking choose_blocking(const ContractionAxes& axes, const Machine& m) {
   if (rows.is_constant()) {
     blocking.block_rows = std::min(blocking.block_rows, round_up(rows.constant(), tile.rows));
   }
+  // Single rows take as many vectors as make a good piece of memory of each row of the second operand.
+  blocking.row_vectors =
+      std::min({std::int64_t{8}, divide_up(estimate(columns), m.lanes), blocking.block_columns / m.lanes});
+  blocking.row_splits = splits_for(blocking.row_vectors, blocking.row_vectors, m);
   return blocking;
 }
 

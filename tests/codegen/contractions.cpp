@@ -99,6 +99,15 @@ TEST_CASE("contractions_agree_with_the_interpreter_in_every_form_and_size") {
   }
 }
 
+TEST_CASE("contractions_of_fewer_rows_than_a_tile_agree_with_the_interpreter") {
+  for (const std::int64_t level2 : {std::int64_t{16} << 10, std::int64_t{256} << 10}) {
+    const passes::Machine machine = with_caches(4 << 10, level2);
+    for (int form = 0; form < 4; ++form) {
+      for (std::int64_t rows : {1, 3, 5}) compare({rows, 210, 130, (form & 1) != 0, (form & 2) != 0, true}, machine);
+    }
+  }
+}
+
 TEST_CASE("contractions_that_are_cut_and_packed_agree_with_the_interpreter") {
   for (const std::int64_t level2 : {std::int64_t{4} << 10, std::int64_t{32} << 10}) {
     const passes::Machine machine = with_caches(1 << 10, level2);
