@@ -90,7 +90,9 @@ Model load_model(const std::string& text, const std::string& file) {
   }
   auto program = std::make_shared<ir::Program>();
   program->name = definition.name;
-  Lowering(*program, *tree->main, &prelude(), recursive, mistakes).lower_model(definition, rules);
+  Lowering lowering(*program, *tree->main, &prelude(), recursive, mistakes);
+  lowering.lower_model(definition, rules);
+  model.category_counts = lowering.category_counts();
   drop_consequences(mistakes, unreadable);
   if (!mistakes.empty()) report(mistakes, file);
   model.program = program;

@@ -261,7 +261,15 @@ void Lowering::declare_input(const Statement& s, Scope& scope) {
     }
   }
   const ir::Shape shape = shape_of(s.type->shape, scope);
-  Binding& binding = declare(s, Value::of(graph_.leaf(Op::input, s.name, shape)), scope);
+  if (s.type->categories != nullptr) {
+    const ir::Dimension count = shape_of({s.type->categories}, scope)[0];
+    if (!count.is_constant()) fail(s.type->categories->span, "the number of categories must be known while compiling");
+    category_counts_[s.name] = count.constant();
+  }
+  // Callers give floats, of every type; the model sees what was declared.
+  const Expr given(graph_, graph_.leaf(Op::input, s.name, shape));
+  const Expr value = dtype_of(*s.type) == ir::DType::boolean ? given != 0 : given;
+  Binding& binding = declare(s, Value::of(value), scope);
   if (!binding.value.is(Kind::broken) && program_.find_input(s.name) == nullptr) {
     program_.inputs.push_back({s.name, shape, s.kind == Statement::Kind::target});
   }

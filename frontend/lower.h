@@ -65,6 +65,8 @@ class Lowering {
 
   /// Inputs, variables and the functions initial, step, evaluate and predict of the program.
   void lower_model(const Definition& model, const UpdateRules& rules);
+  /// The inputs that were declared as a category, and the number of theirs.
+  const std::map<std::string, std::int64_t>& category_counts() const { return category_counts_; }
   /// The value of an expression in which `inputs` are the scalar inputs of the program.
   Value lower_expression(const Expression& e, const std::vector<std::string>& inputs);
 
@@ -131,6 +133,7 @@ class Lowering {
   // shapes
   ir::Shape shape_of(const std::vector<ExpressionPtr>& sizes, Scope& scope);
   void bind_shape(const Parameter& p, const Value& value, const Span& span, Scope& scope);
+  ir::DType dtype_of(const TypeAnnotation& type) const;
   ir::Dimension size_pattern(const Expression& e, Scope& scope, std::vector<std::string>& unknown);
   std::vector<Note> origins(const std::vector<ExpressionPtr>& sizes, Scope& scope) const;
 
@@ -193,7 +196,8 @@ class Lowering {
   std::unordered_map<const ir::Node*, std::pair<std::string, Span>> declared_;  // tensors by the name given first
   std::unordered_map<std::string, const ir::Node*> state_values_;               // after the updates so far
   std::optional<Value> gradients_;  // the list of all, where the train block's expressions are evaluated
-  Value result_;                    // of the return statement
+  std::map<std::string, std::int64_t> category_counts_;
+  Value result_;  // of the return statement
   ir::Function initial_{"initial", {}, {}};
   std::vector<ir::Binding> state_updates_;
   ir::Function* losses_ = nullptr;  // of the model's body being lowered

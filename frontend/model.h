@@ -1,6 +1,7 @@
 // What the frontend makes of a .descent file: the program (graphs) and the settings of its data and train blocks.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -74,6 +75,7 @@ struct TrainSpec {
 struct Model {
   std::string name;
   std::shared_ptr<const ir::Program> program;
+  std::map<std::string, std::int64_t> category_counts;  ///< of inputs declared as `[n] category(12)`: numbers from 0
   std::optional<DataSpec> data;
   TrainSpec train;
 };

@@ -6,6 +6,7 @@
 
 #include "frontend/lower.h"
 #include "frontend/sizes.h"
+#include "ir/edit_distance.h"
 
 namespace descent::frontend {
 
@@ -47,6 +48,21 @@ std::string written(const std::vector<ExpressionPtr>& sizes) {
 }
 
 }  // namespace
+
+/// The type that `int[n]` names; f32 where none is named. What is declared as a category is a whole number.
+ir::DType Lowering::dtype_of(const TypeAnnotation& type) const {
+  static const std::vector<std::pair<std::string, ir::DType>> table = {
+      {"f32", ir::DType::f32}, {"int", ir::DType::f32}, {"bool", ir::DType::boolean}};
+  if (type.dtype.empty()) return ir::DType::f32;
+  std::vector<std::string> names;
+  for (const auto& [name, dtype] : table) {
+    if (name == type.dtype) return dtype;
+    names.push_back(name);
+  }
+  const auto meant = ir::nearest(type.dtype, names);
+  fail(type.span, "there is no type '" + type.dtype + "'",
+       meant ? "did you mean '" + *meant + "'?" : "the types are f32, int and bool");
+}
 
 /// The size as a polynomial of symbols, with a symbol for each name that is not known yet.
 Dimension Lowering::size_pattern(const Expression& e, Scope& scope, std::vector<std::string>& unknown) {
@@ -96,6 +112,9 @@ void Lowering::bind_shape(const Parameter& p, const Value& value, const Span& sp
   const std::vector<ExpressionPtr>& sizes = p.type->shape;
   const ir::Expr given = tensor(value, span);
   const ir::Shape& shape = given.shape();
+  if (!p.type->dtype.empty() && given.node->type.dtype != dtype_of(*p.type)) {
+    fail(span, "'" + p.name + "' must be " + p.type->dtype + ", found " + ir::to_string(given.node->type));
+  }
   const auto mismatch = [&] {
     std::string hint;
     if (sizes.size() == shape.size() + 1 && sizes.back()->kind == Expression::Kind::number &&

@@ -16,6 +16,9 @@ void Lowering::declare_variable(const Statement& s, Scope& scope) {
                   : s.kind == Statement::Kind::state ? ir::Variable::Kind::state
                                                      : ir::Variable::Kind::fitted;
   variable.of_optimizer = instance_->optimized != nullptr;
+  if (s.type && dtype_of(*s.type) != ir::DType::f32) {
+    fail(s.type->span, "what is trained or kept is f32", "write " + s.name + ": [...]");
+  }
   if (s.type) {
     variable.shape = shape_of(s.type->shape, scope);
   } else if (variable.of_optimizer) {

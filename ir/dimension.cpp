@@ -7,6 +7,25 @@
 
 namespace descent::ir {
 
+namespace {
+
+std::int64_t sum_of(std::int64_t a, std::int64_t b) {
+  std::int64_t sum = 0;
+  if (__builtin_add_overflow(a, b, &sum)) throw Error("a size here is too large");
+  return sum;
+}
+
+std::int64_t product_of(std::int64_t a, std::int64_t b) {
+  std::int64_t product = 0;
+  if (__builtin_mul_overflow(a, b, &product)) throw Error("a size here is too large");
+  return product;
+}
+
+// Far beyond the sizes of any model; a polynomial that is squared again and again would fill the memory.
+constexpr std::size_t most_terms = 64, most_factors = 8;
+
+}  // namespace
+
 Dimension Dimension::symbol(const std::string& name) {
   Dimension d(0);
   d.add({name}, 1);
@@ -15,21 +34,23 @@ Dimension Dimension::symbol(const std::string& name) {
 
 void Dimension::add(const std::vector<std::string>& symbols, std::int64_t coefficient) {
   if (symbols.empty()) {
-    constant_ += coefficient;
+    constant_ = sum_of(constant_, coefficient);
     return;
   }
   auto at = std::lower_bound(terms_.begin(), terms_.end(), symbols,
                              [](const Term& t, const std::vector<std::string>& s) { return t.symbols < s; });
   if (at == terms_.end() || at->symbols != symbols) {
-    if (coefficient != 0) terms_.insert(at, Term{symbols, coefficient});
-  } else if ((at->coefficient += coefficient) == 0) {
+    if (coefficient == 0) return;
+    if (terms_.size() >= most_terms || symbols.size() > most_factors) throw Error("a size here has too many terms");
+    terms_.insert(at, Term{symbols, coefficient});
+  } else if ((at->coefficient = sum_of(at->coefficient, coefficient)) == 0) {
     terms_.erase(at);
   }
 }
 
 Dimension operator+(const Dimension& a, const Dimension& b) {
   Dimension sum = a;
-  sum.constant_ += b.constant_;
+  sum.constant_ = sum_of(sum.constant_, b.constant_);
   for (const auto& t : b.terms_) sum.add(t.symbols, t.coefficient);
   return sum;
 }
@@ -37,15 +58,15 @@ Dimension operator+(const Dimension& a, const Dimension& b) {
 Dimension operator-(const Dimension& a, const Dimension& b) { return a + Dimension(-1) * b; }
 
 Dimension operator*(const Dimension& a, const Dimension& b) {
-  Dimension product(a.constant_ * b.constant_);
-  for (const auto& t : a.terms_) product.add(t.symbols, t.coefficient * b.constant_);
-  for (const auto& t : b.terms_) product.add(t.symbols, t.coefficient * a.constant_);
+  Dimension product(product_of(a.constant_, b.constant_));
+  for (const auto& t : a.terms_) product.add(t.symbols, product_of(t.coefficient, b.constant_));
+  for (const auto& t : b.terms_) product.add(t.symbols, product_of(t.coefficient, a.constant_));
   for (const auto& s : a.terms_) {
     for (const auto& t : b.terms_) {
       std::vector<std::string> symbols = s.symbols;
       symbols.insert(symbols.end(), t.symbols.begin(), t.symbols.end());
       std::sort(symbols.begin(), symbols.end());
-      product.add(symbols, s.coefficient * t.coefficient);
+      product.add(symbols, product_of(s.coefficient, t.coefficient));
     }
   }
   return product;

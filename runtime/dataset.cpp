@@ -153,6 +153,23 @@ std::vector<float> fill_one_hot(const Table& table, const ir::Input& input, cons
   return values;
 }
 
+/// Of an input declared as a category: each cell's place among the texts of its column.
+std::vector<float> fill_codes(const Table& table, const ir::Input& input, const frontend::ColumnBinding& binding,
+                              std::int64_t most, CategoriesByTensor& known) {
+  const std::vector<std::size_t> columns = columns_of(table, binding);
+  if (columns.size() != 1) fail(binding.location, "only one column has categories, but several are bound here");
+  if (!known.contains(input.name)) known[input.name] = find_categories(table, columns[0]);
+  const Categories& categories = known.at(input.name);
+  if (categories.size() > static_cast<std::size_t>(most)) {
+    fail(binding.location,
+         fmt::format("{} has {}, but the column has {}", input.name,
+                     most == 1 ? "1 category" : fmt::format("{} categories", most), categories.size()),
+         fmt::format("declare {}: [n] category({})", input.name, categories.size()));
+  }
+  const std::vector<std::uint32_t> codes = encode(table, columns[0], categories);
+  return {codes.begin(), codes.end()};
+}
+
 /// Without a data block: the next columns of the file.
 std::vector<float> fill_in_order(const Table& table, const ir::Input& input, std::size_t& next_column) {
   const auto width = row_width(input);
@@ -214,8 +231,10 @@ Dataset make_dataset(const Table& table, const frontend::Model& model, bool with
       fail(model.data->location, "the data block does not say where " + input.name + " comes from",
            "write " + input.name + " = columns(\"first\" .. \"last\")");
     }
-    values =
-        binding->one_hot ? fill_one_hot(table, input, *binding, categories) : fill_as_bound(table, input, *binding);
+    const auto counted = model.category_counts.find(input.name);
+    values = binding->one_hot                         ? fill_one_hot(table, input, *binding, categories)
+             : counted != model.category_counts.end() ? fill_codes(table, input, *binding, counted->second, categories)
+                                                      : fill_as_bound(table, input, *binding);
   }
   return data;
 }
