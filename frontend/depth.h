@@ -9,7 +9,7 @@ namespace descent::frontend {
 class Lowering::Depth {
  public:
   static constexpr int most_levels = 1000;
-  static constexpr std::int64_t most_evaluations = 4'000'000;
+  static constexpr std::int64_t most_evaluations = 1'000'000;
 
   Depth(Lowering& lowering, const Span& span) : lowering_(lowering) {
     if (lowering_.depth_ >= most_levels) {

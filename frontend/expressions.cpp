@@ -64,7 +64,7 @@ Value Lowering::evaluate(const Expression& e, Scope& scope) {
       report(failure);
       value = Value{};
     } catch (const Error& error) {  // of the graph: an overflow of a size
-      report(Failure{located(part.span, error.what(), "", {})});
+      report(Failure{located(part.span, error.diagnostics()[0].message, error.diagnostics()[0].hint, {})});
       value = Value{};
     }
   };
@@ -154,6 +154,7 @@ Value Lowering::range(const Value& first, const Value& end, const Operands& at) 
   if (to - from > longest) {
     fail(at.whole, "this range has more than " + std::to_string(longest) + " numbers");
   }
+  evaluations_ += std::max<std::int64_t>(0, to - from);
   std::vector<Value> items;
   for (std::int64_t i = from; i < to; ++i) items.push_back(Value::of(static_cast<double>(i)));
   return Value::list(std::move(items));

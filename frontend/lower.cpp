@@ -137,7 +137,7 @@ void Lowering::run(const std::vector<Statement>& statements, Scope& scope) {
       report(failure);
       if (!s.name.empty()) scope.assignable(s.name).declare(s.name, Value{}, s.name_span);
     } catch (const Error& error) {
-      report(Failure{located(s.span, error.what(), "", {})});
+      report(Failure{located(s.span, error.diagnostics()[0].message, error.diagnostics()[0].hint, {})});
       if (!s.name.empty()) scope.assignable(s.name).declare(s.name, Value{}, s.name_span);
     }
   }
@@ -190,8 +190,7 @@ void Lowering::run_loop(const Statement& s, Scope& scope) {
     if (!over.is(Kind::number) && !over.is(Kind::dimension)) {
       fail(s.value->span, "expected the number of rounds, found " + describe(over), "write repeat 3 { ... }");
     }
-    const Span& at = s.value->span;
-    over = range(Value::of(0.0), over, {at, at, at});
+    over = range(Value::of(0.0), over, {s.value->span, s.value->span, s.value->span});
   } else if (!over.is(Kind::list) && !over.is(Kind::tensors)) {
     fail(s.value->span, "expected a range or a list to go through, found " + describe(over),
          over.is(Kind::number) ? "write 0.." + describe(over) : "");
