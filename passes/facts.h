@@ -40,6 +40,9 @@ class FactTable {
 
   const Facts& of(const ir::Node* node);
 
+  /// States it: of a leaf, before anything is asked.
+  void assume(const ir::Node* leaf, const Facts& facts) { facts_.insert_or_assign(leaf, facts); }
+
  private:
   Facts derive(const ir::Node* node) const;
   const Facts& known(const ir::Node* node) const { return facts_.at(node); }

@@ -1,6 +1,7 @@
 #include "passes/unstable.h"
 
-#include <cmath>
+#include <algorithm>
+#include <limits>
 #include <optional>
 #include <set>
 
@@ -63,10 +64,44 @@ std::optional<Finding> judge(const Node* node, FactTable& facts) {
   }
 }
 
+/// The new value that a function gives a variable; null if it gives none.
+const Node* update_of(const ir::Program& program, const char* function, const std::string& variable) {
+  const ir::Function* f = program.find_function(function);
+  if (f == nullptr) return nullptr;
+  for (const ir::Binding& update : f->updates) {
+    if (update.name == variable) return update.node;
+  }
+  return nullptr;
+}
+
+/// Facts that know which states are never negative, by induction over the steps: they begin so, and every step keeps
+/// them so if all are so before it. (The variance of a batch normalisation is one.)
+FactTable facts_of(const ir::Program& program) {
+  std::vector<const ir::Variable*> nonnegative;
+  FactTable first(FactTable::Arithmetic::float32);
+  for (const ir::Variable& v : program.variables) {
+    const Node* initial = update_of(program, "initial", v.name);
+    const bool holds_at_first = initial != nullptr && first.of(initial).nonnegative();
+    if (v.kind != ir::Variable::Kind::parameter && holds_at_first) nonnegative.push_back(&v);
+  }
+  while (true) {
+    FactTable facts(FactTable::Arithmetic::float32);
+    for (const ir::Variable* v : nonnegative) {
+      facts.assume(program.graph->leaf(Op::state, v->name, v->shape), {0, std::numeric_limits<double>::infinity()});
+    }
+    const auto changed = std::remove_if(nonnegative.begin(), nonnegative.end(), [&](const ir::Variable* v) {
+      const Node* update = update_of(program, "step", v->name);
+      return update != nullptr && !facts.of(update).nonnegative();
+    });
+    if (changed == nonnegative.end()) return facts;
+    nonnegative.erase(changed, nonnegative.end());
+  }
+}
+
 }  // namespace
 
 std::vector<Unstable> find_unstable(const ir::Program& program) {
-  FactTable facts(FactTable::Arithmetic::float32);
+  FactTable facts = facts_of(program);
   std::set<std::string> said;
   std::vector<Unstable> found;
   for (const char* name : {"evaluate", "predict"}) {

@@ -76,6 +76,18 @@ TEST_CASE("stable_forms_are_silent") {
   }
 }
 
+TEST_CASE("states_that_stay_positive_are_known") {
+  const auto count = [](const std::string& update) {
+    const std::string source =
+        "layer normalised(x) {\n    state v: [4] = ones\n    v <- " + update +
+        "\n    return x / sqrt(v + 1e-5)\n}\nmodel m {\n    input x: [n, 4]\n    target y: [n, 4]\n"
+        "    output p = dense(normalised(x), 4)\n    loss = mse(p, y)\n}\ntrain { optimizer = sgd(lr = 0.1) }\n";
+    return passes::find_unstable(passes::run_pipeline(*frontend::load_model(source, "m.descent").program)).size();
+  };
+  CHECK(count("0.9 * v + 0.1 * mean_over(x^2, 0)") == 0);
+  CHECK(count("0.9 * v + 0.1 * mean_over(x, 0)") == 2);  // may become negative: the root and the division
+}
+
 TEST_CASE("facts_are_intervals") {
   ir::Graph graph;
   const ir::Shape shape{ir::Dimension::symbol("n"), ir::Dimension(4)};
