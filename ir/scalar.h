@@ -107,14 +107,15 @@ Lane sign(Lane a);
 // Functions in float32; the error bounds in units in the last place (ULP) are those that tests/ir/scalar_math.cpp
 // checks.
 Lane exp(Lane a);            ///< 1 ULP, gradual underflow included
-Lane expm1(Lane a);          ///< 2 ULP
+Lane expm1(Lane a);          ///< 1 ULP
 Lane log(Lane a);            ///< 1 ULP
-Lane log1p(Lane a);          ///< 2 ULP
-Lane logistic(Lane a);       ///< 3 ULP
-Lane softplus(Lane a);       ///< 3 ULP
-Lane tanh(Lane a);           ///< 3 ULP
-Lane sine(Lane a);           ///< absolute error 1e-6 for |a| <= 1000
-Lane cosine(Lane a);         ///< absolute error 1e-6 for |a| <= 1000
+Lane log1p(Lane a);          ///< 1 ULP
+Lane logistic(Lane a);       ///< 1 ULP
+Lane softplus(Lane a);       ///< 2 ULP
+Lane tanh(Lane a);           ///< 1 ULP
+Lane erf(Lane a);            ///< 1 ULP
+Lane sine(Lane a);           ///< 1 ULP for |a| <= 8192, from there absolute error 1e-6; NaN from 1e6 on
+Lane cosine(Lane a);         ///< as sine
 Lane power(Lane a, Lane b);  ///< relative error 2^-22 * (2 + |b log a|)
 
 /// The uniform number in [0, 1) of ir/threefry.h for int32 lanes.

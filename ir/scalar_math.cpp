@@ -55,17 +55,50 @@ Lane scale(Lane x, Lane n) {
 /// a = n ln 2 + r with |r| <= ln 2 / 2, for |a| <= 150.
 struct Reduced {
   Lane n, r;
+  Lane exact;  ///< r before its second rounding
 };
 Reduced reduce_by_ln2(Lane a) {
   const Lane n = round(a * kLog2E);
-  Lane r = fma(n, -kLn2High, a);
-  r = fma(n, -kLn2Low, r);
-  return {n, r};
+  const Lane exact = fma(n, -kLn2High, a);
+  return {n, fma(n, -kLn2Low, exact), exact};
 }
+
+/// What rounding r lost.
+Lane lost_by(Reduced x) { return fma(x.n, -kLn2Low, x.exact - x.r); }
 
 /// (e^r - 1 - r) / r^2 for |r| <= ln 2 / 2.
 Lane expm1_tail(Lane r) {
   return polynomial(r, {1.9841270e-4f, 1.3888889e-3f, 8.3333333e-3f, 4.1666667e-2f, 1.6666667e-1f, 0.5f});
+}
+
+/// A number as the sum of two floats, the second smaller than the last place of the first.
+struct Pair {
+  Lane high, low;
+};
+
+/// e^a for a in [-104, 0], where the result may be subnormal.
+Pair exp_pair(Lane a) {
+  const Reduced x = reduce_by_ln2(a);
+  const Lane one_and_r = x.r + 1.0f;
+  const Lane rest = fma(x.r * x.r, expm1_tail(x.r), x.r - (one_and_r - 1.0f));
+  const Lane high = one_and_r + rest;
+  const Lane low = rest - (high - one_and_r);
+  const Lane n = to_int(x.n);
+  return {scale(high, n), scale(low, n)};
+}
+
+/// (e^a - 1) / 2 for a in [-30, 89]; half, so that n = 128 does not overflow on the way.
+Pair half_expm1(Lane a) {
+  const Reduced x = reduce_by_ln2(a);
+  const Lane square = x.r * x.r, tail = expm1_tail(x.r);
+  const Lane p = fma(square, tail, x.r);  // e^r - 1
+  const Lane p_low = fma(square, tail, (x.r - p) + lost_by(x));
+  // 2^(n - 1) p + (2^(n - 1) - 1/2), of which the second is the larger unless it is 0.
+  const Lane half = power_of_two(isub(to_int(x.n), x.n.integer(1)));
+  const Lane first = half - 0.5f, second = half * p;
+  const Lane high = first + second;
+  const Lane first_low = (half - first) - 0.5f;
+  return {high, fma(half, p_low, (first - high) + second) + first_low};
 }
 
 /// Clamps to [low, high]; NaN becomes low, so callers put NaN back at the end.
@@ -108,27 +141,34 @@ Lane log_edges(Lane x, Lane result) {
   return select(less_equal(x.number(0), x), result, x.number(kNan));
 }
 
-/// Sine of a reduced angle: |a| <= pi / 4.
-Lane sine_kernel(Lane a) {
-  const Lane square = a * a;
-  return fma(square * a, polynomial(square, {-1.9515295891e-4f, 8.3321608736e-3f, -1.6666654611e-1f}), a);
+/// Sine and cosine of a reduced angle, |high| <= pi / 4. What rounding the angle lost is added where it still shows.
+Lane sine_kernel(Pair a) {
+  const Lane square = a.high * a.high;
+  const Lane p = polynomial(square, {-1.9515295891e-4f, 8.3321608736e-3f, -1.6666654611e-1f});
+  return a.high + fma(square * a.high, p, a.low);
 }
-Lane cosine_kernel(Lane a) {
-  const Lane square = a * a;
-  const Lane tail = polynomial(square, {2.443315711809948e-5f, -1.388731625493765e-3f, 4.166664568298827e-2f});
-  return fma(square * square, tail, fma(square, -0.5f, a.number(1)));
+Lane cosine_kernel(Pair a) {
+  const Lane square = a.high * a.high;
+  const Lane p = polynomial(square, {2.443315711809948e-5f, -1.388731625493765e-3f, 4.166664568298827e-2f});
+  const Lane most = fma(square, -0.5f, square.number(1));
+  const Lane lost = fma(square, -0.5f, most.number(1) - most);
+  return most + fma(square * square, p, fma(-a.high, a.low, lost));
 }
 
 /// The sine of a plus `quarter_turns` right angles.
 Lane circular(Lane a, int quarter_turns) {
   const Lane n = round(a * 0.636619772367581f);  // 2 / pi
-  Lane r = fma(n, -1.5703125f, a);               // pi / 2 in three parts, the first two short
-  r = fma(n, -4.837512969970703e-4f, r);
-  r = fma(n, -7.54978995489188e-8f, r);
+  // pi / 2 in four parts, short but for the last, so that only the last two products round.
+  const Lane far = fma(n, -4.837512969970703e-4f, fma(n, -1.5703125f, a));
+  const Lane near = fma(n, -7.549533620476723e-8f, far);
+  const Lane lost = fma(n, -7.549533620476723e-8f, far - near);
+  const Lane last = fma(n, -2.5633440682570896e-12f, lost);
+  const Lane r = near + last;
+  const Pair angle{r, (near - r) + last};
   const Lane in_range = less(abs(a), a.number(1e6f));
   const Lane quadrant = iadd(to_int(select(in_range, n, n.number(0))), n.integer(quarter_turns));
   const Lane odd = emit(Instruction::i_eq, iand(quadrant, 1), quadrant.integer(1));
-  const Lane value = select(odd, cosine_kernel(r), sine_kernel(r));
+  const Lane value = select(odd, cosine_kernel(angle), sine_kernel(angle));
   const Lane negative = emit(Instruction::i_eq, iand(quadrant, 2), quadrant.integer(2));
   const Lane result = select(negative, -value, value);
   return select(in_range, result, a.number(kNan));  // no digit of a larger angle's position in its turn is left
@@ -150,18 +190,14 @@ Lane sign(Lane a) {
 
 Lane exp(Lane a) {
   const Reduced x = reduce_by_ln2(clamp(a, -104.0f, 89.0f));  // beyond, the result is 0 or infinity
-  const Lane p = fma(x.r * x.r, expm1_tail(x.r), x.r) + 1.0f;
+  const Lane p = fma(fma(expm1_tail(x.r), x.r, 1.0f), x.r, 1.0f);
   return select(is_nan(a), a, scale(p, to_int(x.n)));
 }
 
 Lane expm1(Lane a) {
-  const Reduced x = reduce_by_ln2(clamp(a, -30.0f, 89.0f));
-  const Lane p = fma(x.r * x.r, expm1_tail(x.r), x.r);  // e^r - 1
-  // 2^n (e^r - 1) + (2^n - 1), at half scale so that n = 128 does not overflow on the way.
-  const Lane half = power_of_two(isub(to_int(x.n), x.n.integer(1)));
-  const Lane value = fma(half, p, half - 0.5f) * 2.0f;
-  const Lane small = equal(x.n, x.n.number(0));
-  const Lane result = select(small, p, value);
+  const Lane x = clamp(a, -30.0f, 89.0f);
+  const Pair half = half_expm1(x);
+  const Lane result = (half.high + half.low) * 2.0f;
   return select(mask_or(is_nan(a), equal(a, a.number(0))), a, result);
 }
 
@@ -178,19 +214,47 @@ Lane log1p(Lane a) {
   return select(less(abs(a), a.number(0x1p-24f)), a, value);
 }
 
+/// With e = e^-|a|, which overflows nowhere, it is s = 1 / (1 + e) or, for negative a, e s.
 Lane logistic(Lane a) {
-  const Lane e = exp(-abs(a));  // in (0, 1]: neither branch overflows
-  const Lane numerator = select(less(a, a.number(0)), e, a.number(1));
-  return numerator / (e + 1.0f);
+  const Pair e = exp_pair(emit(Instruction::f_max, -abs(a), a.number(-104.0f)));
+  const Lane d = e.high + 1.0f;
+  const Lane d_low = (d.number(1) - d) + e.high + e.low;
+  const Lane s = a.number(1) / d;
+  const Lane s_low = s * fma(-s, d_low, fma(-s, d, 1.0f));  // one Newton step for the reciprocal
+  const Lane negative = fma(e.high, s, fma(e.high, s_low, e.low * s));
+  return select(is_nan(a), a, select(less(a, a.number(0)), negative, s + s_low));
 }
 
 Lane softplus(Lane a) { return maximum(a, a.number(0)) + log1p(exp(-abs(a))); }
 
+/// With t = e^(2|a|) - 1 it is t / (t + 2), or s / (s + 1) with s = t / 2: no cancellation, and the quotient is
+/// corrected by what rounding s and s + 1 lost.
 Lane tanh(Lane a) {
-  const Lane magnitude = clamp(abs(a), 0.0f, 10.0f);  // tanh(10) rounds to 1
-  const Lane t = expm1(magnitude * 2.0f);
-  const Lane value = t / (t + 2.0f);
+  const Lane magnitude = emit(Instruction::f_min, abs(a), a.number(9.5f));  // beyond, the result rounds to 1
+  const Pair s = half_expm1(magnitude * 2.0f);
+  const Lane d = s.high + 1.0f;
+  const Lane one = d - s.high;  // what of the 1 is in d (two-sum: Knuth, volume 2, 4.2.2)
+  const Lane d_low = (s.high - (d - one)) + (one.number(1) - one) + s.low;
+  const Lane reciprocal = a.number(1) / d, q = s.high * reciprocal;
+  const Lane lost = fma(-q, d_low, fma(-q, d, s.high) + s.low);
+  const Lane value = fma(lost, reciprocal, q);
   return select(is_nan(a), a, copysign(value, a));
+}
+
+/// A polynomial near 0; elsewhere 1 - e^p(|a|). Coefficients: N. Juffa, "A more accurate erff()", 2016.
+Lane erf(Lane a) {
+  const Lane t = abs(a), square = a * a;
+  Lane p = fma(t, -1.72853470e-5f, a.number(3.83197126e-4f));
+  p = fma(p, square, fma(t, -3.88396438e-3f, a.number(2.42546219e-2f)));
+  p = fma(p, t, -1.06777877e-1f);
+  p = fma(p, t, -6.34846687e-1f);
+  p = fma(p, t, -1.28717512e-1f);
+  p = fma(p, t, -t);
+  const Lane far = copysign(a.number(1) - exp(p), a);
+  const Lane near = fma(polynomial(square, {-5.96761703e-4f, 4.99119423e-3f, -2.67681349e-2f, 1.12819925e-1f,
+                                            -3.76125336e-1f, 1.28379166e-1f}),
+                        a, a);
+  return select(less(a.number(0.927734375f), t), far, near);
 }
 
 Lane sine(Lane a) { return circular(a, 0); }
