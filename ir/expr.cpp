@@ -94,4 +94,15 @@ Expr dot_general(Expr a, Expr b, Attributes axes) {
 
 Expr gradient(Expr e, Expr x) { return {*e.graph, e.graph->make(Op::gradient, {e.node, x.node})}; }
 
+Expr jvp(Expr e, Expr x, Expr v) {
+  const auto total = [](Expr a) {
+    std::vector<int> axes;
+    for (std::size_t i = 0; i < a.shape().size(); ++i) axes.push_back(static_cast<int>(i));
+    return reduce_sum(a, axes);
+  };
+  const Expr u = elementwise(Op::stop_gradient, {e});  // any tensor of e's shape that does not depend on x
+  const Expr transposed = gradient(total(e * u), x);
+  return gradient(total(transposed * v), u);
+}
+
 }  // namespace descent::ir

@@ -75,5 +75,10 @@ Expr reduce_sum(Expr a, std::vector<int> axes);  ///< the axes are removed
 Expr reduce_max(Expr a, std::vector<int> axes);
 Expr dot_general(Expr a, Expr b, Attributes axes);
 Expr gradient(Expr e, Expr x);
+/// The derivative of e, of any shape, in the direction v of x (of x's shape): what forward mode computes. Reverse mode
+/// gives u' J, which is linear in u; its own derivative with respect to u in the direction v is J v, whatever u is. So
+/// every op that has a reverse rule has a forward one (Townsend, "A new trick for calculating Jacobian vector
+/// products", 2017).
+Expr jvp(Expr e, Expr x, Expr v);
 
 }  // namespace descent::ir

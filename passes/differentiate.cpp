@@ -2,8 +2,8 @@
 //
 // Users precede operands on the way back: when a node is reached, all its users have added their share to its adjoint.
 // Only nodes that depend on a wanted node are visited.
-#include <algorithm>
 #include <map>
+#include <unordered_set>
 
 #include "ir/op.h"
 #include "passes/passes.h"
@@ -16,9 +16,10 @@ using ir::Node;
 
 std::vector<const Node*> gradients(Graph& graph, const Node* e, const std::vector<const Node*>& x) {
   const auto nodes = ir::reachable({e});
+  const std::unordered_set<const Node*> wanted(x.begin(), x.end());
   std::unordered_map<const Node*, bool> depends;
   for (const Node* node : nodes) {
-    bool d = std::find(x.begin(), x.end(), node) != x.end();
+    bool d = wanted.contains(node);
     for (const Node* operand : node->operands) d = d || depends.at(operand);
     depends[node] = d;
   }
@@ -65,47 +66,79 @@ std::vector<const Node*> substitute(Graph& graph, const std::vector<const Node*>
 
 namespace {
 
-/// Gradients of `e` with respect to nodes that may be inner ones: an inner node is hidden behind a leaf meanwhile, so
-/// that simplifying `e` cannot dissolve it.
-std::vector<const Node*> expand(Graph& graph, const Node* e, const std::vector<const Node*>& x) {
-  std::unordered_map<const Node*, const Node*> hide, reveal;
-  std::vector<const Node*> leaves;
-  for (const Node* node : x) {
-    if (!ir::is_leaf(node)) {
-      const Node* leaf = graph.leaf(ir::Op::state, "@" + std::to_string(node->id), node->shape());
-      hide[node] = leaf;
-      reveal[leaf] = node;
+/// Every gradient with respect to a node that is computed gets a barrier around that node, in the expression it is a
+/// gradient of: no rule then dissolves what the gradient is about. (In bce(sigmoid(z), y) the sigmoid disappears, and
+/// with it the derivative with respect to the probability.)
+std::vector<const Node*> isolate(Graph& graph, const std::vector<const Node*>& roots) {
+  std::unordered_map<const Node*, const Node*> rebuilt;
+  for (const Node* node : ir::reachable(roots)) {
+    std::vector<const Node*> operands;
+    for (const Node* operand : node->operands) operands.push_back(rebuilt.at(operand));
+    if (node->op == ir::Op::gradient) {
+      const Node* x = operands[1];
+      if (!ir::is_leaf(x) && x->op != ir::Op::optimization_barrier) {
+        const Node* barrier = graph.make(ir::Op::optimization_barrier, {x});
+        operands = {substitute(graph, {operands[0]}, {{x, barrier}})[0], barrier};
+      }
     }
-    leaves.push_back(ir::is_leaf(node) ? node : hide.at(node));
+    rebuilt[node] = operands == node->operands ? node : graph.make(node->op, std::move(operands), node->attributes);
   }
-  const Node* visible = simplify_nodes(graph, substitute(graph, {e}, hide))[0];
-  return substitute(graph, gradients(graph, visible, leaves), reveal);
+  std::vector<const Node*> result;
+  for (const Node* root : roots) result.push_back(rebuilt.at(root));
+  return result;
+}
+
+std::vector<const Node*> without_barriers(Graph& graph, const std::vector<const Node*>& roots) {
+  std::unordered_map<const Node*, const Node*> rebuilt;
+  for (const Node* node : ir::reachable(roots)) {
+    std::vector<const Node*> operands;
+    for (const Node* operand : node->operands) operands.push_back(rebuilt.at(operand));
+    if (node->op == ir::Op::optimization_barrier)
+      rebuilt[node] = operands[0];
+    else
+      rebuilt[node] = operands == node->operands ? node : graph.make(node->op, std::move(operands), node->attributes);
+  }
+  std::vector<const Node*> result;
+  for (const Node* root : roots) result.push_back(rebuilt.at(root));
+  return result;
+}
+
+/// The gradient nodes without a gradient inside, by the expression they are of.
+std::map<std::uint32_t, std::vector<const Node*>> innermost_gradients(const std::vector<const Node*>& roots) {
+  std::map<std::uint32_t, std::vector<const Node*>> found;
+  std::unordered_map<const Node*, bool> contains;
+  for (const Node* node : ir::reachable(roots)) {
+    bool inside = false;
+    for (const Node* operand : node->operands) inside = inside || contains.at(operand);
+    if (node->op == ir::Op::gradient && !inside) found[node->operands[0]->id].push_back(node);
+    contains[node] = inside || node->op == ir::Op::gradient;
+  }
+  return found;
 }
 
 }  // namespace
 
+ir::Program isolate(const ir::Program& program) {
+  return map_roots(program, [&](const auto& roots) { return isolate(*program.graph, roots); });
+}
+
 ir::Program differentiate(const ir::Program& program) {
+  Graph& graph = *program.graph;
   return map_roots(program, [&](std::vector<const Node*> roots) {
-    while (true) {
-      // The gradients without a gradient inside, by the expression they are of.
-      std::map<std::uint32_t, std::vector<const Node*>> wanted;
-      std::unordered_map<const Node*, bool> contains;
-      for (const Node* node : ir::reachable(roots)) {
-        bool inside = false;
-        for (const Node* operand : node->operands) inside = inside || contains.at(operand);
-        if (node->op == ir::Op::gradient && !inside) wanted[node->operands[0]->id].push_back(node);
-        contains[node] = inside || node->op == ir::Op::gradient;
-      }
-      if (wanted.empty()) return roots;
+    roots = isolate(graph, roots);
+    for (auto wanted = innermost_gradients(roots); !wanted.empty(); wanted = innermost_gradients(roots)) {
       std::unordered_map<const Node*, const Node*> replacements;
       for (const auto& [id, nodes] : wanted) {
-        std::vector<const Node*> x;
-        for (const Node* node : nodes) x.push_back(node->operands[1]);
-        const auto adjoints = expand(*program.graph, nodes[0]->operands[0], x);
+        // The expression and what it is differentiated with respect to are simplified together: one stays in the other.
+        std::vector<const Node*> simplified{nodes[0]->operands[0]};
+        for (const Node* node : nodes) simplified.push_back(node->operands[1]);
+        simplified = simplify_nodes(graph, simplified);
+        const auto adjoints = gradients(graph, simplified[0], {simplified.begin() + 1, simplified.end()});
         for (std::size_t i = 0; i < nodes.size(); ++i) replacements[nodes[i]] = adjoints[i];
       }
-      roots = substitute(*program.graph, roots, replacements);
+      roots = substitute(graph, roots, replacements);
     }
+    return without_barriers(graph, roots);
   });
 }
 

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "ir/op.h"
+#include "passes/pattern.h"
 
 namespace descent::passes {
 
@@ -141,11 +142,23 @@ const Node* reduction_repeated(const Node* node, Op reduction) {
   return node->attributes.axes == kept ? inner : nullptr;
 }
 
-/// x where `node` is x - max(x), with the maximum taken over some axes; else null.
+/// max(x) where `node` is x - max(x), with the maximum taken over some axes; else null. Both are compared as sums of
+/// terms, since the terms of x may have been rearranged: -(y + max(-y)) is one too.
 const Node* distance_from_largest(const Node* node) {
-  if (node->op != Op::subtract) return nullptr;
-  const Node* largest = reduction_repeated(node->operands[1], Op::reduce_max);
-  return largest != nullptr && largest->operands[0] == node->operands[0] ? largest : nullptr;
+  if (node->op != Op::subtract && node->op != Op::negate && node->op != Op::add) return nullptr;
+  std::vector<View::Item> terms = sum_view(node, nullptr, true).items;
+  for (auto term = terms.begin(); term != terms.end(); ++term) {
+    const Node* largest = term->inverse ? reduction_repeated(term->node, Op::reduce_max) : nullptr;
+    if (largest == nullptr) continue;
+    const std::vector<View::Item> expected = sum_view(largest->operands[0], nullptr, true).items;
+    std::vector<View::Item> others(terms.begin(), term);
+    others.insert(others.end(), term + 1, terms.end());
+    const auto equal = [](const View::Item& a, const View::Item& b) {
+      return a.node == b.node && a.inverse == b.inverse;
+    };
+    if (std::is_permutation(others.begin(), others.end(), expected.begin(), expected.end(), equal)) return largest;
+  }
+  return nullptr;
 }
 
 /// The number of elements that a reduction makes one of.
@@ -181,6 +194,12 @@ Facts refined(Facts f, const Node* value, const Node* condition, bool holds) {
     f.high = greater->attributes.value;
     f.high_open = f.high_open || strict;
   }
+  return f;
+}
+
+/// `f`, and at most 0 where `node` is x - max(x).
+Facts at_most_zero_if_shifted(Facts f, const Node* node) {
+  if (f.high > 0 && distance_from_largest(node) != nullptr) f.high = 0, f.high_open = false;
   return f;
 }
 
@@ -225,12 +244,10 @@ Facts FactTable::derive(const Node* node) const {
       return {0, 1, false, true};
     // Arithmetic.
     case Op::add:
-      return sum(x(0), x(1));
+      return at_most_zero_if_shifted(sum(x(0), x(1)), node);
     case Op::subtract: {
       if (node->operands[0] == node->operands[1]) return exactly(0);
-      Facts f = sum(x(0), negated(x(1)));
-      if (distance_from_largest(node) != nullptr && f.high > 0) f.high = 0, f.high_open = false;
-      return f;
+      return at_most_zero_if_shifted(sum(x(0), negated(x(1))), node);
     }
     case Op::multiply: {
       Facts f = product(x(0), x(1));
@@ -249,7 +266,7 @@ Facts FactTable::derive(const Node* node) const {
     case Op::power:
       return inexact(power(x(0), x(1)));
     case Op::negate:
-      return negated(x(0));
+      return at_most_zero_if_shifted(negated(x(0)), node);
     case Op::abs:
       return magnitude(x(0));
     case Op::sign:
@@ -271,13 +288,23 @@ Facts FactTable::derive(const Node* node) const {
       return inexact({0, kInfinity, true, false});
     case Op::tanh:
       return rounds ? between(-1, 1) : open_between(-1, 1);
+    case Op::erf:
+      return rounds ? between(-1, 1) : open_between(-1, 1);
+    case Op::concatenate: {
+      Facts f = x(0);
+      for (std::size_t i = 1; i < node->operands.size(); ++i) f = either(f, x(i));
+      return f;
+    }
     case Op::sine:
     case Op::cosine:
       return between(-1, 1);
     case Op::stop_gradient:
+    case Op::optimization_barrier:
     case Op::broadcast_in_dim:
     case Op::reshape:
     case Op::transpose:
+    case Op::slice:
+    case Op::reverse:
       return x(0);
     // Truth values are 0 and 1.
     case Op::compare_lt:

@@ -13,6 +13,9 @@ namespace descent::passes {
 /// Applies the simplification rules, the structural rules and constant folding until nothing changes.
 ir::Program simplify(const ir::Program& program);
 
+/// Keeps what gradients are taken with respect to from being dissolved by rules; before the first simplification.
+ir::Program isolate(const ir::Program& program);
+
 /// Replaces every gradient node by the symbolic derivative (reverse mode), inner ones first.
 ir::Program differentiate(const ir::Program& program);
 

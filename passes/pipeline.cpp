@@ -15,8 +15,8 @@ ir::Program run_pipeline(const ir::Program& program, const Observer& observe) {
       {"derived", simplify},        // gradients as a person would write them
       {"optimized", lower},         // the forms that are computed
   };
-  ir::Program current = program;
-  if (observe) observe("graph", current);
+  if (observe) observe("graph", program);
+  ir::Program current = isolate(program);
   for (const Stage& stage : stages) {
     current = stage.run(current);
 #ifndef NDEBUG

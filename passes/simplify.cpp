@@ -152,7 +152,7 @@ class Simplifier {
   }
 
   const Node* apply_rules(const Node* node) {
-    if (rewrites_left_ == 0) return node;
+    if (rewrites_left_ == 0 || node->op == Op::optimization_barrier) return node;
     const bool elementwise = ir::is_elementwise(node);
     if (elementwise) {
       if (const Node* next = folded(graph_, node->op, node->operands); next != node) return next;

@@ -187,16 +187,23 @@ const Node* contraction_of_negative(Graph& graph, const Node* node) {
 
 // Elementwise nodes of repetitions.
 
+/// A repetition, perhaps of which the negative is taken: signs stand outside of repetitions.
+const Node* repetition_in(const Node* node) {
+  const Node* inner = node->op == Op::negate ? node->operands[0] : node;
+  return inner->op == Op::broadcast_in_dim ? inner : nullptr;
+}
+
 /// An op of tensors that are all repeated in the same way (or constants) is computed before repeating.
 const Node* compute_before_repeating(Graph& graph, const Node* node) {
   if (node->op == Op::negate) return node;  // signs move outwards, where they meet and vanish
   const Node* first = nullptr;
   for (const Node* operand : node->operands) {
     if (operand->is_constant()) continue;
-    if (operand->op != Op::broadcast_in_dim) return node;
-    if (first == nullptr) first = operand;
-    if (operand->attributes.axes != first->attributes.axes ||
-        operand->operands[0]->shape() != first->operands[0]->shape()) {
+    const Node* repetition = repetition_in(operand);
+    if (repetition == nullptr) return node;
+    if (first == nullptr) first = repetition;
+    if (repetition->attributes.axes != first->attributes.axes ||
+        repetition->operands[0]->shape() != first->operands[0]->shape()) {
       return node;
     }
   }
@@ -204,7 +211,12 @@ const Node* compute_before_repeating(Graph& graph, const Node* node) {
   const ir::Shape& shape = first->operands[0]->shape();
   std::vector<const Node*> operands;
   for (const Node* operand : node->operands) {
-    operands.push_back(operand->is_constant() ? constant_like(graph, operand, shape) : operand->operands[0]);
+    if (operand->is_constant())
+      operands.push_back(constant_like(graph, operand, shape));
+    else if (operand->op == Op::negate)
+      operands.push_back(graph.make(Op::negate, {operand->operands[0]->operands[0]}));
+    else
+      operands.push_back(operand->operands[0]);
   }
   return ir::broadcast(Expr(graph, graph.make(node->op, operands)), node->shape(), first->attributes.axes).node;
 }

@@ -181,6 +181,18 @@ TEST_CASE("every_rule_makes_an_expression_measure_less") {
   check(passes::lowering_rules(), true);
 }
 
+TEST_CASE("a_shifted_sum_of_exponentials_is_not_shifted_again") {
+  ir::Graph graph;
+  const ir::Expr x(graph, graph.leaf(Op::input, "x", {ir::Dimension(3), ir::Dimension(4)}));
+  const ir::Expr y(graph, graph.leaf(Op::input, "y", {ir::Dimension(3), ir::Dimension(4)}));
+  for (const ir::Expr& exponent : {x, -x, x + y, x - y, -x - y, x * y, -(x * y), 2.0 * x - 1.0, -(x - y) * 3.0}) {
+    bool exhausted = false;
+    const ir::Node* once = passes::simplify_nodes(graph, {log(ir::reduce_sum(exp(exponent), {1})).node}, &exhausted)[0];
+    CHECK_FALSE(exhausted);
+    CHECK(passes::simplify_nodes(graph, {once})[0] == once);
+  }
+}
+
 TEST_CASE("a_network_of_1000_layers_is_simplified_in_linear_work") {
   // By counting nodes, not time: each layer may add only so many nodes to the graph, whatever its depth.
   const auto nodes_of = [](int layers) {
