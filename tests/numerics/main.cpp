@@ -55,6 +55,25 @@ double ulps(float got, double exact) {
   return std::fabs(static_cast<double>(got) - exact) * std::ldexp(1.0, 24 - std::max(exponent, -125));
 }
 
+/// Counts the instructions that an op's code is made of, before LLVM merges any.
+class CountingEmitter : public ir::ScalarEmitter {
+ public:
+  ir::LaneHandle emit(ir::Instruction, ir::LaneHandle, ir::LaneHandle, ir::LaneHandle) override {
+    ++count;
+    return this;
+  }
+  ir::LaneHandle f32(float) override { return this; }
+  ir::LaneHandle i32(std::int32_t) override { return this; }
+  int count = 0;
+};
+
+int instructions(ir::Op op) {
+  CountingEmitter emitter;
+  const ir::Lane lane{&emitter, &emitter};
+  ir::info(op).code(lane, lane, lane);
+  return emitter.count;
+}
+
 /// The op compiled as a kernel over [n].
 std::shared_ptr<const codegen::CompiledProgram> compile(ir::Op op) {
   ir::Program program;
@@ -129,8 +148,9 @@ int main(int argc, char** argv) {
     const Error worst = measure_all(bound, stride);
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     const bool exceeds = worst.ulp > bound.ulp;
-    fmt::print("{:<22} {:6.3f} ULP of {} at {:.9g}: {:.9g}, exact {:.12g} ({:.0f} s){}\n", bound.name, worst.ulp,
-               bound.ulp, worst.at, worst.got, worst.exact, seconds, exceeds ? "  TOO MUCH" : "");
+    fmt::print("{:<22} {:6.3f} ULP of {} at {:.9g}: {:.9g}, exact {:.12g} ({} instructions, {:.0f} s){}\n", bound.name,
+               worst.ulp, bound.ulp, worst.at, worst.got, worst.exact, instructions(*ir::find_op(bound.name)), seconds,
+               exceeds ? "  TOO MUCH" : "");
     failed = failed || exceeds;
   }
   for (const std::string& name : names) {

@@ -62,7 +62,9 @@ double largest_on_the_way(const Node* root, const ir::Environment& e) {
 bool differ(ir::Graph& graph, const Node* before, const Node* after, const ir::Environment& e) {
   const double scale = largest_on_the_way(before, e);
   if (scale > 1e8) return false;  // not finite, or too far out for a bound that means anything
-  const auto values = ir::interpret({before, after, with_noise(graph, before, 1), with_noise(graph, before, 2)}, e);
+  std::vector<const Node*> nodes{before, after};
+  for (std::uint32_t draw = 0; draw < 12; ++draw) nodes.push_back(with_noise(graph, before, draw));
+  const auto values = ir::interpret(nodes, e);
   for (std::size_t i = 0; i < values[0].values.size(); ++i) {
     const double a = values[0].values[i], b = values[1].values[i];
     double noise = 0;
