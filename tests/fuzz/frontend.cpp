@@ -1,5 +1,6 @@
-// Any bytes are a file with mistakes or without, never a crash: lexer, parser, name check, lowering and shape inference, the
-// formatter and the syntax tree's printer. `./dev fuzz` runs it with libFuzzer; ctest replays the corpus.
+// Any bytes are a file with mistakes or without, never a crash: lexer, parser, name check, lowering and shape
+// inference, the formatter and the syntax tree's printer. `./dev fuzz` runs it with libFuzzer; ctest replays the
+// corpus.
 #include <cstdint>
 #include <cstdlib>
 #include <string>
@@ -22,7 +23,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   try {
     const std::string once = descent::frontend::format(text, "fuzz.descent");
     if (descent::frontend::format(once, "fuzz.descent") != once) std::abort();
-    if (descent::frontend::print_syntax_tree(once, "f") != descent::frontend::print_syntax_tree(text, "f")) std::abort();
+    if (descent::frontend::print_syntax_tree(once, "f") != descent::frontend::print_syntax_tree(text, "f"))
+      std::abort();
   } catch (const descent::Error&) {
   }
   return 0;
