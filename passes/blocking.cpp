@@ -114,7 +114,8 @@ Blocking choose_blocking(const ContractionAxes& axes, const Machine& m) {
   // in the first level beside a panel. Where the contracted axis is cut, both the first operand's part of a pass and
   // the block are read again for every panel, from the second level.
   const bool cut = blocking.depth > 0;
-  const std::int64_t scratch = (cut ? m.level2 / 4 : m.level1 / 2) / 4;
+  constexpr std::int64_t most = 128 << 10;  // bytes: it is on the stack of whoever steps
+  const std::int64_t scratch = std::min(most, cut ? m.level2 / 4 : m.level1 / 2) / 4;
   const std::int64_t held = cut ? 256 : std::clamp<std::int64_t>(m.level2 / 2 / 4 / depth, panel, 1024);
   const std::int64_t widest = std::max(panel, held / panel * panel);
   const std::int64_t blocks = divide_up(estimate(columns), widest);

@@ -78,7 +78,8 @@ const codegen::CompiledProgram& Model::Implementation::compiled(const std::strin
 void Model::Implementation::compile_together(const std::vector<std::string>& functions) {
   const std::lock_guard lock(mutex_);
   const auto begin = std::chrono::steady_clock::now();
-  const std::shared_ptr<const codegen::CompiledProgram> together = codegen::compile(program, functions, object_cache().get());
+  const std::shared_ptr<const codegen::CompiledProgram> together =
+      codegen::compile(program, functions, object_cache().get());
   for (const std::string& function : functions) compiled_[function] = together;
   compiled_ms_ += milliseconds_since(begin);
 }
