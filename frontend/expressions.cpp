@@ -33,6 +33,7 @@ Value Lowering::name(const Expression& e, Scope& scope) {
   if (e.text == "training") return Value::truth(training_);
   if (e.text == "true" || e.text == "false") return Value::truth(e.text == "true");
   if (e.text == "pi") return Value::of(std::numbers::pi);
+  if (e.text == "step" && step_ != nullptr) return Value::of(step_);
   if (e.text == "step" || e.text == "epoch") return Value::of(graph_.leaf(Op::counter, e.text, {}));
   if (e.text == "weights" || e.text == "parameters") return parameters(e.text == "weights");
   if (e.text == "gradients" && gradients_) return *gradients_;

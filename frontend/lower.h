@@ -55,6 +55,7 @@ struct UpdateRules {
   const Expression* gradients = nullptr;  ///< of the list of all gradients: clip_by_norm(gradients, 1)
   const Expression* average = nullptr;    ///< of every parameter: ema(decay = 0.999)
   std::vector<UpdateGroup> groups;        ///< a parameter belongs to the first that names it
+  int accumulate = 1;                     ///< steps whose gradients are one for the optimizer
 };
 
 class Lowering {
@@ -139,12 +140,15 @@ class Lowering {
 
   // what a step changes: updates.cpp
   void lower_updates(const UpdateRules& rules, const ir::Node* loss, ir::Function& step);
-  std::vector<const ir::Node*> lower_gradients(const Expression* setting, const ir::Node* loss,
+  std::vector<const ir::Node*> lower_gradients(const UpdateRules& rules, const ir::Node* loss,
                                                const std::vector<ir::Variable>& parameters);
   Value optimizer_value(const Expression* e);
   Value group_optimizer(const UpdateGroup& group, const Value& general);
   const ir::Node* update_parameter(const Value& optimizer, const ir::Variable& v, const ir::Node* gradient,
                                    const Span& chosen_at);
+  std::vector<Value> accumulate(int rounds, const std::vector<ir::Variable>& parameters,
+                                const std::vector<Value>& gradients);
+  void wait_to_act(std::vector<ir::Binding>& updates, std::size_t from);
   void update_average(const Expression& setting, const ir::Variable& v, const ir::Node* value);
   static std::string average_name(const ir::Variable& v) { return v.name + ".average"; }
 
@@ -187,7 +191,9 @@ class Lowering {
   std::vector<Call> calls_;         // from the model to the function being evaluated
   Instance* instance_ = nullptr;
   bool training_ = false;
-  bool averaged_ = false;  // prediction reads running averages of the parameters
+  const ir::Node* step_ = nullptr;  // what `step` is for an optimizer, where it does not act in every step
+  const ir::Node* acts_ = nullptr;  // whether it acts in this step
+  bool averaged_ = false;           // prediction reads running averages of the parameters
   int depth_ = 0;
   std::int64_t evaluations_ = 0;
   int random_streams_ = 0;

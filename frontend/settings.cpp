@@ -251,6 +251,8 @@ TrainSpec read_train_block(const Definition& block, UpdateRules& rules, std::vec
       rules.average = s.value;
     } else if (s.name == "groups") {
       read_groups(*s.value, rules, mistakes);
+    } else if (s.name == "accumulate") {
+      rules.accumulate = static_cast<int>(whole(*s.value, 1));
     } else if (s.name == "batch") {
       train.batch = whole(*s.value, 1);
     } else if (s.name == "epochs") {
@@ -260,8 +262,8 @@ TrainSpec read_train_block(const Definition& block, UpdateRules& rules, std::vec
     } else if (s.name == "stop") {
       train.stop = early_stopping(*s.value);
     } else {
-      const auto meant =
-          ir::nearest(s.name, {"optimizer", "gradients", "average", "groups", "batch", "epochs", "seed", "stop"});
+      const auto meant = ir::nearest(
+          s.name, {"optimizer", "gradients", "average", "groups", "accumulate", "batch", "epochs", "seed", "stop"});
       fail(s.name_span, "the train block has no setting '" + s.name + "'",
            meant ? "did you mean '" + *meant + "'?" : "");
     }

@@ -5,6 +5,7 @@
 //     gradients = clip_by_norm(gradients, 1)    makes new gradients of the collection of all
 //     average   = ema(decay = 0.999)            called for every parameter with its average and its new value
 //     groups    = [freeze("embed"), group("*.b", lr = 0.1)]
+//     accumulate = 4                            steps whose gradients are one for the optimizer: accumulation.cpp
 #include "frontend/lower.h"
 #include "frontend/names.h"
 #include "frontend/path_pattern.h"
@@ -54,7 +55,8 @@ void Lowering::lower_updates(const UpdateRules& rules, const Node* loss, ir::Fun
       if (v.kind == ir::Variable::Kind::parameter) parameters.push_back(v);
     }
     check_patterns(*this, rules, parameters);
-    const std::vector<const Node*> gradients = lower_gradients(rules.gradients, loss, parameters);
+    const std::vector<const Node*> gradients = lower_gradients(rules, loss, parameters);
+    const std::size_t accumulators = state_updates_.size();
     const Value general = optimizer_value(rules.optimizer);
     const Span chosen_at = rules.optimizer != nullptr ? rules.optimizer->span : Span{};
     std::vector<Value> of_groups;
@@ -75,22 +77,27 @@ void Lowering::lower_updates(const UpdateRules& rules, const Node* loss, ir::Fun
     for (std::size_t i = 0; rules.average != nullptr && i < parameters.size(); ++i) {
       update_average(*rules.average, parameters[i], values[i]);
     }
+    wait_to_act(step.updates, 0);
+    wait_to_act(state_updates_, accumulators);
     step.updates.insert(step.updates.end(), state_updates_.begin(), state_updates_.end());
   } catch (const Failure& failure) {
     report(failure);
   }
   gradients_.reset();
+  step_ = acts_ = nullptr;
 }
 
-/// The gradient of the loss for each parameter, as `setting` makes them of the collection `gradients`.
-std::vector<const Node*> Lowering::lower_gradients(const Expression* setting, const Node* loss,
+/// The gradient of the loss for each parameter, as the setting makes them of the collection `gradients`.
+std::vector<const Node*> Lowering::lower_gradients(const UpdateRules& rules, const Node* loss,
                                                    const std::vector<ir::Variable>& parameters) {
+  const Expression* setting = rules.gradients;
   std::vector<Value> items;
   for (const ir::Variable& v : parameters) {
     items.push_back(Value::of(ir::gradient(Expr(graph_, loss), Expr(graph_, parameter(v)))));
   }
-  gradients_ = Value::list(items, Kind::tensors);
   state_updates_.clear();
+  if (rules.accumulate > 1) items = accumulate(rules.accumulate, parameters, items);
+  gradients_ = Value::list(items, Kind::tensors);
   if (setting != nullptr) {
     Instance instance;
     instance_ = &instance;

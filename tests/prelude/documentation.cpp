@@ -48,7 +48,10 @@ std::vector<Entry> entries() {
 /// A model that uses the example of a docstring: a setting of the train block, a loss, or the value of an expression.
 std::string model_with(const std::string& example) {
   std::string model =
-      "    input  x: [n, 8]\n    target y: [n, 1]\n    target t: [n, 3]\n    output p = sigmoid(dense(x, 1))\n";
+      "    input  x: [n, 8]\n    target y: [n, 1]\n    target t: [n, 3]\n"
+      "    input steps: [n, 6, 8]\n    "
+      "output p = sigmoid(dense(x, "
+      "1))\n";
   std::string train;
   const bool setting = example.rfind("optimizer =", 0) == 0 || example.rfind("gradients =", 0) == 0 ||
                        example.rfind("average =", 0) == 0;

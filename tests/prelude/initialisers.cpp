@@ -48,6 +48,31 @@ TEST_CASE("initialisers_have_the_moments_and_bounds_of_their_sources") {
   }
 }
 
+TEST_CASE("orthogonal_rows_or_columns_are_orthonormal") {
+  // The iteration ends with steps that square the error: what is left is rounding, of sums of 30 products in float64.
+  for (const auto& c : test::reference_cases("initialisers")) {
+    if (!c.value("orthonormal", false)) continue;
+    for (const std::uint32_t seed : {1U, 2U, 3U}) {
+      INFO(c["name"].get<std::string>() << ", seed " << seed);
+      const std::vector<double> w = initial_values(c["init"], c["shape"].dump(), seed);
+      const auto columns = c["shape"].back().get<std::size_t>(), rows = w.size() / columns;
+      const bool wide = columns > rows;
+      const std::size_t vectors = wide ? rows : columns, length = wide ? columns : rows;
+      double worst = 0;
+      for (std::size_t a = 0; a < vectors; ++a) {
+        for (std::size_t b = 0; b < vectors; ++b) {
+          double product = a == b ? -1 : 0;
+          for (std::size_t i = 0; i < length; ++i) {
+            product += wide ? w[a * columns + i] * w[b * columns + i] : w[i * columns + a] * w[i * columns + b];
+          }
+          worst = std::max(worst, std::fabs(product));
+        }
+      }
+      CHECK(worst < 1e-12);
+    }
+  }
+}
+
 TEST_CASE("initialisers_differ_between_parameters_and_between_seeds") {
   const std::string two = "model initial { param v: [50] = normal param w: [50] = normal output value = v + w }";
   const auto program = frontend::load_model(two, "two").program;

@@ -300,12 +300,28 @@ def layers():
     layer_case("bilinear", "bilinear(x, y, 2)", lambda x, y, w, bias: F.bilinear(x, y, w.permute(2, 0, 1), bias),
                {"x": x, "y": numbers((3, 5))}, {"bilinear.0.w": numbers((4, 5, 2)), "bilinear.0.bias": numbers((2,))})
     batch_norm(x)
+    sequences(layer_case)
+    function_case("layers", "residual", "residual(x, tanh)", lambda x: x + torch.tanh(x), {"x": x})
+    m = numbers((5, 3))
+    m = torch.cat([m, m[:, :1] + m[:, 1:2] + 0.01], 1)  # with a small singular value too
+    m = m.float().double()
+    u, _, v = torch.linalg.svd(m, full_matrices=False)
+    add("layers", "orthogonalize", "orthogonalize(m)", model=["input m: [5, 4]", "output value = orthogonalize(m)"],
+        tensors={"m": flat(m)}, predict={"value": flat(u @ v)}, tolerance=2e-4)  # the inverse condition of m is 0.004
     function_case("layers", "dropout", "dropout(x, 0)", lambda x: x, {"x": x}, name="dropout of nothing, in training")
 
 
 def sequences(layer_case):
     """GRU and LSTM against PyTorch's, whose weights are transposed and whose second bias is 0 here."""
-
+    a, h, c, u = numbers((3, 6)), numbers((3, 2)), numbers((3, 2)), numbers((2, 6))
+    identity = torch.eye(6, dtype=torch.float64)
+    function_case("layers", "gru_step", "gru_step(a, h, u, reset_after = true)",
+                  lambda a, h, u: torch._VF.gru_cell(a, h, identity, u.T, 0 * a[0], 0 * a[0]), {"a": a, "h": h, "u": u})
+    a, u, identity = numbers((3, 8)), numbers((2, 8)), torch.eye(8, dtype=torch.float64)
+    for i in range(2):
+        function_case("layers", "lstm_step", f"lstm_step(a, h, c, u)[{i}]",
+                      lambda a, h, c, u: torch._VF.lstm_cell(a, (h, c), identity, u.T, 0 * a[0], 0 * a[0])[i],
+                      {"a": a, "h": h, "c": c, "u": u})
     def of_torch(network, every):
         def reference(x, w, u, b):
             states = torch.zeros(1, x.shape[0], u.shape[0], dtype=torch.float64)
@@ -371,6 +387,13 @@ def attentions(layer_case):
 
         return reference
 
+    scores = numbers((3, 4))
+    function_case("layers", "before", "softmax(before(s))",
+                  lambda s: F.softmax(s.masked_fill(torch.ones(3, 4).triu(1).bool(), -torch.inf), -1), {"s": scores})
+    position, column = torch.arange(5).double()[:, None], torch.arange(2).double()[None]
+    angle = position / 10000 ** (column / 2)
+    waves = torch.cat([torch.sin(angle), torch.cos(angle)], 1)
+    function_case("layers", "sinusoidal_position", "sinusoidal_position(x)", lambda x: x + waves, {"x": same[0]})
     path = "multi_head_attention.0."
     variables = {path + "w": numbers((4, 12)), path + "b": numbers((12,)), path + "w_out": numbers((4, 4)),
                  path + "b_out": numbers((4,))}
@@ -406,17 +429,21 @@ def convolutions(layer_case):
 def batch_norm(x):
     """Training normalises by the batch and moves the running values; prediction uses them."""
     scale, shift, mean, variance = numbers((4,)), numbers((4,)), numbers((4,)), numbers((4,), 0.5, 2)
-    weights = numbers((3, 4))
-    predicted = F.batch_norm(x, mean, variance, scale, shift)
+    weights = numbers(x.shape)
+
+    def normalise(x, mean, variance, scale, shift, **settings):
+        return F.batch_norm(x.movedim(-1, 1), mean, variance, scale, shift, **settings).movedim(1, -1)
+
+    predicted = normalise(x, mean, variance, scale, shift)
     given = {"x": x, "batch_norm.0.scale": scale, "batch_norm.0.shift": shift}
     trained = {k: v.clone().requires_grad_() for k, v in given.items()}
     new_mean, new_variance = mean.clone(), variance.clone()
-    value = F.batch_norm(trained["x"], new_mean, new_variance, trained["batch_norm.0.scale"],
-                         trained["batch_norm.0.shift"], training=True, momentum=0.25)
+    value = normalise(trained["x"], new_mean, new_variance, trained["batch_norm.0.scale"], trained["batch_norm.0.shift"],
+                      training=True, momentum=0.25)
     loss = (value * weights).sum()
     gradients = differentiate(loss, trained)
-    add("layers", "batch_norm", "batch_norm(x, momentum = 0.75)", rows=ROWS,
-        model=["input x: [n, 4]", "target cotangent: [n, 4]", "output value = batch_norm(x, momentum = 0.75)",
+    add("layers", "batch_norm", f"batch_norm(x, momentum = 0.75) of rank {x.dim()}", rows=ROWS,
+        model=[f"input x: {shape_text(x)}", f"target cotangent: {shape_text(x)}", "output value = batch_norm(x, momentum = 0.75)",
                "loss = sum(value * cotangent)"],
         tensors={k: flat(v) for k, v in {**given, "cotangent": weights, "batch_norm.0.mean": mean,
                                          "batch_norm.0.variance": variance}.items()},
@@ -690,6 +717,13 @@ def initialisers():
         case("he_normal", "he_normal", shape, 2 / fan_in)
         case("lecun_uniform", "lecun_uniform", shape, 1 / fan_in, (3 / fan_in) ** 0.5)
         case("lecun_normal", "lecun_normal", shape, 1 / fan_in)
+
+
+    # Columns of a tall matrix and rows of a wide one are orthonormal, so that the mean square is 1 / the longer side.
+    for shape in ([30, 20], [20, 30], [3, 3, 2, 10]):
+        rows, columns = int(np.prod(shape[:-1])), shape[-1]
+        add("initialisers", "orthogonal", f"orthogonal of {shape}", init="orthogonal", shape=shape, mean=0.0,
+            variance=1 / max(rows, columns), bound=None, orthonormal=True)
 
 
 def main():

@@ -1,0 +1,54 @@
+// train { accumulate = 4 }: gradients are added up over so many steps, and the optimizer acts in the last of them, as
+// if their rows had been one batch. Until then parameters, averages and the optimizer's states stay as they are.
+//
+// The optimizer's `step` counts the times it has acted.
+#include "frontend/lower.h"
+#include "ir/op.h"
+
+namespace descent::frontend {
+
+using ir::Expr;
+using ir::Node;
+using ir::Op;
+
+/// The mean of the gradients since the optimizer last acted, with this step's; the states that keep it.
+std::vector<Value> Lowering::accumulate(int rounds, const std::vector<ir::Variable>& parameters,
+                                        const std::vector<Value>& gradients) {
+  const auto state = [&](const std::string& name, const ir::Shape& shape) {
+    ir::Variable v{name, shape, ir::Variable::Kind::state, true};
+    add_variable(v, ir::like(Expr(graph_, graph_.leaf(Op::state, name, shape)), 0).node);
+    return Expr(graph_, graph_.leaf(Op::state, name, shape));
+  };
+  const Expr gathered = state("accumulate.gathered", {}), acted = state("accumulate.acted", {});
+  const Expr acts = gathered + 1.0 == ir::like(gathered, rounds);
+  const auto keep = [&](Expr s, Expr when_acting, Expr otherwise) {
+    const Expr condition = ir::broadcast(acts, s.shape(), {});
+    state_updates_.push_back({s.node->attributes.name, ir::select(condition, when_acting, otherwise).node});
+  };
+  keep(gathered, ir::like(gathered, 0), gathered + 1.0);
+  keep(acted, acted + 1.0, acted);
+  std::vector<Value> means;
+  for (std::size_t i = 0; i < parameters.size(); ++i) {
+    const Expr sum = state(parameters[i].name + ".gathered", parameters[i].shape);
+    const Expr mean = sum + Expr(graph_, gradients[i].node) / static_cast<double>(rounds);
+    keep(sum, ir::like(sum, 0), mean);
+    means.push_back(Value::of(mean.node));
+  }
+  acts_ = acts.node;
+  step_ = (acted + 1.0).node;
+  return means;
+}
+
+/// Makes updates that were added since there were `from` of them wait for the step in which the optimizer acts.
+void Lowering::wait_to_act(std::vector<ir::Binding>& updates, std::size_t from) {
+  if (acts_ == nullptr) return;
+  for (std::size_t i = from; i < updates.size(); ++i) {
+    const ir::Variable& v = program_.variables[variable_index_.at(updates[i].name)];
+    const Op op = v.kind == ir::Variable::Kind::parameter ? Op::parameter : Op::state;
+    const Expr before(graph_, graph_.leaf(op, v.name, v.shape));
+    const Expr condition = ir::broadcast(Expr(graph_, acts_), v.shape, {});
+    updates[i].node = ir::select(condition, Expr(graph_, updates[i].node), before).node;
+  }
+}
+
+}  // namespace descent::frontend
