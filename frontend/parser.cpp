@@ -152,6 +152,8 @@ class Parser : public ExpressionParser {
         nesting_ = static_cast<int>(nesting);
         if (at_ == begin) next();
         skip_statement();
+        // At the end of the file every block around this one is unclosed too: the outermost says so for all.
+        if (nesting > 1 && peek().kind == Token::Kind::end) throw;
         std::vector<std::string> names;
         give_up_names(begin, names);
         for (std::string& name : names) {
