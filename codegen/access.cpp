@@ -38,11 +38,7 @@ Value* KernelEmitter::load_vector(Value* pointer, Value* stride, bool unit, Valu
     Value* last = element(pointer, i64(1 - machine_.lanes));
     return builder_.CreateVectorReverse(builder_.CreateAlignedLoad(type, last, llvm::Align(4)));
   }
-  Value* offsets = builder_.CreateMul(lane_numbers(builder_.getInt64Ty()), builder_.CreateVectorSplat(width(), stride));
-  Value* pointers = builder_.CreateGEP(builder_.getFloatTy(), pointer, offsets);
-  if (mask == nullptr)
-    mask = llvm::Constant::getAllOnesValue(llvm::FixedVectorType::get(builder_.getInt1Ty(), width()));
-  return builder_.CreateMaskedGather(type, pointers, llvm::Align(4), mask, zero);
+  return gather_lanes({pointer, nullptr}, stride, mask);
 }
 
 void KernelEmitter::store_vector(Value* value, Value* pointer, Value* stride, bool unit, Value* mask) {
@@ -83,8 +79,73 @@ Value* KernelEmitter::load_number(Value* pointer, Value* condition) {
   return builder_.CreateExtractElement(one, std::uint64_t{0});
 }
 
-Value* KernelEmitter::load_view(const Node* node) {
-  const passes::View& view = views_.at(node);
+/// The values of loaded floats. Booleans are 0 and 1 in memory; whole numbers are themselves in temporaries, and floats
+/// in tensors that callers see, all of which are float32.
+Value* KernelEmitter::from_memory(Value* floats, ir::DType dtype, int buffer) {
+  if (dtype == ir::DType::boolean) return builder_.CreateFCmpUNE(floats, static_cast<Value*>(lanes_.f32(0)));
+  if (dtype == ir::DType::f32) return floats;
+  if (plan_.buffers[static_cast<std::size_t>(buffer)].kind == passes::Buffer::Kind::temporary) {
+    return builder_.CreateBitCast(floats, lanes_.int_vector());
+  }
+  return static_cast<Value*>(ir::scalar::convert({&lanes_, floats}, ir::LaneKind::i32).handle);
+}
+
+Value* KernelEmitter::to_memory(Value* value, ir::DType dtype, int buffer) {
+  if (dtype == ir::DType::boolean) return builder_.CreateUIToFP(value, lanes_.float_vector());
+  if (dtype == ir::DType::f32) return value;
+  const bool own = plan_.buffers[static_cast<std::size_t>(buffer)].kind == passes::Buffer::Kind::temporary;
+  return own ? builder_.CreateBitCast(value, lanes_.float_vector())
+             : builder_.CreateSIToFP(value, lanes_.float_vector());
+}
+
+/// What an indirection adds to the place: one number where it is the same in all lanes, else one for each.
+Value* KernelEmitter::index_of(const Indirection& indirection) {
+  const auto varies = [](const auto& self, const passes::View& view) -> bool {
+    const auto used = [](const std::vector<Dimension>& list) {
+      return !list.empty() && !(list.back() == Dimension(0));
+    };
+    return used(view.strides) ||
+           std::any_of(view.bounds.begin(), view.bounds.end(), [&](const auto& b) { return used(b.coefficients); }) ||
+           std::any_of(view.indirections.begin(), view.indirections.end(),
+                       [&](const Indirection& i) { return self(self, i.index); });
+  };
+  Value* index = load(indirection.index, ir::DType::i32);
+  if (!varies(varies, indirection.index)) index = builder_.CreateExtractElement(index, std::uint64_t{0});
+  auto* type = index->getType();
+  auto* wide = type->isVectorTy() ? static_cast<llvm::Type*>(llvm::FixedVectorType::get(builder_.getInt64Ty(), width()))
+                                  : builder_.getInt64Ty();
+  const auto same = [&](Value* v) { return type->isVectorTy() ? builder_.CreateVectorSplat(width(), v) : v; };
+  Value* last = same(builder_.CreateSub(size(indirection.limit), i64(1)));
+  index = builder_.CreateSExt(index, wide);
+  index = builder_.CreateBinaryIntrinsic(llvm::Intrinsic::smin, index, last);
+  index = builder_.CreateBinaryIntrinsic(llvm::Intrinsic::smax, index, llvm::Constant::getNullValue(wide));
+  return builder_.CreateMul(index, same(size(indirection.stride)));
+}
+
+KernelEmitter::Place KernelEmitter::place(Value* base, const passes::View& view) {
+  Value *first = add(size(view.offset), offset_of(view.strides, *current_)), *by_lane = nullptr;
+  for (const Indirection& indirection : view.indirections) {
+    Value* offset = index_of(indirection);
+    if (!offset->getType()->isVectorTy())
+      first = add(first, offset);
+    else
+      by_lane = by_lane == nullptr ? offset : builder_.CreateAdd(by_lane, offset);
+  }
+  return {element(base, first), by_lane};
+}
+
+/// Every lane from its own place.
+Value* KernelEmitter::gather_lanes(const Place& from, Value* stride, Value* mask) {
+  auto* type = lanes_.float_vector();
+  Value* steps = builder_.CreateMul(lane_numbers(builder_.getInt64Ty()), builder_.CreateVectorSplat(width(), stride));
+  Value* offsets = from.offsets == nullptr ? steps : builder_.CreateAdd(from.offsets, steps);
+  if (mask == nullptr)
+    mask = llvm::Constant::getAllOnesValue(llvm::FixedVectorType::get(builder_.getInt1Ty(), width()));
+  return builder_.CreateMaskedGather(type, builder_.CreateGEP(builder_.getFloatTy(), from.address, offsets),
+                                     llvm::Align(4), mask, llvm::Constant::getNullValue(type));
+}
+
+Value* KernelEmitter::load(const passes::View& view, ir::DType dtype) {
   const auto repeated = [&](Value* v) { return builder_.CreateVectorSplat(width(), v); };
   Value *everywhere = nullptr, *lanes = nullptr;  // conditions: one for all lanes, one for each
   for (const passes::View::Bound& bound : view.bounds) {
@@ -92,25 +153,33 @@ Value* KernelEmitter::load_view(const Node* node) {
     Value*& kind = holds->getType()->isVectorTy() ? lanes : everywhere;
     kind = both(kind, holds);
   }
-  const bool is_number =
-      view.source->op == Op::constant || view.source->op == Op::dimension || view.source->op == Op::counter;
-  const bool same = view.strides.empty() || view.strides.back() == Dimension(0);
-  Value* value = nullptr;
-  if (is_number || (same && lanes == nullptr)) {
-    Value* mask = both(lanes, everywhere == nullptr || !is_number ? nullptr : repeated(everywhere));
-    if (is_number) {
+  const Dimension stride = view.strides.empty() ? Dimension(0) : view.strides.back();
+  if (passes::is_immediate(view.source)) {
+    Value* value = nullptr;
+    if (view.source->op == Op::iota) {
+      Value* first =
+          builder_.CreateTrunc(add(size(view.offset), offset_of(view.strides, *current_)), builder_.getInt32Ty());
+      Value* step = builder_.CreateTrunc(size(stride), builder_.getInt32Ty());
+      value =
+          builder_.CreateAdd(repeated(first), builder_.CreateMul(lane_numbers(builder_.getInt32Ty()), repeated(step)));
+    } else {
       value = uniform(view.source);
-      return mask == nullptr ? value
-                             : builder_.CreateSelect(mask, value, llvm::Constant::getNullValue(value->getType()));
     }
-    value = repeated(load_number(element(address(view), offset_of(view.strides, *current_)), everywhere));
+    Value* mask = both(lanes, everywhere == nullptr ? nullptr : repeated(everywhere));
+    return mask == nullptr ? value : builder_.CreateSelect(mask, value, llvm::Constant::getNullValue(value->getType()));
+  }
+  const int buffer = plan_.stored.at(view.source);
+  const Place from = place(pointers_.at(buffer), view);
+  Value* floats = nullptr;
+  if (from.offsets == nullptr && stride == Dimension(0) && lanes == nullptr) {
+    floats = repeated(load_number(from.address, everywhere));
   } else {
     Value* mask = both(both(mask_, lanes), everywhere == nullptr ? nullptr : repeated(everywhere));
-    value = load_vector(element(address(view), offset_of(view.strides, *current_)), size(view.strides.back()),
-                        view.strides.back().is_one(), mask);
+    floats = from.offsets == nullptr && !(stride == Dimension(0))
+                 ? load_vector(from.address, size(stride), stride.is_one(), mask)
+                 : gather_lanes(from, size(stride), mask);
   }
-  if (node->type.dtype == ir::DType::boolean) value = builder_.CreateFCmpUNE(value, static_cast<Value*>(lanes_.f32(0)));
-  return value;
+  return from_memory(floats, dtype, buffer);
 }
 
 }  // namespace descent::codegen

@@ -130,6 +130,10 @@ void KernelEmitter::collect_buffers() {
     if (!d.is_one()) axes_.push_back(d);
   }
   space_strides_ = passes::row_major(axes_);
+  const auto squeezed = [&](passes::View view) {
+    passes::for_each_axes(view, [&](auto& strides) { strides = squeeze(strides, kernel_.space); });
+    return view;
+  };
   const auto visit = [&](auto&& self, const Node* node) -> void {
     if (node == kernel_.contraction || node->op == Op::rng_uniform || views_.contains(node)) return;
     if (passes::computed_in(kernel_, node, plan_)) {
@@ -138,28 +142,15 @@ void KernelEmitter::collect_buffers() {
       for (const Node* operand : node->operands) self(self, operand);
       return;
     }
-    passes::View view = passes::access(kernel_, node, plan_);
-    view.strides = squeeze(view.strides, kernel_.space);
-    for (auto& bound : view.bounds) bound.coefficients = squeeze(bound.coefficients, kernel_.space);
-    views_.emplace(node, std::move(view));
+    views_.emplace(node, squeezed(passes::access(kernel_, node, plan_)));
   };
   for (const passes::Store& s : kernel_.stores) {
     visit(visit, s.node);
     store_strides_.push_back(s.strides.empty() ? space_strides_ : squeeze(s.strides, kernel_.space));
   }
   for (const auto& [node, b] : kernel_.reductions) {
-    visit(visit, node->operands[0]);
-    Accumulator accumulator{node, b, {}, nullptr};
-    const auto& reduced = node->attributes.axes;
-    const auto result = passes::row_major(node->shape());
-    std::size_t kept = 0;
-    std::vector<Dimension> strides;
-    for (std::size_t i = 0; i < kernel_.space.size(); ++i) {
-      const bool gone = std::find(reduced.begin(), reduced.end(), static_cast<int>(i)) != reduced.end();
-      strides.push_back(gone ? Dimension(0) : result[kept++]);
-    }
-    accumulator.strides = squeeze(strides, kernel_.space);
-    accumulators_.push_back(accumulator);
+    visit(visit, passes::reduced_value(node));
+    accumulators_.push_back({node, b, squeezed(passes::reduction_place(node, plan_))});
   }
   values_.clear();
   if (kernel_.contraction == nullptr) {
@@ -172,11 +163,9 @@ void KernelEmitter::collect_buffers() {
 bool KernelEmitter::merge_axes() {
   std::vector<std::vector<Dimension>*> strides{&space_strides_};
   for (auto& s : store_strides_) strides.push_back(&s);
-  for (auto& [node, view] : views_) {
-    strides.push_back(&view.strides);
-    for (auto& bound : view.bounds) strides.push_back(&bound.coefficients);
-  }
-  for (Accumulator& a : accumulators_) strides.push_back(&a.strides);
+  const auto collect = [&](std::vector<Dimension>& list) { strides.push_back(&list); };
+  for (auto& [node, view] : views_) passes::for_each_axes(view, collect);
+  for (Accumulator& a : accumulators_) passes::for_each_axes(a.place, collect);
   for (std::size_t i = 0; i + 1 < axes_.size(); ++i) {
     bool all = true;
     for (const auto* s : strides) {
@@ -307,14 +296,32 @@ llvm::Value* KernelEmitter::lane_mask(Value* remaining) {
   return builder_.CreateICmpSLT(llvm::ConstantVector::get(numbers), builder_.CreateVectorSplat(width(), limit));
 }
 
+/// What a reduction starts from. Accumulated vectors are float vectors; whole numbers lie in them bit by bit.
 llvm::Value* KernelEmitter::identity(const Node* reduction) {
-  const float value = reduction->op == Op::reduce_sum ? 0.0f : -std::numeric_limits<float>::infinity();
-  return static_cast<Value*>(lanes_.f32(value));
+  const Op op = reduction->op;
+  const bool sum = op != Op::reduce_max && op != Op::reduce_min;
+  if (reduction->type.dtype == ir::DType::i32) {
+    const std::int32_t limit =
+        op == Op::reduce_max ? std::numeric_limits<std::int32_t>::min() : std::numeric_limits<std::int32_t>::max();
+    return builder_.CreateBitCast(static_cast<Value*>(lanes_.i32(sum ? 0 : limit)), lanes_.float_vector());
+  }
+  constexpr float infinity = std::numeric_limits<float>::infinity();
+  return static_cast<Value*>(lanes_.f32(sum ? 0.0f : op == Op::reduce_max ? -infinity : infinity));
 }
 
 llvm::Value* KernelEmitter::combine(const Node* reduction, Value* a, Value* b) {
-  if (reduction == nullptr || reduction->op == Op::reduce_sum) return builder_.CreateFAdd(a, b);
-  return builder_.CreateBinaryIntrinsic(llvm::Intrinsic::maximum, a, b);
+  const Op op = reduction == nullptr ? Op::reduce_sum : reduction->op;
+  if (reduction != nullptr && reduction->type.dtype == ir::DType::i32) {
+    auto* type = llvm::VectorType::get(builder_.getInt32Ty(), llvm::cast<llvm::VectorType>(a->getType()));
+    Value *p = builder_.CreateBitCast(a, type), *q = builder_.CreateBitCast(b, type);
+    Value* both = op == Op::reduce_max   ? builder_.CreateBinaryIntrinsic(llvm::Intrinsic::smax, p, q)
+                  : op == Op::reduce_min ? builder_.CreateBinaryIntrinsic(llvm::Intrinsic::smin, p, q)
+                                         : builder_.CreateAdd(p, q);
+    return builder_.CreateBitCast(both, a->getType());
+  }
+  if (op == Op::reduce_max) return builder_.CreateBinaryIntrinsic(llvm::Intrinsic::maximum, a, b);
+  if (op == Op::reduce_min) return builder_.CreateBinaryIntrinsic(llvm::Intrinsic::minimum, a, b);
+  return builder_.CreateFAdd(a, b);
 }
 
 /// A tree of fixed order, so that the sum is the same everywhere.
@@ -327,26 +334,36 @@ llvm::Value* KernelEmitter::reduce_lanes(const Node* reduction, Value* vector) {
   return builder_.CreateExtractElement(vector, std::uint64_t{0});
 }
 
+/// Whether the result is one number.
+bool KernelEmitter::is_whole(const Accumulator& a) const {
+  return a.place.indirections.empty() && std::all_of(a.place.strides.begin(), a.place.strides.end(),
+                                                     [](const Dimension& d) { return d == Dimension(0); });
+}
+
 void KernelEmitter::begin_reductions() {
   for (Accumulator& a : accumulators_) {
     // Whole vectors of partial results stay in lanes; others are kept in the result itself.
-    const bool whole =
-        std::all_of(a.strides.begin(), a.strides.end(), [](const Dimension& d) { return d == Dimension(0); });
-    if (!a.strides.empty() && a.strides.back() == Dimension(0)) a.vector = stack(lanes_.float_vector(), "partial");
-    if (a.strides.empty()) a.vector = stack(lanes_.float_vector(), "partial");
-    if (a.vector != nullptr) builder_.CreateStore(identity(a.node), a.vector);
-    if (whole) continue;
+    const auto& strides = a.place.strides;
+    if (a.place.indirections.empty() && (strides.empty() || strides.back() == Dimension(0))) {
+      a.vector = stack(lanes_.float_vector(), "partial");
+      builder_.CreateStore(identity(a.node), a.vector);
+    }
+    if (is_whole(a)) continue;
+    Value* count = size(ir::element_count(a.node->shape()));
     Value* first = builder_.CreateExtractElement(identity(a.node), std::uint64_t{0});
-    loop(i64(0), size(ir::element_count(a.node->shape())), i64(1),
-         [&](Value* i) { builder_.CreateStore(first, element(pointers_.at(a.buffer), i)); });
+    auto* known = llvm::dyn_cast<llvm::ConstantFP>(first);
+    if (known != nullptr && known->isZero()) {
+      builder_.CreateMemSet(pointers_.at(a.buffer), builder_.getInt8(0), builder_.CreateMul(count, i64(4)),
+                            llvm::Align(4));
+      continue;
+    }
+    loop(i64(0), count, i64(1), [&](Value* i) { builder_.CreateStore(first, element(pointers_.at(a.buffer), i)); });
   }
 }
 
 void KernelEmitter::end_reductions() {
   for (Accumulator& a : accumulators_) {
-    const bool whole =
-        std::all_of(a.strides.begin(), a.strides.end(), [](const Dimension& d) { return d == Dimension(0); });
-    if (!whole) continue;
+    if (!is_whole(a)) continue;
     Value* total = reduce_lanes(a.node, builder_.CreateLoad(lanes_.float_vector(), a.vector));
     builder_.CreateStore(total, pointers_.at(a.buffer));
   }
@@ -381,10 +398,7 @@ void KernelEmitter::emit_part(std::vector<Loop> loops, Value* tile) {
 }
 
 /// Whether a reduction takes the innermost axis away but keeps another.
-bool KernelEmitter::is_row(const Accumulator& a) const {
-  return a.vector != nullptr &&
-         !std::all_of(a.strides.begin(), a.strides.end(), [](const Dimension& d) { return d == Dimension(0); });
-}
+bool KernelEmitter::is_row(const Accumulator& a) const { return a.vector != nullptr && !is_whole(a); }
 
 /// Where a vector takes long to compute, all are under a mask: code once instead of twice counts more than the mask.
 void KernelEmitter::for_vectors(Loop& inner, const std::function<void(Value*)>& body) {
@@ -414,9 +428,10 @@ void KernelEmitter::for_vectors(Loop& inner, const std::function<void(Value*)>& 
 void KernelEmitter::emit_columns(std::vector<Loop>& loops, Value* tile) {
   std::vector<Accumulator*> columns;  // reductions that keep the columns and take the rows away
   for (Accumulator& a : accumulators_) {
-    const std::size_t outer = a.strides.size() - 1;
-    const bool rows_gone = std::all_of(a.strides.begin(), a.strides.begin() + static_cast<std::ptrdiff_t>(outer),
-                                       [](const Dimension& d) { return d == Dimension(0); });
+    const auto& strides = a.place.strides;
+    const bool rows_gone =
+        a.place.indirections.empty() &&
+        std::all_of(strides.begin(), strides.end() - 1, [](const Dimension& d) { return d == Dimension(0); });
     if (a.vector == nullptr && rows_gone) columns.push_back(&a);
   }
   for_vectors(loops.back(), [&](Value* mask) {
@@ -456,7 +471,7 @@ void KernelEmitter::emit_inner(std::vector<Loop>& loops, Value* tile) {
   for (Accumulator& a : accumulators_) {
     if (!is_row(a)) continue;
     inner.index = i64(0);
-    Value* at = element(pointers_.at(a.buffer), offset_of(a.strides, loops));
+    Value* at = element(pointers_.at(a.buffer), offset_of(a.place.strides, loops));
     Value* row =
         builder_.CreateVectorSplat(width(), reduce_lanes(a.node, builder_.CreateLoad(lanes_.float_vector(), a.vector)));
     Value* old = builder_.CreateVectorSplat(width(), builder_.CreateLoad(builder_.getFloatTy(), at));
@@ -480,6 +495,9 @@ llvm::Value* KernelEmitter::uniform(const Node* leaf) {
       if (leaf->type.dtype == ir::DType::boolean) {
         return builder_.CreateVectorSplat(width(), builder_.getInt1(leaf->attributes.value != 0));
       }
+      if (leaf->type.dtype == ir::DType::i32) {
+        return static_cast<Value*>(lanes_.i32(static_cast<std::int32_t>(leaf->attributes.value)));
+      }
       return static_cast<Value*>(lanes_.f32(static_cast<float>(leaf->attributes.value)));
     case Op::dimension:
       number = builder_.CreateSIToFP(size(leaf->attributes.shape[0]), builder_.getFloatTy());
@@ -501,8 +519,22 @@ bool KernelEmitter::is_uniform(const Node* node) const {
   for (const Dimension& d : at->second.strides) {
     if (!(d == Dimension(0))) return false;
   }
-  return at->second.bounds.empty();
+  return at->second.bounds.empty() && at->second.indirections.empty() && at->second.source->op != Op::iota;
 }
+
+namespace {
+ir::LaneKind kind_of(const Node* node) {
+  switch (node->type.dtype) {
+    case ir::DType::i32:
+      return ir::LaneKind::i32;
+    case ir::DType::boolean:
+      return ir::LaneKind::mask;
+    case ir::DType::f32:
+      break;
+  }
+  return ir::LaneKind::f32;
+}
+}  // namespace
 
 llvm::Value* KernelEmitter::lane_value(const Node* node) {
   if (auto at = values_.find(node); at != values_.end()) return at->second;
@@ -522,35 +554,69 @@ llvm::Value* KernelEmitter::lane_value(const Node* node) {
     value = static_cast<Value*>(
         ir::scalar::threefry_uniform(splat(seed), splat(stream), ir::Lane{&lanes_, index}, splat(step)).handle);
   } else if (views_.contains(node)) {
-    value = load_view(node);
+    value = load(views_.at(node), node->type.dtype);
   } else if (node->op == Op::divide && is_uniform(node->operands[1])) {
     // The reciprocal of a divisor that never changes leaves the loop; the quotient is within 1.5 ULP.
     Value* one = static_cast<Value*>(lanes_.f32(1));
     value = builder_.CreateFMul(lane_value(node->operands[0]), builder_.CreateFDiv(one, lane_value(node->operands[1])));
   } else {
     ir::Lane operands[3];
-    for (std::size_t i = 0; i < node->operands.size(); ++i) operands[i] = {&lanes_, lane_value(node->operands[i])};
+    for (std::size_t i = 0; i < node->operands.size(); ++i) {
+      operands[i] = {&lanes_, lane_value(node->operands[i]), kind_of(node->operands[i])};
+    }
     // A product that is added is rounded once, with the sum; inside the functions of ir/scalar.h every rounding counts.
     llvm::IRBuilderBase::FastMathFlagGuard guard(builder_);
     llvm::FastMathFlags flags;
     flags.setAllowContract(node->op == Op::add || node->op == Op::subtract || node->op == Op::multiply);
     builder_.setFastMathFlags(flags);
-    value = static_cast<Value*>(ir::info(node).code(operands[0], operands[1], operands[2]).handle);
+    value = static_cast<Value*>(ir::info(node).code(operands[0], operands[1], operands[2], kind_of(node)).handle);
   }
   values_[node] = value;
   return value;
 }
 
 void KernelEmitter::accumulate(Accumulator& a, Value* value) {
+  if (a.node->type.dtype == ir::DType::i32) value = builder_.CreateBitCast(value, lanes_.float_vector());
   if (a.vector != nullptr) {
     if (mask_ != nullptr) value = builder_.CreateSelect(mask_, value, identity(a.node));
     builder_.CreateStore(combine(a.node, builder_.CreateLoad(lanes_.float_vector(), a.vector), value), a.vector);
     return;
   }
-  Value* at = element(pointers_.at(a.buffer), offset_of(a.strides, *current_));
-  Value* stride = size(a.strides.back());
-  const bool unit = a.strides.back().is_one();
-  store_vector(combine(a.node, load_vector(at, stride, unit, mask_), value), at, stride, unit, mask_);
+  const auto& strides = a.place.strides;
+  const Place to = place(pointers_.at(a.buffer), a.place);
+  // Lanes that may meet at one element are added one by one.
+  if (to.offsets != nullptr || strides.empty() || strides.back() == Dimension(0)) return accumulate_each(a, value);
+  Value* stride = size(strides.back());
+  const bool unit = strides.back().is_one();
+  store_vector(combine(a.node, load_vector(to.address, stride, unit, mask_), value), to.address, stride, unit, mask_);
+}
+
+void KernelEmitter::accumulate_each(const Accumulator& a, Value* value) {
+  const Place to = place(pointers_.at(a.buffer), a.place);
+  auto* offsets_type = llvm::FixedVectorType::get(builder_.getInt64Ty(), width());
+  Value *values = stack(lanes_.float_vector(), "values"), *offsets = stack(offsets_type, "offsets");
+  builder_.CreateStore(value, values);
+  Value* by_lane = to.offsets != nullptr ? to.offsets : llvm::Constant::getNullValue(offsets_type);
+  const auto& strides = a.place.strides;
+  if (!strides.empty()) {
+    by_lane =
+        builder_.CreateAdd(by_lane, builder_.CreateMul(lane_numbers(builder_.getInt64Ty()),
+                                                       builder_.CreateVectorSplat(width(), size(strides.back()))));
+  }
+  builder_.CreateStore(by_lane, offsets);
+  Value* count = i64(machine_.lanes);
+  if (mask_ != nullptr) {  // the first lanes
+    auto* wide = llvm::FixedVectorType::get(builder_.getInt64Ty(), width());
+    count = builder_.CreateAddReduce(builder_.CreateZExt(mask_, wide));
+  }
+  loop(i64(0), count, i64(1), [&](Value* lane) {
+    Value* offset =
+        builder_.CreateLoad(builder_.getInt64Ty(), builder_.CreateGEP(builder_.getInt64Ty(), offsets, lane));
+    Value* at = element(to.address, offset);
+    Value* sum = builder_.CreateFAdd(builder_.CreateLoad(builder_.getFloatTy(), at),
+                                     builder_.CreateLoad(builder_.getFloatTy(), element(values, lane)));
+    builder_.CreateStore(sum, at);
+  });
 }
 
 /// One vector of the innermost axis: computes, stores, accumulates.
@@ -569,11 +635,11 @@ void KernelEmitter::emit_vector(std::vector<Loop>& loops, Value* tile, Value* ma
   // Everything is computed before anything is stored: a variable may be read and written here.
   std::vector<Value*> stored, reduced;
   for (const passes::Store& s : kernel_.stores) stored.push_back(lane_value(s.node));
-  for (Accumulator& a : accumulators_) reduced.push_back(lane_value(a.node->operands[0]));
+  for (Accumulator& a : accumulators_) reduced.push_back(lane_value(passes::reduced_value(a.node)));
   for (std::size_t i = 0; i < stored.size(); ++i) {
     Value* value = stored[i];
     const passes::Store& store = kernel_.stores[i];
-    if (store.node->type.dtype == ir::DType::boolean) value = builder_.CreateUIToFP(value, lanes_.float_vector());
+    value = to_memory(value, store.node->type.dtype, store.buffer);
     const auto& strides = store_strides_[i];
     Value* at = element(pointers_.at(store.buffer), add(size(store.offset), offset_of(strides, loops)));
     const bool unit = strides.empty() || strides.back().is_one();

@@ -28,6 +28,7 @@ class KernelEmitter {
   using Value = llvm::Value;
   using Values = llvm::SmallVector<llvm::Value*, 32>;
   using Dimension = ir::Dimension;
+  using Indirection = passes::Indirection;
 
   /// One axis of the space while its loop runs: elements base + local, local in [0, count).
   struct Loop {
@@ -41,8 +42,8 @@ class KernelEmitter {
   struct Accumulator {
     const ir::Node* node;
     int buffer;
-    std::vector<ir::Dimension> strides;  ///< of the result, by axis of the space; 0 on reduced axes
-    Value* vector = nullptr;             ///< memory for partial sums in lanes, where the innermost axis is reduced
+    passes::View place;       ///< of each element in the result; stride 0 along reduced axes
+    Value* vector = nullptr;  ///< memory for partial sums in lanes, where the innermost axis is reduced
   };
 
   // kernel_emitter.cpp: frame, reductions, loops.
@@ -62,8 +63,17 @@ class KernelEmitter {
 
   // lane values, of the current vector
   Value* lane_value(const ir::Node* node);
-  Value* load_view(const ir::Node* node);
+  /// Memory of one vector: a first address, and by lane what is added to it where that is not a stride alone.
+  struct Place {
+    Value *address, *offsets;
+  };
+  Place place(Value* base, const passes::View& view);
+  Value* load(const passes::View& view, ir::DType dtype);
   Value* load_number(Value* pointer, Value* condition);
+  Value* gather_lanes(const Place& from, Value* stride, Value* mask);
+  Value* index_of(const Indirection& indirection);
+  Value* from_memory(Value* floats, ir::DType dtype, int buffer);
+  Value* to_memory(Value* value, ir::DType dtype, int buffer);
   Value* inside(const passes::View::Bound& bound);
   Value* uniform(const ir::Node* leaf);
   bool is_uniform(const ir::Node* node) const;
@@ -71,6 +81,8 @@ class KernelEmitter {
   Value* load_vector(Value* pointer, Value* stride, bool unit, Value* mask);
   void store_vector(Value* value, Value* pointer, Value* stride, bool unit, Value* mask);
   void accumulate(Accumulator& accumulator, Value* value);
+  void accumulate_each(const Accumulator& accumulator, Value* value);
+  bool is_whole(const Accumulator& accumulator) const;
 
   // contraction.cpp
   void emit_contraction();

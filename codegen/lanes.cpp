@@ -93,6 +93,10 @@ ir::LaneHandle VectorEmitter::emit(Instruction instruction, ir::LaneHandle first
       return ir.CreateAShr(a, b);
     case Instruction::i_eq:
       return ir.CreateICmpEQ(a, b);
+    case Instruction::i_lt:
+      return ir.CreateICmpSLT(a, b);
+    case Instruction::i_le:
+      return ir.CreateICmpSLE(a, b);
     case Instruction::m_not:
       return ir.CreateNot(a);
   }

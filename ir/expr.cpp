@@ -12,7 +12,7 @@ Expr elementwise(Op op, std::initializer_list<Expr> operands) {
   return {graph, graph.make(op, std::move(nodes))};
 }
 
-Expr like(Expr e, double value) { return {*e.graph, e.graph->constant(value, e.shape())}; }
+Expr like(Expr e, double value) { return {*e.graph, e.graph->constant(value, e.node->type)}; }
 
 Expr select(Expr condition, Expr a, Expr b) { return elementwise(Op::select, {condition, a, b}); }
 
@@ -72,6 +72,43 @@ Expr pad(Expr a, Shape low, Shape high, std::vector<int> interior) {
   return {*a.graph, a.graph->make(Op::pad, {a.node}, std::move(attributes))};
 }
 
+Expr convert(Expr a, DType dtype) {
+  if (a.node->type.dtype == dtype) return a;
+  Attributes attributes;
+  attributes.dtype = dtype;
+  return {*a.graph, a.graph->make(Op::convert, {a.node}, std::move(attributes))};
+}
+
+Expr windows(Expr a, int axis, int size, int stride, int dilation) {
+  Attributes attributes;
+  attributes.axes = {axis};
+  attributes.window = {size, stride, dilation};
+  return {*a.graph, a.graph->make(Op::windows, {a.node}, std::move(attributes))};
+}
+
+Expr diagonal(Expr a, int first, int second) { return with_axes(Op::diagonal, a, {first, second}); }
+
+Expr iota(Graph& graph, const Shape& shape, int axis) {
+  Attributes attributes;
+  attributes.axes = {axis};
+  attributes.shape = shape;
+  attributes.dtype = DType::i32;
+  return {graph, graph.make(Op::iota, {}, std::move(attributes))};
+}
+
+Expr gather(Expr table, Expr indices, int axis) {
+  Attributes attributes;
+  attributes.axes = {axis};
+  return {*table.graph, table.graph->make(Op::gather, {table.node, indices.node}, std::move(attributes))};
+}
+
+Expr scatter_add(Expr indices, Expr updates, const Shape& shape, int axis) {
+  Attributes attributes;
+  attributes.axes = {axis};
+  attributes.shape = shape;
+  return {*indices.graph, indices.graph->make(Op::scatter_add, {indices.node, updates.node}, std::move(attributes))};
+}
+
 Expr concatenate(const std::vector<Expr>& parts, int axis) {
   if (parts.size() == 1) return parts[0];
   Attributes attributes;
@@ -86,6 +123,10 @@ Expr reduce_sum(Expr a, std::vector<int> axes) {
 }
 Expr reduce_max(Expr a, std::vector<int> axes) {
   return axes.empty() ? a : with_axes(Op::reduce_max, a, std::move(axes));
+}
+
+Expr reduce_min(Expr a, std::vector<int> axes) {
+  return axes.empty() ? a : with_axes(Op::reduce_min, a, std::move(axes));
 }
 
 Expr dot_general(Expr a, Expr b, Attributes axes) {

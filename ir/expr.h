@@ -15,7 +15,7 @@ struct Expr {
 };
 
 Expr elementwise(Op op, std::initializer_list<Expr> operands);
-Expr like(Expr e, double value);  ///< a constant of e's shape
+Expr like(Expr e, double value);  ///< a constant of e's type
 
 #define DESCENT_BINARY(op_symbol, op_name)                                                               \
   inline Expr operator op_symbol(Expr a, Expr b) { return elementwise(Op::op_name, {a, b}); }            \
@@ -51,10 +51,18 @@ DESCENT_UNARY(abs, abs)
 DESCENT_UNARY(sign, sign)
 DESCENT_UNARY(sin, sine)
 DESCENT_UNARY(cos, cosine)
-DESCENT_UNARY(number, convert)
+DESCENT_UNARY(erf, erf)
+DESCENT_UNARY(floor, floor)
+DESCENT_UNARY(round, round_nearest_even)
+DESCENT_UNARY(is_finite, is_finite)
+DESCENT_UNARY(number, convert)  // of a boolean
 #undef DESCENT_UNARY
 inline Expr max(Expr a, Expr b) { return elementwise(Op::maximum, {a, b}); }
 inline Expr min(Expr a, Expr b) { return elementwise(Op::minimum, {a, b}); }
+inline Expr remainder(Expr a, Expr b) { return elementwise(Op::remainder, {a, b}); }
+inline Expr operator&&(Expr a, Expr b) { return elementwise(Op::logical_and, {a, b}); }
+inline Expr operator||(Expr a, Expr b) { return elementwise(Op::logical_or, {a, b}); }
+Expr convert(Expr a, DType dtype);
 inline Expr pow(Expr a, Expr b) { return elementwise(Op::power, {a, b}); }
 inline Expr pow(Expr a, double b) { return pow(a, like(a, b)); }
 Expr select(Expr condition, Expr a, Expr b);
@@ -70,9 +78,16 @@ Expr slice(Expr a, Shape starts, Shape limits, std::vector<int> strides);
 Expr reverse(Expr a, std::vector<int> axes);  ///< from the last to the first along these axes
 /// Zeros before, after and between the elements of every axis.
 Expr pad(Expr a, Shape low, Shape high, std::vector<int> interior);
+/// Axis `axis` as two axes: overlapping windows, and the elements of each (ir/ops.def).
+Expr windows(Expr a, int axis, int size, int stride = 1, int dilation = 1);
+Expr diagonal(Expr a, int first, int second);
+Expr iota(Graph& graph, const Shape& shape, int axis);
+Expr gather(Expr table, Expr indices, int axis);
+Expr scatter_add(Expr indices, Expr updates, const Shape& shape, int axis);
 Expr concatenate(const std::vector<Expr>& parts, int axis);
 Expr reduce_sum(Expr a, std::vector<int> axes);  ///< the axes are removed
 Expr reduce_max(Expr a, std::vector<int> axes);
+Expr reduce_min(Expr a, std::vector<int> axes);
 Expr dot_general(Expr a, Expr b, Attributes axes);
 Expr gradient(Expr e, Expr x);
 /// The derivative of e, of any shape, in the direction v of x (of x's shape): what forward mode computes. Reverse mode

@@ -8,7 +8,7 @@
 
 namespace descent::ir {
 
-std::string to_string(DType dtype) { return dtype == DType::f32 ? "f32" : "bool"; }
+std::string to_string(DType dtype) { return dtype == DType::f32 ? "f32" : dtype == DType::i32 ? "i32" : "bool"; }
 std::string to_string(const Type& type) { return to_string(type.dtype) + to_string(type.shape); }
 
 bool operator==(const Attributes& a, const Attributes& b) {
@@ -16,7 +16,7 @@ bool operator==(const Attributes& a, const Attributes& b) {
          a.name == b.name && a.axes == b.axes && a.shape == b.shape && a.lhs_batch == b.lhs_batch &&
          a.rhs_batch == b.rhs_batch && a.lhs_contract == b.lhs_contract && a.rhs_contract == b.rhs_contract &&
          a.starts == b.starts && a.limits == b.limits && a.strides == b.strides && a.low == b.low && a.high == b.high &&
-         a.interior == b.interior;
+         a.interior == b.interior && a.window == b.window;
 }
 
 std::size_t Graph::Hash::operator()(const Node* node) const {
@@ -34,6 +34,8 @@ std::size_t Graph::Hash::operator()(const Node* node) const {
     for (const Dimension& d : *sizes) mix(d.hash());
   }
   for (int stride : a.strides) mix(static_cast<std::size_t>(stride));
+  for (int number : a.window) mix(static_cast<std::size_t>(number));
+  mix(static_cast<std::size_t>(a.dtype));
   for (int axis : a.lhs_contract) mix(static_cast<std::size_t>(axis) + 5);
   for (int axis : a.rhs_contract) mix(static_cast<std::size_t>(axis) + 7);
   return h;
@@ -72,9 +74,10 @@ const Node* Graph::constant(double value, const Type& type) {
   return make(Op::constant, {}, std::move(a));
 }
 
-const Node* Graph::leaf(Op op, const std::string& name, const Shape& shape) {
+const Node* Graph::leaf(Op op, const std::string& name, const Shape& shape, DType dtype) {
   Attributes a;
   a.name = name;
+  a.dtype = dtype;
   a.shape = shape;
   return make(op, {}, std::move(a));
 }

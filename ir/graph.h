@@ -16,7 +16,9 @@
 
 namespace descent::ir {
 
-enum class DType : std::uint8_t { f32, boolean };
+/// i32 is exact for whole numbers of 32 bits; arithmetic wraps around. Kernels compute f32 in float32, booleans as
+/// masks.
+enum class DType : std::uint8_t { f32, i32, boolean };
 std::string to_string(DType dtype);
 
 struct Type {
@@ -43,12 +45,13 @@ enum class Op : std::uint8_t {
 struct Attributes {
   std::string name;                                                   ///< of an input, parameter, state or counter
   double value = 0;                                                   ///< of a constant; the stream of rng_uniform
-  DType dtype = DType::f32;                                           ///< of a constant
+  DType dtype = DType::f32;                                           ///< of leaves and convert
   std::vector<int> axes;                                              ///< of views and reductions
   Shape shape;                                                        ///< of leaves, broadcast_in_dim and reshape
   Shape starts, limits;                                               ///< of slice, by axis
   std::vector<int> strides;                                           ///< of slice, by axis
   Shape low, high;                                                    ///< of pad, by axis
+  std::vector<int> window;                                            ///< of windows: size, stride, dilation
   std::vector<int> interior;                                          ///< of pad, by axis
   std::vector<int> lhs_batch, rhs_batch, lhs_contract, rhs_contract;  ///< of dot_general
   friend bool operator==(const Attributes&, const Attributes&);       ///< values are compared bit by bit (NaN, -0)
@@ -78,8 +81,9 @@ class Graph {
   const Node* constant(double value, const Shape& shape = {});
   const Node* constant(double value, const Type& type);  ///< of any dtype; booleans are 0 and 1
   const Node* boolean(bool value, const Shape& shape = {});
-  const Node* leaf(Op op, const std::string& name, const Shape& shape);  ///< input, parameter, state or counter
-  const Node* dimension(const Dimension& size);                          ///< its value as a scalar
+  const Node* leaf(Op op, const std::string& name, const Shape& shape,
+                   DType dtype = DType::f32);    ///< input, parameter, state or counter
+  const Node* dimension(const Dimension& size);  ///< its value as a scalar
 
   std::size_t size() const { return nodes_.size(); }
 

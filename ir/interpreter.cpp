@@ -38,6 +38,14 @@ void evaluate_leaf(const Node& node, const Environment& environment, Tensor& y) 
     case Op::dimension:
       y.values[0] = static_cast<double>(node.attributes.shape[0].evaluate(environment.dimensions));
       return;
+    case Op::iota: {
+      const auto axis = static_cast<std::size_t>(node.attributes.axes[0]);
+      const std::int64_t stride = strides_of(y.shape)[axis], size = y.shape[axis];
+      for (std::size_t i = 0; i < y.values.size(); ++i) {
+        y.values[i] = static_cast<double>(static_cast<std::int64_t>(i) / stride % size);
+      }
+      return;
+    }
     case Op::counter:
       y.values[0] = counter_value(environment, name);
       return;
@@ -64,11 +72,10 @@ void evaluate_leaf(const Node& node, const Environment& environment, Tensor& y) 
 }
 
 void evaluate_elementwise(const Node& node, std::span<const Tensor* const> x, Tensor& y) {
-  const auto meaning = info(node.op).meaning;
   const double* a = x[0]->values.data();
   const double* b = x.size() > 1 ? x[1]->values.data() : a;
   const double* c = x.size() > 2 ? x[2]->values.data() : a;
-  for (std::size_t i = 0; i < y.values.size(); ++i) y.values[i] = meaning(a[i], b[i], c[i]);
+  for (std::size_t i = 0; i < y.values.size(); ++i) y.values[i] = element_value(node, a[i], b[i], c[i]);
 }
 
 /// Element by element, as the index map says.

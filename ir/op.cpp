@@ -1,6 +1,7 @@
 // The table of ops: ir/ops.def expanded into data.
 #include "ir/op.h"
 
+#include <algorithm>
 #include <cmath>
 #include <string_view>
 
@@ -14,30 +15,45 @@ namespace {
 using enum Signature;
 constexpr std::nullopt_t none = std::nullopt;
 
-Type infer_elementwise(const OpInfo& op, std::span<const Node* const> operands, const Attributes&) {
-  const auto expect = [&](std::size_t i, DType dtype) {
-    if (operands[i]->type.dtype != dtype) {
-      throw Error(std::string(op.name) + " takes " + to_string(dtype) + " as operand " + std::to_string(i + 1) +
-                  ", not " + to_string(operands[i]->type));
-    }
+/// The dtype of the result; throws descent::Error if those of the operands do not fit.
+DType infer_dtype(const OpInfo& op, std::span<const Node* const> operands, const Attributes& attributes) {
+  const auto expect = [&](std::size_t i, bool fits, const std::string& wanted) {
+    if (fits) return;
+    throw Error(std::string(op.name) + " takes " + wanted + " as operand " + std::to_string(i + 1) + ", not " +
+                to_string(operands[i]->type));
   };
-  for (std::size_t i = 0; i < operands.size(); ++i) {
-    if (operands[i]->type.shape != operands[0]->type.shape) {
-      throw Error(std::string(op.name) + " takes operands of equal shape, not " + to_string(operands[0]->type.shape) +
-                  " and " + to_string(operands[i]->type.shape));
+  const auto dtype = [&](std::size_t i) { return operands[i]->type.dtype; };
+  if (op.signature == conversion) return attributes.dtype;
+  // Of a selection the operands from the second on are alike, of the others all.
+  const std::size_t first = op.signature == selection ? 1 : 0;
+  if (first == 1) expect(0, dtype(0) == DType::boolean, "bool");
+  for (std::size_t i = first; i < operands.size(); ++i) {
+    if (op.signature == logical) expect(i, dtype(i) == DType::boolean, "bool");
+    if (op.signature == real) expect(i, dtype(i) == DType::f32, "f32");
+    if (op.signature == arithmetic || op.signature == comparison) {
+      expect(i, dtype(i) != DType::boolean, i > first ? to_string(dtype(first)) : "f32");
     }
-    const bool boolean = op.signature == logical || op.signature == conversion || (op.signature == selection && i == 0);
-    expect(i, boolean ? DType::boolean : DType::f32);
+    expect(i, dtype(i) == dtype(first), to_string(dtype(first)));
   }
-  const bool gives_boolean = op.signature == comparison || op.signature == logical;
-  return {gives_boolean ? DType::boolean : DType::f32, operands[0]->type.shape};
+  return op.signature == comparison || op.signature == logical ? DType::boolean : dtype(first);
+}
+
+Type infer_elementwise(const OpInfo& op, std::span<const Node* const> operands, const Attributes& attributes) {
+  for (const Node* operand : operands) {
+    if (operand->type.shape != operands[0]->type.shape) {
+      throw Error(std::string(op.name) + " takes operands of equal shape, not " + to_string(operands[0]->type.shape) +
+                  " and " + to_string(operand->type.shape));
+    }
+  }
+  return {infer_dtype(op, operands, attributes), operands[0]->type.shape};
 }
 
 // The three columns of an elementwise entry, as functions. a, b and c are the operands; unary ops have only a.
 #define MEANS(...) \
   []([[maybe_unused]] double a, [[maybe_unused]] double b, [[maybe_unused]] double c) -> double { return __VA_ARGS__; }
-#define CODE(...) \
-  []([[maybe_unused]] Lane a, [[maybe_unused]] Lane b, [[maybe_unused]] Lane c) -> Lane { return __VA_ARGS__; }
+#define CODE(...)                                                               \
+  []([[maybe_unused]] Lane a, [[maybe_unused]] Lane b, [[maybe_unused]] Lane c, \
+     [[maybe_unused]] LaneKind kind) -> Lane { return __VA_ARGS__; }
 #define DERIVATIVE(...)                                                                             \
   []([[maybe_unused]] Expr y, [[maybe_unused]] Expr g, std::span<const Expr> x) -> Adjoints {       \
     [[maybe_unused]] const Expr a = x[0], b = x.size() > 1 ? x[1] : a, c = x.size() > 2 ? x[2] : a; \
@@ -64,6 +80,21 @@ constexpr OpInfo table[] = {
 };
 
 }  // namespace
+
+double converted(double value, DType dtype) {
+  if (dtype == DType::boolean) return value != 0;
+  if (dtype == DType::f32) return value;
+  return std::isnan(value) ? 0 : std::trunc(std::clamp(value, -2147483648.0, 2147483647.0));
+}
+
+double element_value(const Node& node, double a, double b, double c) {
+  const double value = info(node.op).meaning(a, b, c);
+  if (node.op == Op::convert || node.type.dtype != DType::i32) return converted(value, node.type.dtype);
+  // Arithmetic of whole numbers wraps around; the product of two needs more digits than a double has.
+  const auto bits = [](double v) { return static_cast<std::uint64_t>(static_cast<std::int64_t>(v)); };
+  return static_cast<std::int32_t>(
+      static_cast<std::uint32_t>(node.op == Op::multiply ? bits(a) * bits(b) : bits(value)));
+}
 
 const OpInfo& info(Op op) { return table[static_cast<std::size_t>(op)]; }
 std::span<const OpInfo> all_ops() { return table; }

@@ -15,11 +15,12 @@ enum class OpKind { leaf, elementwise, view, structural };
 
 /// What types of operands an elementwise op takes and gives. All shapes are equal.
 enum class Signature {
-  arithmetic,  ///< numbers to a number
-  comparison,  ///< numbers to a boolean
+  arithmetic,  ///< f32 or i32, all the same, to that
+  real,        ///< f32 to f32
+  comparison,  ///< f32 or i32, all the same, to a boolean
   logical,     ///< booleans to a boolean
-  selection,   ///< a boolean and two numbers to a number
-  conversion,  ///< a boolean to a number
+  selection,   ///< a boolean and two of any dtype to that
+  conversion,  ///< any dtype to that of the attributes
 };
 
 /// The arity of ops that take any number of operands from 1.
@@ -53,12 +54,17 @@ struct OpInfo {
   /// Elementwise: the meaning, in float64.
   double (*meaning)(double a, double b, double c);
   /// Elementwise: the same for float32 lanes, as instructions.
-  Lane (*code)(Lane a, Lane b, Lane c);
+  Lane (*code)(Lane a, Lane b, Lane c, LaneKind kind);
   /// Structural: the meaning, in float64.
   void (*evaluate)(const Node& node, std::span<const Tensor* const> operands, Tensor& result);
   /// View: which element of the operand each element is.
   IndexMap (*index_map)(const Node& node);
 };
+
+/// The number as the dtype holds it: what the op convert means.
+double converted(double value, DType dtype);
+/// The result of an elementwise node for these elements of its operands.
+double element_value(const Node& node, double a, double b, double c);
 
 const OpInfo& info(Op op);
 inline const OpInfo& info(const Node* node) { return info(node->op); }

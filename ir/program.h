@@ -14,6 +14,7 @@ struct Input {
   std::string name;
   Shape shape;
   bool is_target = false;  ///< needed by the loss, not by prediction
+  DType dtype = DType::f32;
 };
 
 /// A tensor that lives as long as the trainer. Read by a leaf node of the same name: parameter or state.

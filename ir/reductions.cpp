@@ -15,8 +15,8 @@ Shape without_axes(const Shape& shape, const std::vector<int>& axes) {
 
 Type infer_reduction(const char* op, const Node* a, const std::vector<int>& axes) {
   check_axes(op, axes, a->type.shape.size());
-  if (a->type.dtype != DType::f32) fail(op, "takes numbers, not " + to_string(a->type));
-  return {DType::f32, without_axes(a->type.shape, axes)};
+  if (a->type.dtype == DType::boolean) fail(op, "takes numbers, not " + to_string(a->type));
+  return {a->type.dtype, without_axes(a->type.shape, axes)};
 }
 
 /// `a`, which lacks the axes, repeated along them to `shape`.
@@ -51,17 +51,38 @@ void evaluate_reduce_sum(const Node& node, std::span<const Tensor* const> x, Ten
   evaluate_reduction(node, *x[0], y, 0.0, [](double sum, double v) { return sum + v; });
 }
 
+namespace {
+
+/// The gradient of an extreme goes to the elements equal to it, in equal parts.
+Expr shared_among_equal(Expr y, Expr g, Expr x) {
+  const auto& axes = y.node->attributes.axes;
+  const Expr chosen = number(x == spread(y, x.shape(), axes));
+  return chosen * spread(g / reduce_sum(chosen, axes), x.shape(), axes);
+}
+
+double limit(const Node& node, bool lowest) {
+  if (node.type.dtype == DType::f32) return (lowest ? -1 : 1) * std::numeric_limits<double>::infinity();
+  return lowest ? std::numeric_limits<std::int32_t>::min() : std::numeric_limits<std::int32_t>::max();
+}
+
+}  // namespace
+
 Type infer_reduce_max(const OpInfo&, std::span<const Node* const> x, const Attributes& a) {
   return infer_reduction("reduce_max", x[0], a.axes);
 }
-Adjoints derivative_reduce_max(Expr y, Expr g, std::span<const Expr> x) {
-  const auto& axes = y.node->attributes.axes;
-  const Expr largest = number(x[0] == spread(y, x[0].shape(), axes));
-  return {largest * spread(g / reduce_sum(largest, axes), x[0].shape(), axes)};
-}
+Adjoints derivative_reduce_max(Expr y, Expr g, std::span<const Expr> x) { return {shared_among_equal(y, g, x[0])}; }
 void evaluate_reduce_max(const Node& node, std::span<const Tensor* const> x, Tensor& y) {
-  evaluate_reduction(node, *x[0], y, -std::numeric_limits<double>::infinity(),
+  evaluate_reduction(node, *x[0], y, limit(node, true),
                      [](double largest, double v) { return info(Op::maximum).meaning(largest, v, 0); });
+}
+
+Type infer_reduce_min(const OpInfo&, std::span<const Node* const> x, const Attributes& a) {
+  return infer_reduction("reduce_min", x[0], a.axes);
+}
+Adjoints derivative_reduce_min(Expr y, Expr g, std::span<const Expr> x) { return {shared_among_equal(y, g, x[0])}; }
+void evaluate_reduce_min(const Node& node, std::span<const Tensor* const> x, Tensor& y) {
+  evaluate_reduction(node, *x[0], y, limit(node, false),
+                     [](double smallest, double v) { return info(Op::minimum).meaning(smallest, v, 0); });
 }
 
 }  // namespace descent::ir

@@ -43,10 +43,15 @@ enum class Instruction : std::uint8_t {
   i_ashr,
   i_select,
   i_eq,
+  i_lt,
+  i_le,  ///< of signed numbers
   m_and,
   m_or,
   m_not,
 };
+
+/// What a lane holds; it decides which instruction an operator such as + stands for.
+enum class LaneKind : std::uint8_t { f32, i32, mask };
 
 using LaneHandle = void*;
 
@@ -61,48 +66,84 @@ class ScalarEmitter {
 struct Lane {
   ScalarEmitter* emitter = nullptr;
   LaneHandle handle = nullptr;
-  Lane number(float value) const { return {emitter, emitter->f32(value)}; }
-  Lane integer(std::int32_t value) const { return {emitter, emitter->i32(value)}; }
+  LaneKind kind = LaneKind::f32;
+  Lane number(float value) const { return {emitter, emitter->f32(value), LaneKind::f32}; }
+  Lane integer(std::int32_t value) const { return {emitter, emitter->i32(value), LaneKind::i32}; }
 };
 
-inline Lane emit(Instruction i, Lane a) { return {a.emitter, a.emitter->emit(i, a.handle)}; }
-inline Lane emit(Instruction i, Lane a, Lane b) { return {a.emitter, a.emitter->emit(i, a.handle, b.handle)}; }
-inline Lane emit(Instruction i, Lane a, Lane b, Lane c) {
-  return {a.emitter, a.emitter->emit(i, a.handle, b.handle, c.handle)};
+/// What an instruction gives whose first operand (of selections: second) is of this kind.
+inline LaneKind result_kind(Instruction i, LaneKind operand) {
+  switch (i) {
+    case Instruction::f_to_i:
+    case Instruction::f_bits:
+      return LaneKind::i32;
+    case Instruction::i_to_f:
+    case Instruction::i_as_f:
+      return LaneKind::f32;
+    case Instruction::f_lt:
+    case Instruction::f_le:
+    case Instruction::f_eq:
+    case Instruction::f_ne:
+    case Instruction::i_lt:
+    case Instruction::i_le:
+    case Instruction::i_eq:
+      return LaneKind::mask;
+    default:
+      return operand;
+  }
 }
 
-inline Lane operator+(Lane a, Lane b) { return emit(Instruction::f_add, a, b); }
-inline Lane operator-(Lane a, Lane b) { return emit(Instruction::f_sub, a, b); }
-inline Lane operator*(Lane a, Lane b) { return emit(Instruction::f_mul, a, b); }
+inline Lane emit(Instruction i, Lane a) { return {a.emitter, a.emitter->emit(i, a.handle), result_kind(i, a.kind)}; }
+inline Lane emit(Instruction i, Lane a, Lane b) {
+  return {a.emitter, a.emitter->emit(i, a.handle, b.handle), result_kind(i, a.kind)};
+}
+inline Lane emit(Instruction i, Lane a, Lane b, Lane c) {
+  return {a.emitter, a.emitter->emit(i, a.handle, b.handle, c.handle), result_kind(i, b.kind)};
+}
+/// One of two instructions: that for floats or that for whole numbers.
+inline Instruction by_kind(Lane a, Instruction real, Instruction integer) {
+  return a.kind == LaneKind::i32 ? integer : real;
+}
+
+inline Lane operator+(Lane a, Lane b) { return emit(by_kind(a, Instruction::f_add, Instruction::i_add), a, b); }
+inline Lane operator-(Lane a, Lane b) { return emit(by_kind(a, Instruction::f_sub, Instruction::i_sub), a, b); }
+inline Lane operator*(Lane a, Lane b) { return emit(by_kind(a, Instruction::f_mul, Instruction::i_mul), a, b); }
 inline Lane operator/(Lane a, Lane b) { return emit(Instruction::f_div, a, b); }
 inline Lane operator+(Lane a, float b) { return a + a.number(b); }
 inline Lane operator-(Lane a, float b) { return a - a.number(b); }
 inline Lane operator*(Lane a, float b) { return a * a.number(b); }
-inline Lane operator-(Lane a) { return emit(Instruction::f_neg, a); }
+inline Lane operator-(Lane a) { return a.kind == LaneKind::i32 ? a.integer(0) - a : emit(Instruction::f_neg, a); }
 
 namespace scalar {
 
 inline Lane fma(Lane a, Lane b, Lane c) { return emit(Instruction::f_fma, a, b, c); }
 inline Lane fma(Lane a, Lane b, float c) { return fma(a, b, a.number(c)); }
 inline Lane fma(Lane a, float b, Lane c) { return fma(a, a.number(b), c); }
-inline Lane abs(Lane a) { return emit(Instruction::f_abs, a); }
 inline Lane sqrt(Lane a) { return emit(Instruction::f_sqrt, a); }
 inline Lane copysign(Lane a, Lane b) { return emit(Instruction::f_copysign, a, b); }
 inline Lane round(Lane a) { return emit(Instruction::f_round, a); }
-inline Lane less(Lane a, Lane b) { return emit(Instruction::f_lt, a, b); }
-inline Lane less_equal(Lane a, Lane b) { return emit(Instruction::f_le, a, b); }
-inline Lane equal(Lane a, Lane b) { return emit(Instruction::f_eq, a, b); }
-inline Lane not_equal(Lane a, Lane b) { return emit(Instruction::f_ne, a, b); }
+inline Lane less(Lane a, Lane b) { return emit(by_kind(a, Instruction::f_lt, Instruction::i_lt), a, b); }
+inline Lane less_equal(Lane a, Lane b) { return emit(by_kind(a, Instruction::f_le, Instruction::i_le), a, b); }
+inline Lane equal(Lane a, Lane b) { return emit(by_kind(a, Instruction::f_eq, Instruction::i_eq), a, b); }
 inline Lane mask_and(Lane a, Lane b) { return emit(Instruction::m_and, a, b); }
 inline Lane mask_or(Lane a, Lane b) { return emit(Instruction::m_or, a, b); }
 inline Lane mask_not(Lane a) { return emit(Instruction::m_not, a); }
+inline Lane not_equal(Lane a, Lane b) {
+  return a.kind == LaneKind::i32 ? mask_not(equal(a, b)) : emit(Instruction::f_ne, a, b);
+}
 inline Lane select(Lane m, Lane a, Lane b) { return emit(Instruction::f_select, m, a, b); }
-inline Lane number(Lane m) { return emit(Instruction::f_select, m, m.number(1), m.number(0)); }
 
 // Larger and smaller operand, NaN if either is NaN.
 Lane maximum(Lane a, Lane b);
 Lane minimum(Lane a, Lane b);
 Lane sign(Lane a);
+Lane abs(Lane a);
+/// `a` as lanes of another kind: what the op convert means (ir/ops.def).
+Lane convert(Lane a, LaneKind kind);
+Lane floor(Lane a);
+Lane trunc(Lane a);
+Lane remainder(Lane a, Lane b);
+Lane is_finite(Lane a);
 
 // Functions in float32; the error bounds in units in the last place (ULP) are those that tests/ir/scalar_math.cpp
 // checks.

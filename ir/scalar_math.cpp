@@ -177,16 +177,63 @@ Lane circular(Lane a, int quarter_turns) {
 }  // namespace
 
 Lane maximum(Lane a, Lane b) {
+  if (a.kind == LaneKind::i32) return select(less(a, b), b, a);
   // f_max gives b where either is NaN, which is right unless a is the NaN.
   return select(is_nan(a), a, emit(Instruction::f_max, a, b));
 }
 
-Lane minimum(Lane a, Lane b) { return select(is_nan(a), a, emit(Instruction::f_min, a, b)); }
+Lane minimum(Lane a, Lane b) {
+  if (a.kind == LaneKind::i32) return select(less(b, a), b, a);
+  return select(is_nan(a), a, emit(Instruction::f_min, a, b));
+}
 
 Lane sign(Lane a) {
+  if (a.kind == LaneKind::i32) {
+    const Lane zero = a.integer(0);
+    return select(less(a, zero), a.integer(-1), select(less(zero, a), a.integer(1), zero));
+  }
   const Lane zero_or_nan = mask_not(mask_or(less(a, a.number(0)), less(a.number(0), a)));
   return select(zero_or_nan, a + a.number(0), copysign(a.number(1), a));
 }
+
+Lane abs(Lane a) { return a.kind == LaneKind::i32 ? maximum(a, -a) : emit(Instruction::f_abs, a); }
+
+Lane convert(Lane a, LaneKind kind) {
+  if (a.kind == kind) return a;
+  if (kind == LaneKind::mask) return not_equal(a, a.kind == LaneKind::i32 ? a.integer(0) : a.number(0));
+  if (a.kind == LaneKind::mask) {
+    return kind == LaneKind::i32 ? select(a, a.integer(1), a.integer(0)) : select(a, a.number(1), a.number(0));
+  }
+  if (kind == LaneKind::f32) return to_float(a);
+  // What is out of range, or NaN, is replaced before the instruction, whose result it would leave open.
+  constexpr float beyond = 0x1p31f;
+  const Lane fits = mask_and(less_equal(a.number(-beyond), a), less(a, a.number(beyond)));
+  const Lane extreme = select(less(a, a.number(0)), a.integer(std::numeric_limits<std::int32_t>::min()),
+                              a.integer(std::numeric_limits<std::int32_t>::max()));
+  const Lane whole = to_int(select(fits, a, a.number(0)));
+  return select(fits, whole, select(is_nan(a), a.integer(0), extreme));
+}
+
+Lane floor(Lane a) {
+  const Lane nearest = round(a);
+  return select(less(a, nearest), nearest - 1.0f, nearest);
+}
+
+Lane trunc(Lane a) { return copysign(floor(abs(a)), a); }
+
+Lane remainder(Lane a, Lane b) {
+  // The quotient may be rounded up to a whole number that it does not reach, or down from one: the difference, which
+  // fma makes exactly, then has the wrong sign or is as large as b.
+  const Lane size = abs(b);
+  const Lane first = fma(-trunc(abs(a) / size), size, abs(a));
+  const Lane raised = select(less(first, a.number(0)), first + size, first);
+  const Lane rest = select(less_equal(size, raised), raised - size, raised);
+  // a itself where b is infinite; NaN where a is, or b is 0.
+  const Lane result = select(mask_and(equal(size, a.number(kInfinity)), is_finite(a)), abs(a), rest);
+  return copysign(result, a);
+}
+
+Lane is_finite(Lane a) { return less(abs(a), a.number(kInfinity)); }
 
 Lane exp(Lane a) {
   const Reduced x = reduce_by_ln2(clamp(a, -104.0f, 89.0f));  // beyond, the result is 0 or infinity

@@ -22,7 +22,7 @@ void check_axes(const char* op, const std::vector<int>& axes, std::size_t rank) 
 }
 
 namespace {
-Type leaf_type(const Attributes& attributes) { return {DType::f32, attributes.shape}; }
+Type leaf_type(const Attributes& attributes) { return {attributes.dtype, attributes.shape}; }
 }  // namespace
 
 // Leaves.
@@ -34,6 +34,11 @@ Type infer_parameter(const OpInfo&, std::span<const Node* const>, const Attribut
 Type infer_state(const OpInfo&, std::span<const Node* const>, const Attributes& a) { return leaf_type(a); }
 Type infer_counter(const OpInfo&, std::span<const Node* const>, const Attributes& a) { return leaf_type(a); }
 Type infer_rng_uniform(const OpInfo&, std::span<const Node* const>, const Attributes& a) { return leaf_type(a); }
+Type infer_iota(const OpInfo&, std::span<const Node* const>, const Attributes& a) {
+  check_axes("iota", a.axes, a.shape.size());
+  if (a.axes.size() != 1) fail("iota", "one axis is needed");
+  return {DType::i32, a.shape};
+}
 
 // reshape
 

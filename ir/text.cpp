@@ -48,7 +48,8 @@ constexpr NumbersKey number_lists[] = {{"axes", &Attributes::axes},
                                        {"lhs_contract", &Attributes::lhs_contract},
                                        {"rhs_contract", &Attributes::rhs_contract},
                                        {"strides", &Attributes::strides},
-                                       {"interior", &Attributes::interior}};
+                                       {"interior", &Attributes::interior},
+                                       {"window", &Attributes::window}};
 constexpr SizesKey size_lists[] = {{"starts", &Attributes::starts},
                                    {"limits", &Attributes::limits},
                                    {"low", &Attributes::low},
@@ -156,6 +157,8 @@ class LineReader {
     Type t;
     if (accept("bool"))
       t.dtype = DType::boolean;
+    else if (accept("i32"))
+      t.dtype = DType::i32;
     else
       expect("f32");
     t.shape = shape();
@@ -213,10 +216,10 @@ const Node* read_node(LineReader& in, Graph& graph, const std::vector<const Node
       in.fail("there is no attribute '" + key + "'");
   }
   const Type type = in.type();
-  const bool shape_is_attribute =
-      (info(*op).kind == OpKind::leaf && *op != Op::dimension) || *op == Op::broadcast_in_dim || *op == Op::reshape;
+  const bool shape_is_attribute = (info(*op).kind == OpKind::leaf && *op != Op::dimension) ||
+                                  *op == Op::broadcast_in_dim || *op == Op::reshape || *op == Op::scatter_add;
   if (shape_is_attribute) a.shape = type.shape;
-  if (*op == Op::constant) a.dtype = type.dtype;
+  if (info(*op).kind == OpKind::leaf || *op == Op::convert) a.dtype = type.dtype;
   const Node* node = nullptr;
   try {
     node = graph.make(*op, std::move(operands), std::move(a));
@@ -233,7 +236,7 @@ std::string print(const Program& program) {
   std::string text = "program " + program.name + "\n";
   for (const Input& input : program.inputs) {
     text += fmt::format("{} {} : {}\n", input.is_target ? "target" : "input", input.name,
-                        to_string(Type{DType::f32, input.shape}));
+                        to_string(Type{input.dtype, input.shape}));
   }
   for (const Variable& v : program.variables) {
     text += fmt::format("{} {} : {}\n", keyword(v), v.name, to_string(Type{DType::f32, v.shape}));
@@ -272,9 +275,10 @@ Program parse(const std::string& text) {
     } else {
       const std::string name = in.word();
       in.expect(":");
-      const Shape shape = in.type().shape;
+      const Type type = in.type();
+      const Shape& shape = type.shape;
       if (word == "input" || word == "target") {
-        program.inputs.push_back(Input{name, shape, word == "target"});
+        program.inputs.push_back(Input{name, shape, word == "target", type.dtype});
         continue;
       }
       Variable variable{name, shape};

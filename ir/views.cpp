@@ -151,6 +151,88 @@ IndexMap index_map_reverse(const Node& node) {
   return map;
 }
 
+// windows
+
+Type infer_windows(const OpInfo&, std::span<const Node* const> x, const Attributes& a) {
+  Shape shape = x[0]->type.shape;
+  check_axes("windows", a.axes, shape.size());
+  if (a.axes.size() != 1 || a.window.size() != 3)
+    fail("windows", "one axis, a size, a stride and a dilation are needed");
+  const int size = a.window[0], stride = a.window[1], dilation = a.window[2];
+  if (size < 1 || stride < 1 || dilation < 1) fail("windows", "size, stride and dilation must be 1 or more");
+  const Dimension from = along(shape, a.axes[0]);
+  const Dimension rest = from - (dilation * (size - 1) + 1);
+  if (is_negative(rest)) {
+    fail("windows", "a window over " + std::to_string(dilation * (size - 1) + 1) + " elements does not fit into " +
+                        from.to_string());
+  }
+  const auto count = rest.divided_by(stride);
+  if (!count) {
+    fail("windows", "how many windows a stride of " + std::to_string(stride) + " makes of " + from.to_string() +
+                        " depends on a remainder that is not known");
+  }
+  along(shape, a.axes[0]) = *count + 1;
+  shape.insert(shape.begin() + a.axes[0] + 1, Dimension(size));
+  return {x[0]->type.dtype, shape};
+}
+
+// Element i was read as element k of window o where i = stride * o + dilation * k. The adjoint of i is therefore the
+// sum over k of those of the windows (i - dilation * k) / stride: with the windows' adjoints spread by the stride and
+// padded, the sum over the diagonal of windows of the reversed order, one beginning at every i.
+Adjoints derivative_windows(Expr y, Expr g, std::span<const Expr> x) {
+  const Attributes& a = y.node->attributes;
+  const int axis = a.axes[0], size = a.window[0], stride = a.window[1], dilation = a.window[2];
+  const std::size_t rank = y.shape().size();
+  Shape low(rank, Dimension(0)), high = low;
+  std::vector<int> interior(rank, 0);
+  along(low, axis) = Dimension(dilation * (size - 1));
+  along(high, axis) = along(x[0].shape(), axis) - (along(y.shape(), axis) - 1) * stride - 1;
+  along(interior, axis) = stride - 1;
+  const Expr starts = windows(pad(g, low, high, interior), axis, size, 1, dilation);
+  return {reduce_sum(diagonal(reverse(starts, {axis + 1}), axis + 1, axis + 2), {axis + 1})};
+}
+
+IndexMap index_map_windows(const Node& node) {
+  const auto axis = static_cast<std::size_t>(node.attributes.axes[0]);
+  std::vector<int> to;
+  for (std::size_t i = 0; i < node.operands[0]->shape().size(); ++i)
+    to.push_back(static_cast<int>(i + (i > axis ? 1 : 0)));
+  IndexMap map = renamed_axes(node.shape().size(), to);
+  map[axis].coefficients[axis] = Dimension(node.attributes.window[1]);
+  map[axis].coefficients[axis + 1] = Dimension(node.attributes.window[2]);
+  return map;
+}
+
+// diagonal
+
+Type infer_diagonal(const OpInfo&, std::span<const Node* const> x, const Attributes& a) {
+  Shape shape = x[0]->type.shape;
+  check_axes("diagonal", a.axes, shape.size());
+  if (a.axes.size() != 2 || a.axes[0] > a.axes[1]) fail("diagonal", "two axes are needed, in order");
+  if (along(shape, a.axes[0]) != along(shape, a.axes[1])) {
+    fail("diagonal", "the sizes " + along(shape, a.axes[0]).to_string() + " and " +
+                         along(shape, a.axes[1]).to_string() + " differ");
+  }
+  shape.erase(shape.begin() + a.axes[1]);
+  return {x[0]->type.dtype, shape};
+}
+
+Adjoints derivative_diagonal(Expr y, Expr g, std::span<const Expr> x) {
+  const auto& axes = y.node->attributes.axes;
+  const Shape& shape = x[0].shape();
+  const Expr repeated = broadcast(g, shape, remaining_axes(shape.size(), {axes[1]}));
+  return {select(iota(*g.graph, shape, axes[0]) == iota(*g.graph, shape, axes[1]), repeated, 0)};
+}
+
+IndexMap index_map_diagonal(const Node& node) {
+  const auto& axes = node.attributes.axes;
+  std::vector<int> to;
+  for (int i = 0; i < static_cast<int>(node.operands[0]->shape().size()); ++i) {
+    to.push_back(i == axes[1] ? axes[0] : i > axes[1] ? i - 1 : i);
+  }
+  return renamed_axes(node.shape().size(), to);
+}
+
 // pad
 
 Type infer_pad(const OpInfo&, std::span<const Node* const> x, const Attributes& a) {

@@ -13,32 +13,47 @@
 namespace descent::passes {
 
 using ir::Dimension;
-using ir::is_view;
 using ir::Node;
 using ir::Op;
 using ir::Shape;
 
 namespace {
 
-bool is_number(const Node* node) {  // a leaf that kernels hold in a register
-  return node->op == Op::constant || node->op == Op::dimension || node->op == Op::counter;
-}
+/// Whether a node's elements are those of its operand, found by a view (passes/views.h).
+bool is_access(const Node* node) { return ir::is_view(node) || node->op == Op::gather; }
 bool is_tensor_leaf(const Node* node) {
   return node->op == Op::input || node->op == Op::parameter || node->op == Op::state;
 }
-bool is_reduction(const Node* node) { return node->op == Op::reduce_sum || node->op == Op::reduce_max; }
+bool is_reduction(const Node* node) {
+  return node->op == Op::reduce_sum || node->op == Op::reduce_max || node->op == Op::reduce_min ||
+         node->op == Op::scatter_add;
+}
 
-/// The view of a node; nothing for a reshape that strides cannot express.
+/// The view of a node; nothing where it cannot be said as one: of a reshape or gather whose operand is in another
+/// order.
 std::optional<View> find_view(const Node* node, const KernelPlan& plan, bool itself_stored) {
-  // A number is the same everywhere: even where it has been stored, its first element serves for all.
-  if (is_number(node)) return View{node, 0, std::vector<Dimension>(node->shape().size(), Dimension(0)), {}};
-  if (itself_stored && plan.stored.contains(node)) return View{node, 0, row_major(node->shape()), {}};
-  if (!is_view(node)) throw Error(std::string("internal: the node ") + ir::info(node).name + " is not stored");
+  // What is immediate is never loaded, even where it has been stored.
+  if (is_immediate(node)) {
+    View view{node, 0, std::vector<Dimension>(node->shape().size(), Dimension(0))};
+    if (node->op == Op::iota) {
+      const auto axis = static_cast<std::size_t>(node->attributes.axes[0]);
+      if (!node->shape()[axis].is_one()) view.strides[axis] = Dimension(1);
+    }
+    return view;
+  }
+  if (itself_stored && plan.stored.contains(node)) return View{node, 0, row_major(node->shape())};
+  if (!is_access(node)) throw Error(std::string("internal: the node ") + ir::info(node).name + " is not stored");
   const Node* operand = node->operands[0];
   const std::optional<View> inner = find_view(operand, plan, true);
   if (!inner) return std::nullopt;
   if (node->op == Op::reshape) return reshaped(*inner, operand->shape(), node->shape());
-  return compose(*inner, ir::info(node).index_map(*node), operand->shape(), node->shape());
+  if (node->op != Op::gather) return compose(*inner, ir::info(node).index_map(*node), operand->shape(), node->shape());
+  if (is_immediate(inner->source)) return std::nullopt;
+  const Node* indices = node->operands[1];
+  const std::optional<View> index = find_view(indices, plan, true);
+  if (!index) return std::nullopt;
+  return picked(*inner, *index, operand->shape(), static_cast<std::size_t>(node->attributes.axes[0]),
+                indices->shape().size(), node->shape());
 }
 
 bool writes(const Kernel& kernel, const Node* node) {
@@ -49,7 +64,7 @@ bool writes(const Kernel& kernel, const Node* node) {
 
 View view_of(const Node* node, const KernelPlan& plan, bool itself_stored) {
   const std::optional<View> view = find_view(node, plan, itself_stored);
-  if (!view) throw Error("internal: a reshape whose operand is not stored");
+  if (!view) throw Error(std::string("internal: the operand of a ") + ir::info(node).name + " is not stored");
   return *view;
 }
 
@@ -59,7 +74,30 @@ bool computed_in(const Kernel& kernel, const Node* node, const KernelPlan& plan)
 }
 
 View access(const Kernel& kernel, const Node* node, const KernelPlan& plan) {
-  return view_of(node, plan, !(is_view(node) && writes(kernel, node)));
+  return view_of(node, plan, !(is_access(node) && writes(kernel, node)));
+}
+
+const Node* reduced_value(const Node* reduction) {
+  return reduction->operands[reduction->op == Op::scatter_add ? 1 : 0];
+}
+
+View reduction_place(const Node* reduction, const KernelPlan& plan) {
+  const Shape& space = reduced_value(reduction)->shape();
+  const auto& axes = reduction->attributes.axes;
+  const View whole{reduction, 0, row_major(reduction->shape())};
+  if (reduction->op == Op::scatter_add) {
+    const Node* indices = reduction->operands[0];
+    return picked(whole, view_of(indices, plan), reduction->shape(), static_cast<std::size_t>(axes[0]),
+                  indices->shape().size(), space)
+        .value();
+  }
+  View place{reduction, 0, std::vector<Dimension>(space.size(), Dimension(0))};
+  std::size_t kept = 0;
+  for (std::size_t i = 0; i < space.size(); ++i) {
+    const bool gone = std::find(axes.begin(), axes.end(), static_cast<int>(i)) != axes.end();
+    if (!gone) place.strides[i] = whole.strides[kept++];
+  }
+  return place;
 }
 
 int KernelPlan::buffer(const std::string& name) const {
@@ -119,9 +157,9 @@ class Planner {
 
   void place(const Node* node) {
     if (ir::is_leaf(node)) return;
-    if (is_view(node)) {
-      // A view of a view is composed; a reshape that cannot be needs its operand stored in row-major order.
-      make_viewable(node->operands[0]);
+    if (is_access(node)) {
+      // A view of a view is composed; one that cannot be needs its operand stored in row-major order.
+      for (const Node* operand : node->operands) make_viewable(operand);
       if (!find_view(node, plan_, true)) store(node->operands[0]);
     } else if (node->op == Op::dot_general) {
       for (const Node* operand : node->operands) make_plain(operand);
@@ -137,20 +175,28 @@ class Planner {
         group(g).workspace = add_buffer(Buffer::Kind::temporary, "", {floats});
       }
     } else if (is_reduction(node)) {
-      const Node* operand = node->operands[0];
-      auto home = plan_.group.find(operand);
-      const bool joins = home != plan_.group.end() && group(home->second).space == operand->shape();
-      const int g = joins ? home->second : add_group(operand->shape());
-      const int b = add_buffer(Buffer::Kind::temporary, "", node->shape());
-      group(g).reductions.emplace_back(node, b);
-      require(g, node->operands);
-      plan_.stored[node] = b;
-      producers_[b].insert(g);
+      place_reduction(node);
     } else if (node->op == Op::concatenate) {
       concatenate(node);
     } else {
       join(node);
     }
+  }
+
+  /// A reduction is accumulated by the group that computes what it takes in.
+  void place_reduction(const Node* node) {
+    const Node* value = reduced_value(node);
+    if (node->op == Op::scatter_add) make_viewable(node->operands[0]);
+    auto home = plan_.group.find(value);
+    bool joins = home != plan_.group.end() && group(home->second).space == value->shape();
+    if (joins && node->op == Op::scatter_add) joins = may_join(node, home->second);
+    const int g = joins ? home->second : add_group(value->shape());
+    if (!joins && home != plan_.group.end()) store(value);
+    const int b = add_buffer(Buffer::Kind::temporary, "", node->shape());
+    group(g).reductions.emplace_back(node, b);
+    require(g, node->operands);
+    plan_.stored[node] = b;
+    producers_[b].insert(g);
   }
 
   /// An elementwise node joins the last group that computes an operand, if none of its other operands waits for that
@@ -218,29 +264,27 @@ class Planner {
                         [&](int g) { return g == target || dependencies_.waits(g, target); });
   }
 
-  /// Makes memory that strides alone describe of a contraction's operand: what is padded is stored with its zeros.
+  /// Makes memory that strides alone describe of a contraction's operand: what is padded or gathered is stored.
   void make_plain(const Node* operand) {
-    if (!is_view(operand)) {
+    const auto plain = [&](const Node* node) {
+      const View view = view_of(node, plan_);
+      return view.bounds.empty() && view.indirections.empty();
+    };
+    if (!is_access(operand) || is_immediate(view_of(operand, plan_).source)) {
       store(operand);
       return;
     }
-    if (is_number(view_of(operand, plan_).source)) {
-      store(operand);
-      return;
-    }
-    if (view_of(operand, plan_).bounds.empty()) return;
-    // The innermost padded view: those around it stay views.
-    while (is_view(operand->operands[0]) && !view_of(operand->operands[0], plan_).bounds.empty()) {
-      operand = operand->operands[0];
-    }
+    if (plain(operand)) return;
+    // The innermost view that is not plain: those around it stay views.
+    while (is_access(operand->operands[0]) && !plain(operand->operands[0])) operand = operand->operands[0];
     store(operand);
   }
 
   void make_viewable(const Node* node) {
-    if (!is_view(node) && !is_number(node)) store(node);
+    if (!is_access(node) && !is_immediate(node)) store(node);
   }
 
-  /// Gives `node` a buffer of its own.
+  /// Gives `node` a buffer of its own. Whole numbers are 32 bits there; what a caller sees holds them as float32.
   int store(const Node* node) {
     if (auto at = plan_.stored.find(node); at != plan_.stored.end()) return at->second;
     const int b = add_buffer(Buffer::Kind::temporary, "", node->shape());
@@ -278,7 +322,7 @@ class Planner {
     auto at = plan_.stored.find(result.node);
     if (at != plan_.stored.end() &&
         plan_.buffers[static_cast<std::size_t>(at->second)].kind == Buffer::Kind::temporary &&
-        producers_.contains(at->second)) {
+        producers_.contains(at->second) && result.node->type.dtype != ir::DType::i32) {
       // The temporary becomes the result.
       auto& buffers = plan_.buffers;
       buffers[static_cast<std::size_t>(at->second)].kind = Buffer::Kind::result;
@@ -288,7 +332,9 @@ class Planner {
       return;
     }
     store_into(result.node, b);
-    if (at == plan_.stored.end() && plan_.group.contains(result.node)) plan_.stored[result.node] = b;
+    if (at == plan_.stored.end() && plan_.group.contains(result.node) && result.node->type.dtype != ir::DType::i32) {
+      plan_.stored[result.node] = b;
+    }
   }
 
   /// A variable is overwritten in place by the kernel that computes its new value, which then runs after all other
@@ -328,15 +374,17 @@ class Planner {
     std::set<const Node*> seen;
     std::vector<const Node*> work;
     for (const Store& s : kernel.stores) work.push_back(s.node);
-    for (const auto& [node, b] : kernel.reductions) work.push_back(node->operands[0]);
+    for (const auto& [node, b] : kernel.reductions)
+      work.insert(work.end(), node->operands.begin(), node->operands.end());
     while (!work.empty()) {
       const Node* node = work.back();
       work.pop_back();
       if (!seen.insert(node).second) continue;
-      if (is_view(node)) {
-        const View view = view_of(node, plan_, !writes(kernel, node));
-        auto at = plan_.stored.find(view.source);
-        if (at != plan_.stored.end() && at->second == variable) return true;
+      if (is_access(node)) {
+        for (const Node* source : sources(view_of(node, plan_, !writes(kernel, node)))) {
+          auto at = plan_.stored.find(source);
+          if (at != plan_.stored.end() && at->second == variable) return true;
+        }
       } else if (ir::is_elementwise(node)) {
         work.insert(work.end(), node->operands.begin(), node->operands.end());
       }
@@ -397,7 +445,8 @@ class Planner {
     const int temporary = copied_.at(kernel.group);
     // In a graph of the plan's own: the program's is shared between threads and stays as it is.
     if (!plan_.own_graph) plan_.own_graph = std::make_shared<ir::Graph>();
-    const Node* leaf = plan_.own_graph->leaf(Op::state, "@buffer" + std::to_string(temporary), kernel.space);
+    const Node* leaf = plan_.own_graph->leaf(Op::state, "@buffer" + std::to_string(temporary), kernel.space,
+                                             kernel.stores[0].node->type.dtype);
     plan_.stored[leaf] = temporary;
     kernel.stores[0].node = leaf;
     return kernel;
@@ -456,11 +505,12 @@ std::vector<int> buffers_read(const Kernel& kernel, const KernelPlan& plan) {
   std::set<int> found;
   std::set<const Node*> seen;
   const auto read = [&](const Node* node) {
-    const View view = access(kernel, node, plan);
-    if (!is_number(view.source)) found.insert(plan.stored.at(view.source));
+    for (const Node* source : sources(access(kernel, node, plan))) {
+      if (!is_immediate(source)) found.insert(plan.stored.at(source));
+    }
   };
   const auto visit = [&](auto&& self, const Node* node) -> void {
-    if (!seen.insert(node).second || node == kernel.contraction || is_number(node) || node->op == Op::rng_uniform)
+    if (!seen.insert(node).second || node == kernel.contraction || is_immediate(node) || node->op == Op::rng_uniform)
       return;
     if (!computed_in(kernel, node, plan)) return read(node);
     for (const Node* operand : node->operands) self(self, operand);
@@ -470,7 +520,12 @@ std::vector<int> buffers_read(const Kernel& kernel, const KernelPlan& plan) {
       found.insert(plan.stored.at(view_of(operand, plan).source));
   }
   for (const Store& s : kernel.stores) visit(visit, s.node);
-  for (const auto& [node, b] : kernel.reductions) visit(visit, node->operands[0]);
+  for (const auto& [node, b] : kernel.reductions) {
+    visit(visit, reduced_value(node));
+    for (const Node* source : sources(reduction_place(node, plan))) {
+      if (source != node && !is_immediate(source)) found.insert(plan.stored.at(source));
+    }
+  }
   return {found.begin(), found.end()};
 }
 
@@ -569,10 +624,15 @@ std::string describe(const Node* node, const Kernel& kernel, const KernelPlan& p
   if (node->op == Op::rng_uniform) return "rng_uniform";
   const View view = access(kernel, node, plan);
   const char* padded = view.bounds.empty() ? "" : " padded";
-  if (is_number(view.source)) return describe(view.source, kernel, plan) + padded;
+  if (view.source->op == Op::iota) return std::string("iota") + padded;
+  if (is_immediate(view.source)) return describe(view.source, kernel, plan) + padded;
   const int b = plan.stored.at(view.source);
   const std::string& name = plan.buffers[static_cast<std::size_t>(b)].name;
-  return (name.empty() ? fmt::format("b{}", b) : name) + padded;
+  std::string text = (name.empty() ? fmt::format("b{}", b) : name) + padded;
+  for (const Indirection& i : view.indirections) {
+    text += i.index.source->op == Op::iota ? " by iota" : fmt::format(" by b{}", plan.stored.at(i.index.source));
+  }
+  return text;
 }
 
 }  // namespace
@@ -627,7 +687,7 @@ std::string print(const KernelPlan& plan) {
     }
     for (const auto& [node, b] : kernel.reductions) {
       text += fmt::format("  {} = {} over axes [{}] of {}\n", name(b), ir::info(node).name,
-                          fmt::join(node->attributes.axes, ", "), describe(node->operands[0], kernel, plan));
+                          fmt::join(node->attributes.axes, ", "), describe(reduced_value(node), kernel, plan));
     }
   }
   for (std::size_t i = 0; i < plan.buffers.size(); ++i) {

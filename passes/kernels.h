@@ -39,7 +39,7 @@ struct Kernel {
   ir::Shape space;
   const ir::Node* contraction = nullptr;  ///< a dot_general of the space's shape
   std::vector<Store> stores;
-  std::vector<std::pair<const ir::Node*, int>> reductions;  ///< reduce_sum or reduce_max over the space, buffer
+  std::vector<std::pair<const ir::Node*, int>> reductions;  ///< reductions or scatter_add of the space, buffer
   Blocking blocking;                                        ///< of the contraction
   int workspace = -1;                                       ///< buffer for packed operands of the contraction
   int group = 0;                                            ///< as in KernelPlan::group
@@ -63,6 +63,11 @@ View view_of(const ir::Node* node, const KernelPlan& plan, bool itself_stored = 
 bool computed_in(const Kernel& kernel, const ir::Node* node, const KernelPlan& plan);
 /// The view by which the kernel loads a node that it does not compute.
 View access(const Kernel& kernel, const ir::Node* node, const KernelPlan& plan);
+
+/// What a reduction or scatter_add of a kernel takes in, element by element.
+const ir::Node* reduced_value(const ir::Node* reduction);
+/// Where each element of the space goes in its result: strides 0 along reduced axes, indirect for scatter_add.
+View reduction_place(const ir::Node* reduction, const KernelPlan& plan);
 
 /// The operands of a contraction as matrices with strides.
 ContractionAxes contraction_axes(const ir::Node* dot, const KernelPlan& plan);

@@ -35,10 +35,17 @@ class Writer {
     if (kernel_.workspace >= 0) text_ += fmt::format(" workspace {}", slot(kernel_.workspace));
     for (const Store& s : kernel_.stores) {
       const int value = number(s.node);
-      text_ += fmt::format("\n{} {} {} = {}", slot(s.buffer), s.offset.to_string(), ir::to_string(s.strides), value);
+      const bool own = plan_.buffers[static_cast<std::size_t>(s.buffer)].kind == Buffer::Kind::temporary;
+      text_ += fmt::format("\n{}{} {} {} = {}", slot(s.buffer), own ? "" : " floats", s.offset.to_string(),
+                           ir::to_string(s.strides), value);
     }
     for (const auto& [node, b] : kernel_.reductions) {
-      const int value = number(node->operands[0]);
+      const int value = number(reduced_value(node));
+      const View place = reduction_place(node, plan_);
+      text_ += "\n" + to_string(place);
+      for (const Node* source : sources(place)) {
+        if (source != node) text_ += " " + source_text(source);
+      }
       text_ +=
           fmt::format("\n{} = {} {} {}", slot(b), ir::info(node).name, fmt::join(node->attributes.axes, ","), value);
     }
@@ -78,6 +85,17 @@ class Writer {
     return hashes_[node] = h;
   }
 
+  std::string source_text(const Node* source) {
+    if (source->op == Op::constant) return fmt::format("{:a}", source->attributes.value);
+    if (source->op == Op::dimension) return source->attributes.shape[0].to_string();
+    if (source->op == Op::counter) return source->attributes.name;
+    if (source->op == Op::iota) return "iota";
+    // Memory that callers see holds whole numbers as floats.
+    const int buffer = plan_.stored.at(source);
+    const bool own = plan_.buffers[static_cast<std::size_t>(buffer)].kind == Buffer::Kind::temporary;
+    return fmt::format(".{}{}", slot(buffer), source->type.dtype == ir::DType::i32 && own ? "i" : "");
+  }
+
   int number(const Node* node) {
     if (auto at = numbers_.find(node); at != numbers_.end()) return at->second;
     std::string line;
@@ -91,23 +109,14 @@ class Writer {
         std::stable_sort(operands.begin(), operands.end(),
                          [this](const Node* a, const Node* b) { return hash(a) < hash(b); });
       }
-      line = ir::info(node).name;
+      line = std::string(ir::info(node).name) + ":" + ir::to_string(node->type.dtype);
       std::string arguments;
       for (const Node* operand : operands) arguments += fmt::format(" {}", number(operand));
       line += arguments;
     } else {
       const View view = access(kernel_, node, plan_);
-      const Node* source = view.source;
-      if (source->op == Op::constant) {
-        line = fmt::format("{:a}", source->attributes.value);
-      } else if (source->op == Op::dimension) {
-        line = source->attributes.shape[0].to_string();
-      } else if (source->op == Op::counter) {
-        line = source->attributes.name;
-      } else {
-        line = fmt::format(".{}", slot(plan_.stored.at(source)));
-      }
-      line += fmt::format(" {} {}", to_string(view), ir::to_string(node->type.dtype));
+      for (const Node* source : sources(view)) line += source_text(source) + " ";
+      line += fmt::format("{} {}", to_string(view), ir::to_string(node->type.dtype));
     }
     const int value = static_cast<int>(numbers_.size());
     numbers_[node] = value;

@@ -155,10 +155,15 @@ class Simplifier {
     if (rewrites_left_ == 0 || node->op == Op::optimization_barrier) return node;
     const bool elementwise = ir::is_elementwise(node);
     if (elementwise) {
-      if (const Node* next = folded(graph_, node->op, node->operands); next != node) return next;
+      if (const Node* next = folded(graph_, node->op, node->operands, node->attributes); next != node) return next;
       if (node->op == Op::select && node->operands[0]->is_constant()) {
         return node->operands[node->operands[0]->attributes.value != 0 ? 1 : 2];
       }
+    }
+    // The rows are those of real numbers.
+    const auto whole = [](const Node* n) { return n->type.dtype == ir::DType::i32; };
+    if (elementwise && (whole(node) || std::any_of(node->operands.begin(), node->operands.end(), whole))) {
+      return apply_structural(node, repetition_rules());
     }
     for (const PreparedRule& rule : rules_.for_op(node->op)) {
       if (!match(rule.form, node, graph_, match_) || !holds(rule.rule->when, match_, facts_)) continue;
@@ -170,11 +175,13 @@ class Simplifier {
       if (const Node* next = apply_to_items(node, false)) return next;
     }
     if (lowering_) {
-      for (const StructuralRule& rule : structural_lowering_rules(node->op)) {
-        if (const Node* next = rule.apply(graph_, node); next != node) return next;
-      }
+      if (const Node* next = apply_structural(node, structural_lowering_rules(node->op)); next != node) return next;
     }
-    for (const StructuralRule& rule : elementwise ? repetition_rules() : structural_rules(node->op)) {
+    return apply_structural(node, elementwise ? repetition_rules() : structural_rules(node->op));
+  }
+
+  const Node* apply_structural(const Node* node, const std::vector<StructuralRule>& rules) {
+    for (const StructuralRule& rule : rules) {
       if (const Node* next = rule.apply(graph_, node); next != node) return next;
     }
     return node;

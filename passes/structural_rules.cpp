@@ -95,7 +95,7 @@ const Node* reduction_of_one(Graph& graph, const Node* node) {
 
 const Node* sum_of_constant(Graph& graph, const Node* node) {
   const Node* x = node->operands[0];
-  if (!x->is_constant()) return node;
+  if (!x->is_constant() || x->type.dtype != ir::DType::f32) return node;
   const Expr total = Expr(graph, graph.dimension(reduced_count(node))) * x->attributes.value;
   return ir::broadcast(total, node->shape(), {}).node;
 }
@@ -104,7 +104,8 @@ const Node* sum_of_constant(Graph& graph, const Node* node) {
 /// axes; the maximum does not see it.
 const Node* reduction_of_repeat(Graph& graph, const Node* node) {
   const Node* x = node->operands[0];
-  if (x->op != Op::broadcast_in_dim) return node;
+  const bool sums = node->op == Op::reduce_sum;
+  if (x->op != Op::broadcast_in_dim || (sums && x->type.dtype != ir::DType::f32)) return node;
   const Node* source = x->operands[0];
   const auto& reduced = node->attributes.axes;
   std::vector<int> inner, kept_axes;  // axes of the source that are summed; where the others go in the result
@@ -128,7 +129,10 @@ const Node* reduction_of_repeat(Graph& graph, const Node* node) {
     if (at != kept.end()) kept_axes.push_back(static_cast<int>(at - kept.begin()));
   }
   const Expr e(graph, source);
-  if (node->op == Op::reduce_max) return ir::broadcast(ir::reduce_max(e, inner), node->shape(), kept_axes).node;
+  if (!sums) {
+    const Expr extreme = node->op == Op::reduce_max ? ir::reduce_max(e, inner) : ir::reduce_min(e, inner);
+    return ir::broadcast(extreme, node->shape(), kept_axes).node;
+  }
   const Expr sum = ir::reduce_sum(e, inner);
   const Expr count = ir::broadcast(Expr(graph, graph.dimension(repetitions)), sum.shape(), {});
   return ir::broadcast(sum * count, node->shape(), kept_axes).node;
@@ -218,7 +222,9 @@ const Node* compute_before_repeating(Graph& graph, const Node* node) {
     else
       operands.push_back(operand->operands[0]);
   }
-  return ir::broadcast(Expr(graph, graph.make(node->op, operands)), node->shape(), first->attributes.axes).node;
+  return ir::broadcast(Expr(graph, graph.make(node->op, operands, node->attributes)), node->shape(),
+                       first->attributes.axes)
+      .node;
 }
 
 /// a * repeat(b / c) is (a * repeat(b)) / repeat(c): the rule of fractions, seen through a repetition.
@@ -256,10 +262,10 @@ const std::vector<StructuralRule>& structural_rules(Op op) {
                                                   {"a sum of a constant", sum_of_constant},
                                                   {"a sum of repetitions", reduction_of_repeat},
                                                   {"a sum of sums", sum_of_sum}},
-                                           largest = {{"the largest of one", reduction_of_one},
-                                                      {"the largest constant", of_constant},
-                                                      {"the largest of repetitions", reduction_of_repeat},
-                                                      {"the largest of the largest", sum_of_sum}},
+                                           extreme = {{"the extreme of one", reduction_of_one},
+                                                      {"an extreme constant", of_constant},
+                                                      {"the extreme of repetitions", reduction_of_repeat},
+                                                      {"the extreme of extremes", sum_of_sum}},
                                            contraction = {
                                                {"a contraction with 0", contraction_with_zero},
                                                {"a contraction of a transposition", contraction_of_transpose},
@@ -280,7 +286,8 @@ const std::vector<StructuralRule>& structural_rules(Op op) {
     case Op::reduce_sum:
       return sum;
     case Op::reduce_max:
-      return largest;
+    case Op::reduce_min:
+      return extreme;
     case Op::dot_general:
       return contraction;
     default:
@@ -299,7 +306,7 @@ const std::vector<StructuralRule>& repetition_rules() {
   return rules;
 }
 
-const Node* folded(Graph& graph, Op op, std::vector<const Node*> operands) {
+const Node* folded(Graph& graph, Op op, std::vector<const Node*> operands, ir::Attributes attributes) {
   double value[3] = {0, 0, 0};
   bool known = true;
   for (std::size_t i = 0; i < operands.size() && known; ++i) {
@@ -307,11 +314,8 @@ const Node* folded(Graph& graph, Op op, std::vector<const Node*> operands) {
     if (known) value[i] = operands[i]->attributes.value;
   }
   if (known && !operands.empty()) {
-    const ir::OpInfo& info = ir::info(op);
-    const double result = info.meaning(value[0], value[1], value[2]);
-    const bool boolean = info.signature == ir::Signature::comparison || info.signature == ir::Signature::logical;
-    const ir::Shape& shape = operands[0]->shape();
-    return boolean ? graph.boolean(result != 0, shape) : graph.constant(result, shape);
+    const Node* node = graph.make(op, std::move(operands), std::move(attributes));
+    return graph.constant(ir::element_value(*node, value[0], value[1], value[2]), node->type);
   }
   if (op == Op::multiply) {
     for (std::size_t i = 0; i < 2; ++i) {
@@ -319,7 +323,7 @@ const Node* folded(Graph& graph, Op op, std::vector<const Node*> operands) {
       if (operands[i]->is_constant(1)) return operands[1 - i];
     }
   }
-  return graph.make(op, std::move(operands));
+  return graph.make(op, std::move(operands), std::move(attributes));
 }
 
 }  // namespace descent::passes

@@ -23,6 +23,7 @@ const std::vector<StructuralRule>& structural_lowering_rules(ir::Op op);
 const std::vector<StructuralRule>& repetition_rules();
 
 /// An elementwise op of these operands; known at once where they are constants, or where one is neutral.
-const ir::Node* folded(ir::Graph& graph, ir::Op op, std::vector<const ir::Node*> operands);
+const ir::Node* folded(ir::Graph& graph, ir::Op op, std::vector<const ir::Node*> operands,
+                       ir::Attributes attributes = {});
 
 }  // namespace descent::passes

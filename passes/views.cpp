@@ -1,5 +1,7 @@
 #include "passes/views.h"
 
+#include <algorithm>
+
 namespace descent::passes {
 
 using ir::Dimension;
@@ -90,13 +92,38 @@ std::optional<std::vector<Dimension>> regrouped(const std::vector<Dimension>& co
 
 }  // namespace
 
-View compose(const View& inner, const ir::IndexMap& map, const Shape& from, const Shape& to) {
+bool is_immediate(const ir::Node* node) {
+  return node->op == ir::Op::constant || node->op == ir::Op::dimension || node->op == ir::Op::counter ||
+         node->op == ir::Op::iota;
+}
+
+namespace {
+
+/// The view with its index replaced by what `map` makes of the new one.
+View moved(const View& inner, const ir::IndexMap& map, const Shape& to) {
   const Affine place = substitute({inner.offset, inner.strides}, map, to);
-  View view{inner.source, place.start, place.coefficients, {}};
+  View view{inner.source, place.start, place.coefficients};
   for (const View::Bound& bound : inner.bounds) {
     const Affine index = substitute({bound.start, bound.coefficients}, map, to);
     view.bounds.push_back({index.start, index.coefficients, bound.size});
   }
+  for (const Indirection& i : inner.indirections)
+    view.indirections.push_back({moved(i.index, map, to), i.limit, i.stride});
+  return view;
+}
+
+bool depends_on_axis(const View& view, std::size_t axis) {
+  const auto used = [&](const std::vector<Dimension>& list) { return !(list[axis] == Dimension(0)); };
+  return used(view.strides) ||
+         std::any_of(view.bounds.begin(), view.bounds.end(), [&](const auto& b) { return used(b.coefficients); }) ||
+         std::any_of(view.indirections.begin(), view.indirections.end(),
+                     [&](const Indirection& i) { return depends_on_axis(i.index, axis); });
+}
+
+}  // namespace
+
+View compose(const View& inner, const ir::IndexMap& map, const Shape& from, const Shape& to) {
+  View view = moved(inner, map, to);
   for (std::size_t axis = 0; axis < map.size(); ++axis) {
     if (!map[axis].bounded) continue;
     std::vector<Dimension> coefficients = map[axis].coefficients;
@@ -108,23 +135,64 @@ View compose(const View& inner, const ir::IndexMap& map, const Shape& from, cons
   return view;
 }
 
+std::optional<View> picked(const View& table, const View& indices, const Shape& from, std::size_t axis,
+                           std::size_t index_rank, const Shape& to) {
+  View row = table;
+  row.strides[axis] = Dimension(0);
+  if (depends_on_axis(row, axis)) return std::nullopt;
+  // Axes of the table, and of the indices, by axes of the result; along its own axis the table is seen at index 0.
+  const auto axis_at = [&](std::size_t result_axis) {
+    ir::AxisMap map{Dimension(0), std::vector<Dimension>(to.size(), Dimension(0))};
+    map.coefficients[result_axis] = Dimension(1);
+    return map;
+  };
+  ir::IndexMap rows, index;
+  for (std::size_t i = 0; i < from.size(); ++i) {
+    if (i == axis)
+      rows.push_back({Dimension(0), std::vector<Dimension>(to.size(), Dimension(0))});
+    else
+      rows.push_back(axis_at(i < axis ? i : i + index_rank - 1));
+  }
+  for (std::size_t i = 0; i < index_rank; ++i) index.push_back(axis_at(axis + i));
+  View view = moved(row, rows, to);
+  view.indirections.push_back({moved(indices, index, to), from[axis], table.strides[axis]});
+  return view;
+}
+
 std::optional<View> reshaped(const View& view, const Shape& from, const Shape& to) {
   const auto blocks = matching_blocks(from, to);
-  const auto strides = regrouped(view.strides, from, to, blocks);
-  if (!strides) return std::nullopt;
-  View result{view.source, view.offset, *strides, {}};
-  for (const View::Bound& bound : view.bounds) {
-    const auto coefficients = regrouped(bound.coefficients, from, to, blocks);
-    if (!coefficients) return std::nullopt;
-    result.bounds.push_back({bound.start, *coefficients, bound.size});
+  View result = view;
+  bool possible = true;
+  for_each_axes(result, [&](std::vector<Dimension>& list) {
+    auto grouped = regrouped(list, from, to, blocks);
+    possible = possible && grouped;
+    if (grouped) list = std::move(*grouped);
+  });
+  return possible ? std::optional(result) : std::nullopt;
+}
+
+void for_each_axes(View& view, const std::function<void(std::vector<Dimension>&)>& change) {
+  change(view.strides);
+  for (View::Bound& bound : view.bounds) change(bound.coefficients);
+  for (Indirection& i : view.indirections) for_each_axes(i.index, change);
+}
+
+std::vector<const ir::Node*> sources(const View& view) {
+  std::vector<const ir::Node*> found{view.source};
+  for (const Indirection& i : view.indirections) {
+    const auto inner = sources(i.index);
+    found.insert(found.end(), inner.begin(), inner.end());
   }
-  return result;
+  return found;
 }
 
 std::string to_string(const View& view) {
   std::string text = view.offset.to_string() + " " + ir::to_string(view.strides);
   for (const View::Bound& b : view.bounds) {
     text += " if 0 <= " + b.start.to_string() + " + " + ir::to_string(b.coefficients) + " < " + b.size.to_string();
+  }
+  for (const Indirection& i : view.indirections) {
+    text += " + (" + to_string(i.index) + " below " + i.limit.to_string() + ") * " + i.stride.to_string();
   }
   return text;
 }

@@ -1,6 +1,7 @@
 // A tensor seen through views: an affine map from the index to the place in memory.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -9,9 +10,12 @@
 
 namespace descent::passes {
 
-/// The element with index (i0, i1, ...) is at offset + sum of i * stride in the memory of `source`.
+struct Indirection;
+
+/// The element with index (i0, i1, ...) is at offset + sum of i * stride in the memory of `source`; of an iota it is
+/// that sum itself.
 struct View {
-  const ir::Node* source;  ///< a stored node, or a leaf that is one number
+  const ir::Node* source;  ///< a stored node, or an immediate one
   ir::Dimension offset = 0;
   std::vector<ir::Dimension> strides;  ///< one for each axis of the viewing node
 
@@ -21,8 +25,18 @@ struct View {
     std::vector<ir::Dimension> coefficients;
     ir::Dimension size;
   };
-  std::vector<Bound> bounds;  ///< all must hold
+  std::vector<Bound> bounds = {};  ///< all must hold
+  std::vector<Indirection> indirections = {};
 };
+
+/// Adds stride * (the whole number that `index` sees, brought into [0, limit)) to the place.
+struct Indirection {
+  View index;
+  ir::Dimension limit, stride;
+};
+
+/// Whether kernels make a leaf's elements instead of loading them: numbers that are the same everywhere, and iota.
+bool is_immediate(const ir::Node* node);
 
 /// Strides of a tensor without gaps, the last axis innermost; 0 for axes of size 1.
 std::vector<ir::Dimension> row_major(const ir::Shape& shape);
@@ -30,10 +44,21 @@ std::vector<ir::Dimension> row_major(const ir::Shape& shape);
 /// The view whose element is the one that `map` finds in `inner`, a view with the shape `from`.
 View compose(const View& inner, const ir::IndexMap& map, const ir::Shape& from, const ir::Shape& to);
 
+/// The view whose element is the one of `table`, of shape `from`, that `indices` say along the axis; nothing where the
+/// place along that axis is not a multiple of the index.
+std::optional<View> picked(const View& table, const View& indices, const ir::Shape& from, std::size_t axis,
+                           std::size_t index_rank, const ir::Shape& to);
+
 /// `view`, of shape `from`, under another shape of as many elements; nothing where strides cannot say that.
 std::optional<View> reshaped(const View& view, const ir::Shape& from, const ir::Shape& to);
 
-/// Everything but the source, as text: equal texts, equal places.
+/// Calls `change` for every list of strides or coefficients in the view: one entry for each axis.
+void for_each_axes(View& view, const std::function<void(std::vector<ir::Dimension>&)>& change);
+
+/// What the view reads: its source and those of indices.
+std::vector<const ir::Node*> sources(const View& view);
+
+/// Everything but the sources, as text: equal texts, equal places.
 std::string to_string(const View& view);
 
 }  // namespace descent::passes

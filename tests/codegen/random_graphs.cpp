@@ -35,7 +35,8 @@ class Generator {
     static const std::int64_t widths[] = {1, 2, 3, 5, 8, 13, 16, 17, 31, 33, 40};
     const auto width = [&] { return Dimension(widths[below(11)]); };
     const Dimension i = width(), j = width(), k = width();
-    p.inputs = {{"x", {n, i}}, {"y", {n, i}}};
+    p.inputs = {{"x", {n, i}}, {"y", {n, i}}, {"rows", {n}, false, ir::DType::i32}};
+    const Expr rows(g, g.leaf(ir::Op::input, "rows", {n}, ir::DType::i32));
     p.variables = {{"w", {i, j}}, {"v", {j, k}}, {"b", {j}}};
     std::vector<Expr> pool = {{g, g.leaf(ir::Op::input, "x", {n, i})}, {g, g.leaf(ir::Op::input, "y", {n, i})}};
     const Expr w(g, g.leaf(ir::Op::parameter, "w", {i, j})), v(g, g.leaf(ir::Op::parameter, "v", {j, k})),
@@ -49,7 +50,7 @@ class Generator {
     const auto grow = [&](int count, const ir::Shape& shape) {
       for (int step = 0; step < count; ++step) {
         const Expr a = pick(shape), c = pick(shape);
-        switch (below(17)) {
+        switch (below(23)) {
           case 0:
             pool.push_back(a + c);
             break;
@@ -94,8 +95,8 @@ class Generator {
             pool.push_back(c * 0.5 + ir::reverse(a, {static_cast<int>(below(2))}) * 0.5);
             break;
           case 14: {  // the rows move down by one
-            const Expr rows = ir::slice(a, {0, 0}, {shape[0] - 1, shape[1]}, {1, 1});
-            pool.push_back(c - ir::pad(tanh(rows), {1, 0}, {0, 0}, {0, 0}));
+            const Expr upper = ir::slice(a, {0, 0}, {shape[0] - 1, shape[1]}, {1, 1});
+            pool.push_back(c - ir::pad(tanh(upper), {1, 0}, {0, 0}, {0, 0}));
             break;
           }
           case 15: {  // every other column, with zeros between
@@ -104,12 +105,41 @@ class Generator {
             pool.push_back(ir::pad(some, {0, 0}, {0, columns - (2 * kept - 1)}, {0, 1}) - c * 0.5);
             break;
           }
+          case 16:  // rows picked by an input, some of which are out of range
+            pool.push_back(ir::gather(a, rows, 0) * 0.5);
+            break;
+          case 17:
+            pool.push_back(c - ir::scatter_add(rows, tanh(a) * 0.1, shape, 0));
+            break;
+          case 18: {  // whole numbers
+            const Expr whole = ir::convert(floor(pool[below(2)] * 8.0), ir::DType::i32);
+            const Expr index = ir::iota(g, whole.shape(), static_cast<int>(below(2)));
+            const Expr chosen = ir::select(index - whole * 2.0 < max(whole, index), whole, index * whole);
+            const Expr sum = ir::reduce_sum(min(chosen, like(chosen, 3)), {1});
+            const Expr small = ir::convert(sum, ir::DType::f32) * 0.01;
+            pool.push_back(a + ir::broadcast(tanh(small), shape, {0}));
+            break;
+          }
+          case 19: {  // sums of overlapping windows of rows, as many as there are rows
+            const int size = static_cast<int>(1 + below(3)), dilation = static_cast<int>(1 + below(2));
+            const Expr padded = ir::pad(a, {(size - 1) * dilation, 0}, {0, 0}, {0, 0});
+            pool.push_back(ir::reduce_sum(ir::windows(padded, 0, size, 1, dilation) * 0.3, {1}));
+            break;
+          }
+          case 20: {
+            const Expr least = ir::reduce_min(a, {1}), largest = ir::reduce_max(c, {0});
+            pool.push_back(a - ir::broadcast(least, shape, {0}) * 0.5 + ir::broadcast(largest, shape, {1}) * 0.25);
+            break;
+          }
+          case 21:
+            pool.push_back(erf(a) + remainder(abs(c), abs(a) + 4.0) * 0.5);
+            break;
           case 11: {
             const Expr row = ir::reduce_sum(a * 0.2, {1});
             pool.push_back(c - tanh(ir::broadcast(row, shape, {0})));
             break;
           }
-          case 16: {  // the sum of a row meets the elements it is made of
+          case 22: {  // the sum of a row meets the elements it is made of
             const Expr e = exp(min(a, like(a, 1)));
             pool.push_back(e / ir::broadcast(ir::reduce_sum(e, {1}), shape, {0}));
             break;
@@ -163,7 +193,10 @@ void compare(std::uint32_t seed, std::int64_t rows) {
     if (buffer.kind == passes::Buffer::Kind::input || buffer.kind == passes::Buffer::Kind::variable) {
       ir::Tensor t{ir::evaluate(buffer.shape, e.dimensions), {}};
       for (std::size_t i = 0; i < count; ++i)
-        t.values.push_back(memory[b][i] = static_cast<float>(generator.uniform()));
+        t.values.push_back(memory[b][i] =
+                               buffer.name == "rows"
+                                   ? static_cast<float>(generator.below(static_cast<std::uint32_t>(rows) + 2)) - 1
+                                   : static_cast<float>(generator.uniform()));
       e.tensors[buffer.name] = t;
     }
     addresses.push_back(memory[b].data());

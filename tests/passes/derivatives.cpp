@@ -20,33 +20,48 @@ constexpr double kStep = 1e-6, kTolerance = 1e-6;
 
 double value(const ir::Node* node, const ir::Environment& e) { return ir::interpret({node}, e)[0].values[0]; }
 
-/// Checks d sum(weights * y) / d x for every input of the environment.
-void check(ir::Graph& graph, const ir::Node* y, ir::Environment environment) {
-  const Expr whole(graph, y);
-  // Uneven weights, so that adjoints differ from element to element.
-  const Expr weighted = whole * whole + whole * 0.7;
+/// The sum of all elements, with uneven weights, so that adjoints differ from element to element.
+Expr weighted_sum(Expr y) {
+  const Expr weighted = y * y + y * 0.7;
   std::vector<int> axes;
-  for (std::size_t i = 0; i < y->shape().size(); ++i) axes.push_back(static_cast<int>(i));
-  const ir::Node* loss = ir::reduce_sum(weighted, axes).node;
-  for (auto& [name, tensor] : environment.tensors) {
+  for (std::size_t i = 0; i < y.shape().size(); ++i) axes.push_back(static_cast<int>(i));
+  return ir::reduce_sum(weighted, axes);
+}
+
+/// Checks `derivative`, of the scalar `e` with respect to the tensor `name`, against differences.
+void check_derivative(const ir::Node* e, const ir::Node* derivative, const std::string& name,
+                      ir::Environment& environment) {
+  const auto got = ir::interpret({derivative}, environment)[0].values;
+  std::vector<double>& values = environment.tensors.at(name).values;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const double middle = values[i];
+    values[i] = middle + kStep;
+    const double above = value(e, environment);
+    values[i] = middle - kStep;
+    const double below = value(e, environment);
+    values[i] = middle;
+    const double expected = (above - below) / (2 * kStep);
+    INFO("element " << i << " of " << name << ": " << got[i] << ", by differences " << expected);
+    CHECK(std::fabs(got[i] - expected) <= kTolerance * (1 + std::fabs(expected)));
+  }
+}
+
+/// Checks the first and second derivatives of y with respect to every tensor of the environment that holds numbers, as
+/// they are and simplified.
+void check(ir::Graph& graph, const ir::Node* y, ir::Environment environment) {
+  const Expr loss = weighted_sum({graph, y});
+  const auto tensors = environment.tensors;
+  for (const auto& [name, tensor] : tensors) {
+    if (name == "indices") continue;
     ir::Shape shape;
     for (std::int64_t n : tensor.shape) shape.emplace_back(n);
     const ir::Node* x = graph.leaf(ir::Op::input, name, shape);
-    const ir::Node* raw = passes::gradients(graph, loss, {x})[0];
-    for (const ir::Node* derivative : {raw, passes::simplify_nodes(graph, {raw})[0]}) {
-      const auto got = ir::interpret({derivative}, environment)[0].values;
-      for (std::size_t i = 0; i < tensor.values.size(); ++i) {
-        const double middle = tensor.values[i];
-        tensor.values[i] = middle + kStep;
-        const double above = value(loss, environment);
-        tensor.values[i] = middle - kStep;
-        const double below = value(loss, environment);
-        tensor.values[i] = middle;
-        const double expected = (above - below) / (2 * kStep);
-        INFO("element " << i << " of " << name << ": " << got[i] << ", by differences " << expected);
-        CHECK(std::fabs(got[i] - expected) <= kTolerance * (1 + std::fabs(expected)));
-      }
-    }
+    const ir::Node* first = passes::gradients(graph, loss.node, {x})[0];
+    const Expr of_first = weighted_sum({graph, first});
+    const ir::Node* second = passes::gradients(graph, of_first.node, {x})[0];
+    const auto simplified = passes::simplify_nodes(graph, {first, second});
+    for (const ir::Node* node : {first, simplified[0]}) check_derivative(loss.node, node, name, environment);
+    for (const ir::Node* node : {second, simplified[1]}) check_derivative(of_first.node, node, name, environment);
   }
 }
 
@@ -54,7 +69,8 @@ void check(ir::Graph& graph, const ir::Node* y, ir::Environment environment) {
 
 TEST_CASE("every_elementwise_derivative_agrees_with_differences") {
   for (const ir::OpInfo& op : ir::all_ops()) {
-    if (op.kind != ir::OpKind::elementwise || op.signature != ir::Signature::arithmetic) continue;
+    if (op.kind != ir::OpKind::elementwise) continue;
+    if (op.signature != ir::Signature::arithmetic && op.signature != ir::Signature::real) continue;
     const std::string name = op.name;
     if (name == "stop_gradient") continue;  // its derivative is 0 by definition
     INFO(name);
@@ -62,7 +78,7 @@ TEST_CASE("every_elementwise_derivative_agrees_with_differences") {
     const ir::Shape shape{ir::Dimension(4)};
     std::vector<const ir::Node*> operands;
     ir::Environment e;
-    const std::vector<std::vector<double>> values = {{0.3, 1.7, 0.9, 2.4}, {1.1, 0.4, 2.3, 0.8}};
+    const std::vector<std::vector<double>> values = {{0.3, 1.7, 0.9, 2.5}, {1.1, 0.4, 2.3, 0.8}};
     for (int i = 0; i < op.arity; ++i) {
       const std::string input = i == 0 ? "a" : "b";
       operands.push_back(graph.leaf(ir::Op::input, input, shape));
@@ -86,6 +102,18 @@ TEST_CASE("structural_derivatives_agree_with_differences") {
   SECTION("reverse") { check(graph, ir::reverse(a, {0, 1}).node, e); }
   SECTION("pad") { check(graph, ir::pad(a, {1, 0}, {0, 2}, {2, 1}).node, e); }
   SECTION("concatenate") { check(graph, ir::concatenate({a, exp(a), a * 2.0}, 1).node, e); }
+  SECTION("windows") { check(graph, ir::windows(a, 1, 2).node, e); }
+  SECTION("windows apart") { check(graph, ir::windows(ir::concatenate({a, a * a}, 1), 1, 2, 3, 2).node, e); }
+  SECTION("windows of rows") { check(graph, ir::windows(ir::concatenate({a, a * a, exp(a)}, 0), 0, 3, 2, 1).node, e); }
+  SECTION("diagonal") { check(graph, ir::diagonal(ir::slice(a, {0, 0}, {2, 2}, {1, 1}), 0, 1).node, e); }
+  SECTION("gather and scatter_add") {
+    const Expr indices(graph, graph.leaf(ir::Op::input, "indices", {three}, ir::DType::i32));
+    e.tensors["indices"] = {{3}, {1, 0, 5}};  // the last is taken as 1, or 2
+    SECTION("rows") { check(graph, ir::gather(a, indices, 0).node, e); }
+    SECTION("columns") { check(graph, ir::gather(a, indices, 1).node, e); }
+    SECTION("adding columns") { check(graph, ir::scatter_add(indices, a, {two, ir::Dimension(4)}, 1).node, e); }
+  }
+  SECTION("min") { check(graph, ir::reduce_min(a, {1}).node, e); }
   SECTION("sum") { check(graph, ir::reduce_sum(a, {1}).node, e); }
   SECTION("max") { check(graph, ir::reduce_max(a, {0}).node, e); }
   SECTION("select") { check(graph, ir::select(a > 0.0, exp(a), a * 3.0).node, e); }

@@ -1,0 +1,77 @@
+// gather and its adjoint scatter_add: rows of a table picked by whole numbers.
+#include <cmath>
+
+#include "ir/structural_support.h"
+
+namespace descent::ir {
+
+namespace {
+
+/// `table` with its axis replaced by the axes of `indices`.
+Shape picked_shape(const Shape& table, const Shape& indices, int axis) {
+  Shape shape(table.begin(), table.begin() + axis);
+  shape.insert(shape.end(), indices.begin(), indices.end());
+  shape.insert(shape.end(), table.begin() + axis + 1, table.end());
+  return shape;
+}
+
+void check_pick(const char* op, const Shape& table, const Type& indices, const std::vector<int>& axes) {
+  if (axes.size() != 1) fail(op, "one axis is needed");
+  check_axes(op, axes, table.size());
+  if (indices.dtype != DType::i32) fail(op, "the indices must be i32, not " + to_string(indices));
+  if (along(table, axes[0]) == Dimension(0)) fail(op, "there is nothing to pick along an axis of size 0");
+}
+
+/// Calls `body(place in the table, place among the picked)` for every picked element.
+template <typename Body>
+void walk_picked(const std::vector<std::int64_t>& table, const Tensor& indices, const std::vector<std::int64_t>& picked,
+                 int axis, Body body) {
+  const auto table_strides = strides_of(table), index_strides = strides_of(indices.shape);
+  std::vector<std::int64_t> in_table(picked.size(), 0), in_indices(picked.size(), 0);
+  const int rank = static_cast<int>(indices.shape.size());
+  for (int i = 0; i < static_cast<int>(picked.size()); ++i) {
+    if (i >= axis && i < axis + rank)
+      along(in_indices, i) = along(index_strides, i - axis);
+    else
+      along(in_table, i) = along(table_strides, i < axis ? i : i - rank + 1);
+  }
+  std::size_t place = 0;
+  walk<2>(picked, {in_table, in_indices}, [&](const auto& at) {
+    const double index = indices.values[static_cast<std::size_t>(at[1])];
+    const auto row =
+        static_cast<std::int64_t>(std::fmin(std::fmax(index, 0.0), static_cast<double>(along(table, axis) - 1)));
+    body(static_cast<std::size_t>(at[0] + row * along(table_strides, axis)), place++);
+  });
+}
+
+}  // namespace
+
+Type infer_gather(const OpInfo&, std::span<const Node* const> x, const Attributes& a) {
+  check_pick("gather", x[0]->type.shape, x[1]->type, a.axes);
+  return {x[0]->type.dtype, picked_shape(x[0]->type.shape, x[1]->type.shape, a.axes[0])};
+}
+Adjoints derivative_gather(Expr y, Expr g, std::span<const Expr> x) {
+  return {scatter_add(x[1], g, x[0].shape(), y.node->attributes.axes[0]), std::nullopt};
+}
+void evaluate_gather(const Node& node, std::span<const Tensor* const> x, Tensor& y) {
+  walk_picked(x[0]->shape, *x[1], y.shape, node.attributes.axes[0],
+              [&](std::size_t from, std::size_t to) { y.values[to] = x[0]->values[from]; });
+}
+
+Type infer_scatter_add(const OpInfo&, std::span<const Node* const> x, const Attributes& a) {
+  check_pick("scatter_add", a.shape, x[0]->type, a.axes);
+  const Shape expected = picked_shape(a.shape, x[0]->type.shape, a.axes[0]);
+  if (x[1]->type.dtype != DType::f32 || x[1]->type.shape != expected) {
+    fail("scatter_add", "expected f32" + to_string(expected) + " to add, not " + to_string(x[1]->type));
+  }
+  return {DType::f32, a.shape};
+}
+Adjoints derivative_scatter_add(Expr y, Expr g, std::span<const Expr> x) {
+  return {std::nullopt, gather(g, x[0], y.node->attributes.axes[0])};
+}
+void evaluate_scatter_add(const Node& node, std::span<const Tensor* const> x, Tensor& y) {
+  walk_picked(y.shape, *x[0], x[1]->shape, node.attributes.axes[0],
+              [&](std::size_t to, std::size_t from) { y.values[to] += x[1]->values[from]; });
+}
+
+}  // namespace descent::ir
