@@ -12,8 +12,8 @@ using Kind = Value::Kind;
 const std::vector<const Builtin*>& all_builtins() {
   static const std::vector<const Builtin*> all = [] {
     std::vector<const Builtin*> rows;
-    for (const auto& table : {elementwise_builtins(), reduction_builtins(), shape_builtins(), einsum_builtins(),
-                              list_builtins(), other_builtins()}) {
+    for (const auto& table : {elementwise_builtins(), reduction_builtins(), shape_builtins(), index_builtins(),
+                              einsum_builtins(), list_builtins(), other_builtins()}) {
       for (const Builtin& row : table) rows.push_back(&row);
     }
     return rows;

@@ -74,6 +74,7 @@ std::span<const Builtin> reduction_builtins();
 std::span<const Builtin> shape_builtins();
 std::span<const Builtin> einsum_builtins();
 std::span<const Builtin> list_builtins();
+std::span<const Builtin> index_builtins();
 std::span<const Builtin> other_builtins();
 
 }  // namespace descent::frontend

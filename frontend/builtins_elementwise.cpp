@@ -20,6 +20,10 @@ constexpr Builtin table[] = {
     {"abs", "x", "The magnitude.", elementwise<ir::Op::abs>},
     {"sign", "x", "-1, 0 or 1.", elementwise<ir::Op::sign>},
     {"sin", "x", "The sine of an angle in radians.", elementwise<ir::Op::sine>},
+    {"erf", "x", "The error function.", elementwise<ir::Op::erf>},
+    {"floor", "x", "The next whole number at or below x.", elementwise<ir::Op::floor>},
+    {"round", "x", "The nearest whole number, of two the even one.", elementwise<ir::Op::round_nearest_even>},
+    {"is_finite", "x", "Whether x is neither an infinity nor NaN.", elementwise<ir::Op::is_finite>},
     {"cos", "x", "The cosine of an angle in radians.", elementwise<ir::Op::cosine>},
     {"stop_gradient", "x", "x itself; no gradient flows through it.", elementwise<ir::Op::stop_gradient>},
 };

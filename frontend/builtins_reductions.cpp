@@ -44,7 +44,7 @@ Value extreme(const BuiltinCall& call) {
   const char* name = call.builtin.name;
   if (!call.given(1)) {
     return reduce(call, 2,
-                  [&](Expr e, auto axes) { return largest ? ir::reduce_max(e, axes) : -ir::reduce_max(-e, axes); });
+                  [&](Expr e, auto axes) { return largest ? ir::reduce_max(e, axes) : ir::reduce_min(e, axes); });
   }
   if (call.given(2)) call.fail(2, std::string("'") + name + "' of two tensors takes no axis");
   return call.lowering.binary(name, call.value(0), call.value(1), {call.span, call.at(0), call.at(1)});

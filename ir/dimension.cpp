@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <iterator>
 
 #include "descent/error.h"
 
@@ -92,6 +93,28 @@ std::optional<Dimension> Dimension::divided_by(std::int64_t divisor) const {
   for (const Term& t : terms_) {
     if (t.coefficient % divisor != 0) return std::nullopt;
     quotient.add(t.symbols, t.coefficient / divisor);
+  }
+  return quotient;
+}
+
+std::optional<Dimension> Dimension::divided_by(const Dimension& divisor) const {
+  if (divisor.is_constant()) {
+    if (divisor.constant_ == 0) return std::nullopt;
+    const auto quotient = divided_by(divisor.constant_);
+    return quotient && *quotient * divisor == *this ? quotient : std::nullopt;
+  }
+  if (divisor.terms_.size() != 1 || divisor.constant_ != 0 || constant_ != 0) return std::nullopt;
+  const Term& by = divisor.terms_[0];
+  Dimension quotient(0);
+  for (const Term& t : terms_) {
+    if (t.coefficient % by.coefficient != 0 ||
+        !std::includes(t.symbols.begin(), t.symbols.end(), by.symbols.begin(), by.symbols.end())) {
+      return std::nullopt;
+    }
+    std::vector<std::string> rest;
+    std::set_difference(t.symbols.begin(), t.symbols.end(), by.symbols.begin(), by.symbols.end(),
+                        std::back_inserter(rest));
+    quotient.add(rest, t.coefficient / by.coefficient);
   }
   return quotient;
 }

@@ -29,6 +29,8 @@ class Dimension {
   void collect_symbols(std::vector<std::string>& names) const;  ///< appends those not yet in `names`
   /// The floor of this size / divisor, where it is the same polynomial for all sizes: 2*n + 3 by 2 is n + 1.
   std::optional<Dimension> divided_by(std::int64_t divisor) const;
+  /// This size / divisor, where that is a polynomial: 2*d*n by n is 2*d. The divisor is one term.
+  std::optional<Dimension> divided_by(const Dimension& divisor) const;
   std::string to_string() const;                    ///< "30", "n", "2*n + 1"
   static Dimension parse(const std::string& text);  ///< inverse of to_string; throws descent::Error
   std::size_t hash() const;
