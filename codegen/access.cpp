@@ -99,7 +99,7 @@ Value* KernelEmitter::to_memory(Value* value, ir::DType dtype, int buffer) {
 }
 
 /// What an indirection adds to the place: one number where it is the same in all lanes, else one for each.
-Value* KernelEmitter::index_of(const Indirection& indirection) {
+Value* KernelEmitter::index_of(const Indirection& indirection, Value** in_range) {
   const auto varies = [](const auto& self, const passes::View& view) -> bool {
     const auto used = [](const std::vector<Dimension>& list) {
       return !list.empty() && !(list.back() == Dimension(0));
@@ -111,27 +111,46 @@ Value* KernelEmitter::index_of(const Indirection& indirection) {
   };
   Value* index = load(indirection.index, ir::DType::i32);
   if (!varies(varies, indirection.index)) index = builder_.CreateExtractElement(index, std::uint64_t{0});
-  auto* type = index->getType();
-  auto* wide = type->isVectorTy() ? static_cast<llvm::Type*>(llvm::FixedVectorType::get(builder_.getInt64Ty(), width()))
-                                  : builder_.getInt64Ty();
-  const auto same = [&](Value* v) { return type->isVectorTy() ? builder_.CreateVectorSplat(width(), v) : v; };
-  Value* last = same(builder_.CreateSub(size(indirection.limit), i64(1)));
+  const bool by_lane = index->getType()->isVectorTy();
+  const auto same = [&](Value* v) { return by_lane ? builder_.CreateVectorSplat(width(), v) : v; };
+  auto* wide = same(i64(0))->getType();
   index = builder_.CreateSExt(index, wide);
-  index = builder_.CreateBinaryIntrinsic(llvm::Intrinsic::smin, index, last);
-  index = builder_.CreateBinaryIntrinsic(llvm::Intrinsic::smax, index, llvm::Constant::getNullValue(wide));
+  Value* limit = size(indirection.limit);
+  if (in_range != nullptr) {
+    Value* holds = builder_.CreateICmpULT(index, same(limit));
+    *in_range = both(*in_range, by_lane ? holds : builder_.CreateVectorSplat(width(), holds));
+  } else {
+    index = builder_.CreateBinaryIntrinsic(llvm::Intrinsic::smin, index, same(builder_.CreateSub(limit, i64(1))));
+    index = builder_.CreateBinaryIntrinsic(llvm::Intrinsic::smax, index, llvm::Constant::getNullValue(wide));
+  }
   return builder_.CreateMul(index, same(size(indirection.stride)));
 }
 
-KernelEmitter::Place KernelEmitter::place(Value* base, const passes::View& view) {
+KernelEmitter::Place KernelEmitter::place(Value* base, const passes::View& view, Value** in_range) {
   Value *first = add(size(view.offset), offset_of(view.strides, *current_)), *by_lane = nullptr;
   for (const Indirection& indirection : view.indirections) {
-    Value* offset = index_of(indirection);
+    Value* offset = index_of(indirection, in_range);
     if (!offset->getType()->isVectorTy())
       first = add(first, offset);
     else
       by_lane = by_lane == nullptr ? offset : builder_.CreateAdd(by_lane, offset);
   }
   return {element(base, first), by_lane};
+}
+
+void KernelEmitter::store(const passes::Store& target, const passes::View& to, Value* value) {
+  value = to_memory(value, target.node->type.dtype, target.buffer);
+  Value* in_range = nullptr;
+  const Place at = place(pointers_.at(target.buffer), to, &in_range);
+  Value* mask = both(mask_, in_range);
+  const Dimension stride = to.strides.empty() ? Dimension(1) : to.strides.back();
+  if (at.offsets == nullptr) return store_vector(value, at.address, size(stride), stride.is_one(), mask);
+  Value* steps =
+      builder_.CreateMul(lane_numbers(builder_.getInt64Ty()), builder_.CreateVectorSplat(width(), size(stride)));
+  Value* addresses = builder_.CreateGEP(builder_.getFloatTy(), at.address, builder_.CreateAdd(at.offsets, steps));
+  if (mask == nullptr)
+    mask = llvm::Constant::getAllOnesValue(llvm::FixedVectorType::get(builder_.getInt1Ty(), width()));
+  builder_.CreateMaskedScatter(value, addresses, llvm::Align(4), mask);
 }
 
 /// Every lane from its own place.

@@ -335,7 +335,7 @@ void KernelEmitter::prefetch(const Product& product, const Tile& tile, Value* ro
   for (std::size_t i = 0; i < kernel_.stores.size(); ++i) {
     const passes::Store& store = kernel_.stores[i];
     touched.push_back(store.buffer);
-    touch(element(pointers_.at(store.buffer), size(store.offset)), store_strides_[i], true);
+    touch(element(pointers_.at(store.buffer), size(store.offset)), store_places_[i].strides, true);
   }
   for (const auto& [node, view] : views_) {
     auto at = plan_.stored.find(view.source);

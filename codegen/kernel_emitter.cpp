@@ -30,10 +30,22 @@ class Counter : public ir::ScalarEmitter {
   int count = 0;
 };
 
+ir::LaneKind kind_of(const Node* node) {
+  switch (node->type.dtype) {
+    case ir::DType::i32:
+      return ir::LaneKind::i32;
+    case ir::DType::boolean:
+      return ir::LaneKind::mask;
+    case ir::DType::f32:
+      break;
+  }
+  return ir::LaneKind::f32;
+}
+
 int instruction_count(const Node* node) {
   Counter counter;
   const ir::Lane lane{&counter, nullptr};
-  ir::info(node).code(lane, lane, lane);
+  ir::info(node).code(lane, lane, lane, kind_of(node));
   return counter.count;
 }
 
@@ -113,13 +125,19 @@ llvm::Function* KernelEmitter::emit(const std::string& name) {
     symbols_[symbol] = builder_.CreateLoad(
         builder_.getInt64Ty(), builder_.CreateConstGEP1_64(builder_.getInt64Ty(), dimensions, position++), symbol);
   }
-  collect_buffers();
-  begin_reductions();
-  if (kernel_.contraction != nullptr)
-    emit_contraction();
-  else
-    emit_elementwise();
-  end_reductions();
+  if (!kernel_.phases.empty()) {
+    emit_phases();
+  } else if (kernel_.scan != nullptr) {
+    emit_scan();
+  } else {
+    collect_buffers();
+    begin_reductions();
+    if (kernel_.contraction != nullptr)
+      emit_contraction();
+    else
+      emit_elementwise();
+    end_reductions();
+  }
   builder_.CreateRetVoid();
   return wrapper;
 }
@@ -146,7 +164,8 @@ void KernelEmitter::collect_buffers() {
   };
   for (const passes::Store& s : kernel_.stores) {
     visit(visit, s.node);
-    store_strides_.push_back(s.strides.empty() ? space_strides_ : squeeze(s.strides, kernel_.space));
+    const auto strides = s.strides.empty() ? passes::row_major(kernel_.space) : s.strides;
+    store_places_.push_back(squeezed({s.node, s.offset, strides, {}, s.indirections}));
   }
   for (const auto& [node, b] : kernel_.reductions) {
     visit(visit, passes::reduced_value(node));
@@ -162,11 +181,11 @@ void KernelEmitter::collect_buffers() {
 /// Makes one axis of two neighbours that every tensor walks as one; longer innermost loops fill more vectors.
 bool KernelEmitter::merge_axes() {
   std::vector<std::vector<Dimension>*> strides{&space_strides_};
-  for (auto& s : store_strides_) strides.push_back(&s);
   const auto collect = [&](std::vector<Dimension>& list) { strides.push_back(&list); };
   for (auto& [node, view] : views_) passes::for_each_axes(view, collect);
   for (Accumulator& a : accumulators_) passes::for_each_axes(a.place, collect);
-  for (std::size_t i = 0; i + 1 < axes_.size(); ++i) {
+  for (passes::View& place : store_places_) passes::for_each_axes(place, collect);
+  for (std::size_t i = row_axes_; i + 1 < axes_.size(); ++i) {
     bool all = true;
     for (const auto* s : strides) {
       const bool none = (*s)[i] == Dimension(0) && (*s)[i + 1] == Dimension(0);
@@ -522,20 +541,6 @@ bool KernelEmitter::is_uniform(const Node* node) const {
   return at->second.bounds.empty() && at->second.indirections.empty() && at->second.source->op != Op::iota;
 }
 
-namespace {
-ir::LaneKind kind_of(const Node* node) {
-  switch (node->type.dtype) {
-    case ir::DType::i32:
-      return ir::LaneKind::i32;
-    case ir::DType::boolean:
-      return ir::LaneKind::mask;
-    case ir::DType::f32:
-      break;
-  }
-  return ir::LaneKind::f32;
-}
-}  // namespace
-
 llvm::Value* KernelEmitter::lane_value(const Node* node) {
   if (auto at = values_.find(node); at != values_.end()) return at->second;
   Value* value = nullptr;
@@ -637,13 +642,7 @@ void KernelEmitter::emit_vector(std::vector<Loop>& loops, Value* tile, Value* ma
   for (const passes::Store& s : kernel_.stores) stored.push_back(lane_value(s.node));
   for (Accumulator& a : accumulators_) reduced.push_back(lane_value(passes::reduced_value(a.node)));
   for (std::size_t i = 0; i < stored.size(); ++i) {
-    Value* value = stored[i];
-    const passes::Store& store = kernel_.stores[i];
-    value = to_memory(value, store.node->type.dtype, store.buffer);
-    const auto& strides = store_strides_[i];
-    Value* at = element(pointers_.at(store.buffer), add(size(store.offset), offset_of(strides, loops)));
-    const bool unit = strides.empty() || strides.back().is_one();
-    store_vector(value, at, unit ? i64(1) : size(strides.back()), unit, mask);
+    store(kernel_.stores[i], store_places_[i], stored[i]);
   }
   for (std::size_t i = 0; i < reduced.size(); ++i) accumulate(accumulators_[i], reduced[i]);
   values_.clear();

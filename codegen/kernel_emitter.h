@@ -46,6 +46,12 @@ class KernelEmitter {
     Value* vector = nullptr;  ///< memory for partial sums in lanes, where the innermost axis is reduced
   };
 
+  // rows.cpp: phases of a row, and what is done element after element
+  void emit_phases();
+  void share_frame(const KernelEmitter& whole);
+  void emit_row(std::vector<Loop> loops);
+  void emit_scan();
+
   // kernel_emitter.cpp: frame, reductions, loops.
   void collect_buffers();
   void begin_reductions();
@@ -67,11 +73,13 @@ class KernelEmitter {
   struct Place {
     Value *address, *offsets;
   };
-  Place place(Value* base, const passes::View& view);
+  /// With `in_range` an index that is out of range is not brought into it, but said there: by lane or for all.
+  Place place(Value* base, const passes::View& view, Value** in_range = nullptr);
   Value* load(const passes::View& view, ir::DType dtype);
   Value* load_number(Value* pointer, Value* condition);
   Value* gather_lanes(const Place& from, Value* stride, Value* mask);
-  Value* index_of(const Indirection& indirection);
+  Value* index_of(const Indirection& indirection, Value** in_range);
+  void store(const passes::Store& store, const passes::View& to, Value* value);
   Value* from_memory(Value* floats, ir::DType dtype, int buffer);
   Value* to_memory(Value* value, ir::DType dtype, int buffer);
   Value* inside(const passes::View::Bound& bound);
@@ -192,7 +200,8 @@ class KernelEmitter {
   ir::Shape axes_;
   std::map<const ir::Node*, passes::View> views_;
   std::vector<ir::Dimension> space_strides_;
-  std::vector<std::vector<ir::Dimension>> store_strides_;  // by store
+  std::vector<passes::View> store_places_;  // by store
+  std::size_t row_axes_ = 0;                // leading axes whose loops are shared with other phases
   std::vector<Loop>* current_ = nullptr;
   Value* mask_ = nullptr;
   Value* tile_value_ = nullptr;

@@ -1,5 +1,6 @@
-// gather and its adjoint scatter_add: rows of a table picked by whole numbers.
+// gather and its adjoint scatter_add, and what sparse updates are made of: rows of a table picked by whole numbers.
 #include <cmath>
+#include <map>
 
 #include "ir/structural_support.h"
 
@@ -22,7 +23,7 @@ void check_pick(const char* op, const Shape& table, const Type& indices, const s
   if (along(table, axes[0]) == Dimension(0)) fail(op, "there is nothing to pick along an axis of size 0");
 }
 
-/// Calls `body(place in the table, place among the picked)` for every picked element.
+/// Calls `body(place in the table, place among the picked, index)` for every picked element.
 template <typename Body>
 void walk_picked(const std::vector<std::int64_t>& table, const Tensor& indices, const std::vector<std::int64_t>& picked,
                  int axis, Body body) {
@@ -40,7 +41,7 @@ void walk_picked(const std::vector<std::int64_t>& table, const Tensor& indices, 
     const double index = indices.values[static_cast<std::size_t>(at[1])];
     const auto row =
         static_cast<std::int64_t>(std::fmin(std::fmax(index, 0.0), static_cast<double>(along(table, axis) - 1)));
-    body(static_cast<std::size_t>(at[0] + row * along(table_strides, axis)), place++);
+    body(static_cast<std::size_t>(at[0] + row * along(table_strides, axis)), place++, index);
   });
 }
 
@@ -55,7 +56,7 @@ Adjoints derivative_gather(Expr y, Expr g, std::span<const Expr> x) {
 }
 void evaluate_gather(const Node& node, std::span<const Tensor* const> x, Tensor& y) {
   walk_picked(x[0]->shape, *x[1], y.shape, node.attributes.axes[0],
-              [&](std::size_t from, std::size_t to) { y.values[to] = x[0]->values[from]; });
+              [&](std::size_t from, std::size_t to, double) { y.values[to] = x[0]->values[from]; });
 }
 
 Type infer_scatter_add(const OpInfo&, std::span<const Node* const> x, const Attributes& a) {
@@ -71,7 +72,42 @@ Adjoints derivative_scatter_add(Expr y, Expr g, std::span<const Expr> x) {
 }
 void evaluate_scatter_add(const Node& node, std::span<const Tensor* const> x, Tensor& y) {
   walk_picked(y.shape, *x[0], x[1]->shape, node.attributes.axes[0],
-              [&](std::size_t to, std::size_t from) { y.values[to] += x[1]->values[from]; });
+              [&](std::size_t to, std::size_t from, double) { y.values[to] += x[1]->values[from]; });
+}
+
+Type infer_first_occurrence(const OpInfo&, std::span<const Node* const> x, const Attributes& a) {
+  if (x[0]->type.dtype != DType::i32 || x[0]->shape().size() != 1) {
+    fail("first_occurrence", "takes i32 of rank 1, not " + to_string(x[0]->type));
+  }
+  if (a.shape.size() != 1) fail("first_occurrence", "one size is needed");
+  return x[0]->type;
+}
+Adjoints derivative_first_occurrence(Expr, Expr, std::span<const Expr>) { return {std::nullopt}; }
+void evaluate_first_occurrence(const Node&, std::span<const Tensor* const> x, Tensor& y) {
+  std::map<double, double> first;
+  for (std::size_t i = 0; i < y.values.size(); ++i) {
+    y.values[i] = first.emplace(x[0]->values[i], static_cast<double>(i)).first->second;
+  }
+}
+
+Type infer_scatter(const OpInfo&, std::span<const Node* const> x, const Attributes& a) {
+  check_pick("scatter", x[0]->type.shape, x[1]->type, a.axes);
+  const Shape expected = picked_shape(x[0]->type.shape, x[1]->type.shape, a.axes[0]);
+  if (x[2]->type.dtype != x[0]->type.dtype || x[2]->type.shape != expected) {
+    fail("scatter", "expected " + to_string(Type{x[0]->type.dtype, expected}) + ", not " + to_string(x[2]->type));
+  }
+  return x[0]->type;
+}
+Adjoints derivative_scatter(Expr, Expr, std::span<const Expr>) {
+  fail("scatter", "it is made when all derivatives have been taken");
+}
+void evaluate_scatter(const Node& node, std::span<const Tensor* const> x, Tensor& y) {
+  y = *x[0];
+  const auto axis = static_cast<std::size_t>(node.attributes.axes[0]);
+  walk_picked(y.shape, *x[1], x[2]->shape, node.attributes.axes[0],
+              [&](std::size_t to, std::size_t from, double index) {
+                if (index >= 0 && index < static_cast<double>(y.shape[axis])) y.values[to] = x[2]->values[from];
+              });
 }
 
 }  // namespace descent::ir

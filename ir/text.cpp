@@ -69,7 +69,7 @@ std::string attributes_text(const Node& node) {
         (node.op == Op::dot_general && (k.list == &Attributes::lhs_contract || k.list == &Attributes::rhs_contract));
     if (shown || !(a.*k.list).empty()) text += fmt::format(" {}={}", k.key, list(a.*k.list));
   }
-  if (node.op == Op::dimension) text += " size=" + to_string(a.shape);
+  if (node.op == Op::dimension || node.op == Op::first_occurrence) text += " size=" + to_string(a.shape);
   return text;
 }
 

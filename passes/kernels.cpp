@@ -9,6 +9,7 @@
 #include "descent/error.h"
 #include "ir/op.h"
 #include "passes/dependencies.h"
+#include "passes/row_fusion.h"
 
 namespace descent::passes {
 
@@ -176,11 +177,27 @@ class Planner {
       }
     } else if (is_reduction(node)) {
       place_reduction(node);
+    } else if (node->op == Op::first_occurrence) {
+      scan(node);
+    } else if (node->op == Op::scatter) {
+      // Written by the update of its variable.
+      make_viewable(node->operands[1]);
     } else if (node->op == Op::concatenate) {
       concatenate(node);
     } else {
       join(node);
     }
+  }
+
+  void scan(const Node* node) {
+    make_viewable(node->operands[0]);
+    const int g = add_group(node->shape());
+    group(g).scan = node;
+    group(g).scanned = add_buffer(Buffer::Kind::temporary, "", node->shape());
+    group(g).workspace = add_buffer(Buffer::Kind::temporary, "", node->attributes.shape);
+    require(g, node->operands);
+    plan_.stored[node] = group(g).scanned;
+    producers_[group(g).scanned].insert(g);
   }
 
   /// A reduction is accumulated by the group that computes what it takes in.
@@ -233,7 +250,7 @@ class Planner {
   /// A truth value about stored numbers is no sooner loaded than computed: it stays in no group, so that every kernel
   /// that needs it computes it (the derivative of relu, from what relu gave).
   bool cheaper_again(const Node* node) const {
-    const auto at_hand = [&](const Node* operand) { return is_number(operand) || plan_.stored.contains(operand); };
+    const auto at_hand = [&](const Node* operand) { return is_immediate(operand) || plan_.stored.contains(operand); };
     return node->type.dtype == ir::DType::boolean && ir::is_elementwise(node) && !plan_.stored.contains(node) &&
            std::all_of(node->operands.begin(), node->operands.end(), at_hand);
   }
@@ -351,20 +368,42 @@ class Planner {
   /// Updates that no group computes share a kernel with the one before where the shape is the same: the moments and the
   /// parameter of an optimizer are then computed in one pass.
   int store_update(const Node* node, int variable) {
-    const bool free = !plan_.group.contains(node);
-    if (free && last_update_group_ >= 0 && group(last_update_group_).space == node->shape() &&
+    const Store store = update_store(node, variable);
+    const bool free = !plan_.group.contains(store.node);
+    if (free && last_update_group_ >= 0 && group(last_update_group_).space == store.node->shape() &&
         group(last_update_group_).stores.size() < 8) {
-      group(last_update_group_).stores.push_back({node, variable});
+      group(last_update_group_).stores.push_back(store);
       require(last_update_group_, node->operands);
       producers_[variable].insert(last_update_group_);
       return last_update_group_;
     }
-    const int g = store_into(node, variable);
+    const int g = store_part(store);
+    require(g, node->operands);
     last_update_group_ = free ? g : -1;
     return g;
   }
 
-  bool reads_out_of_place(int g, int variable) const {
+  /// The new value as a whole, or the rows of a scatter alone.
+  Store update_store(const Node* node, int variable) const {
+    if (node->op != Op::scatter) return {node, variable};
+    const Node *table = node->operands[0], *indices = node->operands[1], *rows = node->operands[2];
+    if (plan_.stored.at(table) != variable) throw Error("internal: a scatter into another variable than it updates");
+    const View place =
+        picked(view_of(table, plan_), view_of(indices, plan_), table->shape(),
+               static_cast<std::size_t>(node->attributes.axes[0]), indices->shape().size(), rows->shape())
+            .value();
+    return {rows, variable, place.offset, place.strides, place.indirections};
+  }
+
+  /// Whether the view reads the rows that the store writes, each where it is written.
+  bool same_rows(const View& view, const Store& store) const {
+    if (view.indirections.size() != 1 || store.indirections.size() != 1) return false;
+    const View place{view.source, store.offset, store.strides, {}, store.indirections};
+    return to_string(view) == to_string(place) && sources(view) == sources(place);
+  }
+
+  bool reads_out_of_place(int g, const Store& store) const {
+    const int variable = store.buffer;
     const Kernel& kernel = groups_[static_cast<std::size_t>(g)];
     if (kernel.contraction) {
       for (const Node* operand : kernel.contraction->operands) {
@@ -381,7 +420,9 @@ class Planner {
       work.pop_back();
       if (!seen.insert(node).second) continue;
       if (is_access(node)) {
-        for (const Node* source : sources(view_of(node, plan_, !writes(kernel, node)))) {
+        const View view = view_of(node, plan_, !writes(kernel, node));
+        if (same_rows(view, store)) continue;
+        for (const Node* source : sources(view)) {
           auto at = plan_.stored.find(source);
           if (at != plan_.stored.end() && at->second == variable) return true;
         }
@@ -413,9 +454,10 @@ class Planner {
     }
     std::vector<Kernel> copies;
     for (const Update& update : updates_) {
+      Store& store = group(update.group).stores[update.store];
       const auto& others = readers[static_cast<std::size_t>(update.variable)];
       const bool in_place =
-          !reads_out_of_place(update.group, update.variable) &&
+          !reads_out_of_place(update.group, store) &&
           std::none_of(others.begin(), others.end(), [&](int g) { return before.waits(g, update.group); });
       if (in_place) {
         for (int g : others) {
@@ -423,20 +465,21 @@ class Planner {
         }
         continue;
       }
-      const int temporary = add_buffer(Buffer::Kind::temporary, "", update.node->shape());
-      groups_[static_cast<std::size_t>(update.group)].stores[update.store].buffer = temporary;
+      const int temporary = add_buffer(Buffer::Kind::temporary, "", store.node->shape());
       Kernel copy;
-      copy.space = update.node->shape();
+      copy.space = store.node->shape();
       copy.group = -2 - temporary;
-      copy.stores.push_back({update.node, update.variable});
+      copy.stores.push_back(store);
+      store = {store.node, temporary};
       copies.push_back(copy);
       copied_[copy.group] = temporary;
     }
     for (int g : before.order()) {
       const Kernel& kernel = group(g);
-      if (!kernel.stores.empty() || !kernel.reductions.empty()) plan_.kernels.push_back(kernel);
+      if (!kernel.stores.empty() || !kernel.reductions.empty() || kernel.scan) plan_.kernels.push_back(kernel);
     }
     for (const Kernel& copy : copies) plan_.kernels.push_back(copy_kernel(copy));
+    fuse_rows(plan_);
     set_lives();
   }
 
@@ -465,8 +508,7 @@ class Planner {
     for (std::size_t k = 0; k < plan_.kernels.size(); ++k) {
       const Kernel& kernel = plan_.kernels[k];
       std::vector<int> touched = buffers_read(kernel, plan_);
-      for (const Store& s : kernel.stores) touched.push_back(s.buffer);
-      for (const auto& [node, b] : kernel.reductions) touched.push_back(b);
+      for (int b : buffers_written(kernel)) touched.push_back(b);
       if (kernel.workspace >= 0) touched.push_back(kernel.workspace);
       for (int b : touched) {
         Buffer& buffer = plan_.buffers[static_cast<std::size_t>(b)];
@@ -501,30 +543,49 @@ class Planner {
 
 }  // namespace
 
-std::vector<int> buffers_read(const Kernel& kernel, const KernelPlan& plan) {
-  std::set<int> found;
+void for_each_access(const Kernel& kernel, const KernelPlan& plan, const std::function<void(const View&)>& use) {
+  for (const Kernel& phase : kernel.phases) for_each_access(phase, plan, use);
   std::set<const Node*> seen;
-  const auto read = [&](const Node* node) {
-    for (const Node* source : sources(access(kernel, node, plan))) {
-      if (!is_immediate(source)) found.insert(plan.stored.at(source));
-    }
-  };
   const auto visit = [&](auto&& self, const Node* node) -> void {
     if (!seen.insert(node).second || node == kernel.contraction || is_immediate(node) || node->op == Op::rng_uniform)
       return;
-    if (!computed_in(kernel, node, plan)) return read(node);
+    if (!computed_in(kernel, node, plan)) return use(access(kernel, node, plan));
     for (const Node* operand : node->operands) self(self, operand);
   };
+  const auto use_indices = [&](const std::vector<Indirection>& indirections) {
+    for (const Indirection& i : indirections) use(i.index);
+  };
   if (kernel.contraction) {
-    for (const Node* operand : kernel.contraction->operands)
-      found.insert(plan.stored.at(view_of(operand, plan).source));
+    for (const Node* operand : kernel.contraction->operands) use(view_of(operand, plan));
   }
-  for (const Store& s : kernel.stores) visit(visit, s.node);
+  if (kernel.scan) use(view_of(kernel.scan->operands[0], plan));
+  for (const Store& s : kernel.stores) {
+    visit(visit, s.node);
+    use_indices(s.indirections);
+  }
   for (const auto& [node, b] : kernel.reductions) {
     visit(visit, reduced_value(node));
-    for (const Node* source : sources(reduction_place(node, plan))) {
-      if (source != node && !is_immediate(source)) found.insert(plan.stored.at(source));
+    use_indices(reduction_place(node, plan).indirections);
+  }
+}
+
+std::vector<int> buffers_read(const Kernel& kernel, const KernelPlan& plan) {
+  std::set<int> found;
+  for_each_access(kernel, plan, [&](const View& view) {
+    for (const Node* source : sources(view)) {
+      if (!is_immediate(source)) found.insert(plan.stored.at(source));
     }
+  });
+  return {found.begin(), found.end()};
+}
+
+std::vector<int> buffers_written(const Kernel& kernel) {
+  std::set<int> found;
+  for (const Store& s : kernel.stores) found.insert(s.buffer);
+  for (const auto& [node, b] : kernel.reductions) found.insert(b);
+  if (kernel.scan) found.insert(kernel.scanned);
+  for (const Kernel& phase : kernel.phases) {
+    for (int b : buffers_written(phase)) found.insert(b);
   }
   return {found.begin(), found.end()};
 }
@@ -639,6 +700,7 @@ std::string describe(const Node* node, const Kernel& kernel, const KernelPlan& p
 
 std::string title(const Kernel& kernel, const KernelPlan& plan) {
   std::string text = ir::to_string(kernel.space);
+  for (const Kernel& phase : kernel.phases) text += " " + title(phase, plan);
   if (kernel.contraction != nullptr) {
     text += fmt::format(" = {} . {}", describe(kernel.contraction->operands[0], kernel, plan),
                         describe(kernel.contraction->operands[1], kernel, plan));
@@ -657,6 +719,10 @@ Work work_of(const Kernel& kernel, const KernelPlan& plan, const ir::DimensionVa
   for (const Store& s : kernel.stores) work.bytes += 4 * ir::element_count(s.node->shape(), sizes);
   for (const auto& [node, b] : kernel.reductions) work.bytes += 4 * ir::element_count(node->shape(), sizes);
   for (int b : touched) work.bytes += 4 * ir::element_count(plan.buffers[static_cast<std::size_t>(b)].shape, sizes);
+  for (const Kernel& phase : kernel.phases) {
+    for (const Store& s : phase.stores) work.bytes += 4 * ir::element_count(s.node->shape(), sizes);
+    for (const auto& [node, b] : phase.reductions) work.bytes += 4 * ir::element_count(node->shape(), sizes);
+  }
   if (kernel.contraction != nullptr) {
     work.flops = 2 * ir::element_count(kernel.contraction->shape(), sizes);
     for (const auto& axis : contraction_axes(kernel.contraction, plan).contracted)
@@ -664,31 +730,49 @@ Work work_of(const Kernel& kernel, const KernelPlan& plan, const ir::DimensionVa
   }
   return work;
 }
+namespace {
+
+std::string buffer_name(const KernelPlan& plan, int b) {
+  const std::string& name = plan.buffers[static_cast<std::size_t>(b)].name;
+  return name.empty() ? fmt::format("b{}", b) : name;
+}
+
+/// What the kernel does, a line for each thing it writes.
+std::string body_text(const Kernel& kernel, const KernelPlan& plan) {
+  const auto name = [&](int b) { return buffer_name(plan, b); };
+  std::string text;
+  if (kernel.contraction) {
+    const ir::Attributes& a = kernel.contraction->attributes;
+    text += fmt::format("  contraction = {} . {}  axes [{}] x [{}]{}\n",
+                        describe(kernel.contraction->operands[0], kernel, plan),
+                        describe(kernel.contraction->operands[1], kernel, plan), fmt::join(a.lhs_contract, ", "),
+                        fmt::join(a.rhs_contract, ", "), describe(kernel.blocking));
+  }
+  for (const Store& s : kernel.stores) {
+    std::string where = s.strides.empty() ? "" : s.indirections.empty() ? " in part" : " by row";
+    text += fmt::format("  {}{} = {}\n", name(s.buffer), where, describe(s.node, kernel, plan));
+  }
+  if (kernel.scan) {
+    text += fmt::format("  {} = {} of {}\n", name(kernel.scanned), ir::info(kernel.scan).name,
+                        describe(kernel.scan->operands[0], kernel, plan));
+  }
+  for (const auto& [node, b] : kernel.reductions) {
+    text += fmt::format("  {} = {} over axes [{}] of {}\n", name(b), ir::info(node).name,
+                        fmt::join(node->attributes.axes, ", "), describe(reduced_value(node), kernel, plan));
+  }
+  for (const Kernel& phase : kernel.phases) text += body_text(phase, plan);
+  return text;
+}
+
+}  // namespace
 
 std::string print(const KernelPlan& plan) {
-  const auto name = [&](int b) {
-    const std::string& n = plan.buffers[static_cast<std::size_t>(b)].name;
-    return n.empty() ? fmt::format("b{}", b) : n;
-  };
   std::string text;
   for (std::size_t k = 0; k < plan.kernels.size(); ++k) {
     const Kernel& kernel = plan.kernels[k];
     text += fmt::format("kernel {} over {}\n", k, ir::to_string(kernel.space));
-    if (kernel.contraction) {
-      const ir::Attributes& a = kernel.contraction->attributes;
-      text += fmt::format("  contraction = {} . {}  axes [{}] x [{}]{}\n",
-                          describe(kernel.contraction->operands[0], kernel, plan),
-                          describe(kernel.contraction->operands[1], kernel, plan), fmt::join(a.lhs_contract, ", "),
-                          fmt::join(a.rhs_contract, ", "), describe(kernel.blocking));
-    }
-    for (const Store& s : kernel.stores) {
-      text += fmt::format("  {}{} = {}\n", name(s.buffer), s.strides.empty() ? "" : " in part",
-                          describe(s.node, kernel, plan));
-    }
-    for (const auto& [node, b] : kernel.reductions) {
-      text += fmt::format("  {} = {} over axes [{}] of {}\n", name(b), ir::info(node).name,
-                          fmt::join(node->attributes.axes, ", "), describe(reduced_value(node), kernel, plan));
-    }
+    if (!kernel.phases.empty()) text += "  for each row, in phases\n";
+    text += body_text(kernel, plan);
   }
   for (std::size_t i = 0; i < plan.buffers.size(); ++i) {
     const Buffer& b = plan.buffers[i];

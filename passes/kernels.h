@@ -7,6 +7,7 @@
 // are an offset, strides and bounds of the tensor they view (passes/views.h).
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <unordered_map>
@@ -32,7 +33,8 @@ struct Store {
   const ir::Node* node;
   int buffer;
   ir::Dimension offset = 0;
-  std::vector<ir::Dimension> strides = {};  ///< by axis of the space; empty: the whole buffer, row-major
+  std::vector<ir::Dimension> strides = {};     ///< by axis of the space; empty: the whole buffer, row-major
+  std::vector<Indirection> indirections = {};  ///< rows that indices name; those out of range are not written
 };
 
 struct Kernel {
@@ -42,7 +44,12 @@ struct Kernel {
   std::vector<std::pair<const ir::Node*, int>> reductions;  ///< reductions or scatter_add of the space, buffer
   Blocking blocking;                                        ///< of the contraction
   int workspace = -1;                                       ///< buffer for packed operands of the contraction
-  int group = 0;                                            ///< as in KernelPlan::group
+  const ir::Node* scan = nullptr;  ///< a first_occurrence, found one element after the other; needs the workspace
+  int scanned = -1;                ///< its buffer
+  /// If there are phases, the kernel consists of them: for each index of `space`, which are the rows (the leading axes
+  /// of every phase), the phases' other axes one phase after the other (passes/row_fusion.h).
+  std::vector<Kernel> phases;
+  int group = 0;  ///< as in KernelPlan::group
 };
 
 struct KernelPlan {
@@ -72,8 +79,12 @@ View reduction_place(const ir::Node* reduction, const KernelPlan& plan);
 /// The operands of a contraction as matrices with strides.
 ContractionAxes contraction_axes(const ir::Node* dot, const KernelPlan& plan);
 
-/// What a kernel reads: stored nodes, by buffer.
+/// Calls `use` for every view by which the kernel reads memory.
+void for_each_access(const Kernel& kernel, const KernelPlan& plan, const std::function<void(const View&)>& use);
+
+/// The buffers that a kernel reads, and those that it writes (but its workspace).
 std::vector<int> buffers_read(const Kernel& kernel, const KernelPlan& plan);
+std::vector<int> buffers_written(const Kernel& kernel);
 
 KernelPlan plan_kernels(const ir::Program& program, const ir::Function& function, const Machine& machine = {});
 

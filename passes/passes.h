@@ -22,6 +22,10 @@ ir::Program differentiate(const ir::Program& program);
 /// Replaces the forms kept for differentiation by those that are computed (passes/rules.h), and simplifies.
 ir::Program lower(const ir::Program& program);
 
+/// Replaces updates of tables that leave all rows alone but those that a batch names by updates of these rows
+/// (passes/sparse_updates.cpp).
+ir::Program sparse_updates(const ir::Program& program);
+
 /// The adjoints of a scalar with respect to several nodes, by reverse-mode accumulation (Griewank and Walther,
 /// "Evaluating Derivatives", 2008, chapter 3). A node that `e` does not depend on has the adjoint 0.
 std::vector<const ir::Node*> gradients(ir::Graph& graph, const ir::Node* e, const std::vector<const ir::Node*>& x);

@@ -13,7 +13,8 @@ ir::Program run_pipeline(const ir::Program& program, const Observer& observe) {
       {"simplified", simplify},     // stable forms first: what is simple to differentiate
       {"gradient", differentiate},  // the backward graph, of the same ops
       {"derived", simplify},        // gradients as a person would write them
-      {"optimized", lower},         // the forms that are computed
+      // The forms that are computed, of tables only the rows that are.
+      {"optimized", [](const ir::Program& p) { return sparse_updates(lower(p)); }},
   };
   if (observe) observe("graph", program);
   ir::Program current = isolate(program);

@@ -18,13 +18,20 @@ namespace {
 
 class Writer {
  public:
-  Writer(const Kernel& kernel, const KernelPlan& plan) : kernel_(kernel), plan_(plan) {}
+  Writer(const Kernel& kernel, const KernelPlan& plan) : kernel_(&kernel), plan_(plan) {}
 
   Signature run() {
-    text_ = ir::to_string(kernel_.space);
-    if (kernel_.contraction != nullptr) {
-      const ContractionAxes axes = contraction_axes(kernel_.contraction, plan_);
-      for (const Node* operand : kernel_.contraction->operands)
+    write();
+    signature_.key = std::move(text_);
+    return std::move(signature_);
+  }
+
+ private:
+  void write() {
+    text_ += ir::to_string(kernel_->space);
+    if (kernel_->contraction != nullptr) {
+      const ContractionAxes axes = contraction_axes(kernel_->contraction, plan_);
+      for (const Node* operand : kernel_->contraction->operands)
         text_ += fmt::format(" .{} from {}", slot(plan_.stored.at(view_of(operand, plan_).source)),
                              view_of(operand, plan_).offset.to_string());
       for (const auto* part : {&axes.batch, &axes.rows, &axes.columns, &axes.contracted}) {
@@ -32,14 +39,18 @@ class Writer {
         for (const auto& a : *part) text_ += ir::to_string({a.size, a.lhs, a.rhs, a.out});
       }
     }
-    if (kernel_.workspace >= 0) text_ += fmt::format(" workspace {}", slot(kernel_.workspace));
-    for (const Store& s : kernel_.stores) {
+    if (kernel_->workspace >= 0) text_ += fmt::format(" workspace {}", slot(kernel_->workspace));
+    for (const Store& s : kernel_->stores) {
       const int value = number(s.node);
       const bool own = plan_.buffers[static_cast<std::size_t>(s.buffer)].kind == Buffer::Kind::temporary;
       text_ += fmt::format("\n{}{} {} {} = {}", slot(s.buffer), own ? "" : " floats", s.offset.to_string(),
                            ir::to_string(s.strides), value);
+      for (const Indirection& i : s.indirections) {
+        text_ +=
+            fmt::format(" by {} below {} times {}", access_text(i.index), i.limit.to_string(), i.stride.to_string());
+      }
     }
-    for (const auto& [node, b] : kernel_.reductions) {
+    for (const auto& [node, b] : kernel_->reductions) {
       const int value = number(reduced_value(node));
       const View place = reduction_place(node, plan_);
       text_ += "\n" + to_string(place);
@@ -49,11 +60,28 @@ class Writer {
       text_ +=
           fmt::format("\n{} = {} {} {}", slot(b), ir::info(node).name, fmt::join(node->attributes.axes, ","), value);
     }
-    signature_.key = std::move(text_);
-    return std::move(signature_);
+    if (kernel_->scan != nullptr) {
+      text_ += fmt::format("\n{} = {} {}", slot(kernel_->scanned), ir::info(kernel_->scan).name,
+                           ir::to_string(kernel_->scan->attributes.shape));
+      text_ += " " + access_text(view_of(kernel_->scan->operands[0], plan_));
+    }
+    const Kernel* whole = kernel_;
+    for (const Kernel& phase : whole->phases) {
+      text_ += "\nphase ";
+      kernel_ = &phase;
+      numbers_.clear();
+      hashes_.clear();
+      write();
+    }
+    kernel_ = whole;
   }
 
- private:
+  std::string access_text(const View& view) {
+    std::string text;
+    for (const Node* source : sources(view)) text += source_text(source) + " ";
+    return text + to_string(view);
+  }
+
   int slot(int buffer) { return position(signature_.buffers, buffer); }
 
   template <typename T>
@@ -69,15 +97,15 @@ class Writer {
     if (auto at = hashes_.find(node); at != hashes_.end()) return at->second;
     std::size_t h = static_cast<std::size_t>(node->op) + 1;
     const auto mix = [&h](std::size_t v) { h = (h ^ v) * 0x9E3779B97F4A7C15u, h ^= h >> 29; };
-    if (node == kernel_.contraction) {
+    if (node == kernel_->contraction) {
       mix(1);
-    } else if (computed_in(kernel_, node, plan_)) {
+    } else if (computed_in(*kernel_, node, plan_)) {
       std::vector<std::size_t> operands;
       for (const Node* operand : node->operands) operands.push_back(hash(operand));
       if (ir::info(node).commutative) std::sort(operands.begin(), operands.end());
       for (std::size_t operand : operands) mix(operand);
     } else if (node->op != Op::rng_uniform) {
-      const View view = access(kernel_, node, plan_);
+      const View view = access(*kernel_, node, plan_);
       mix(static_cast<std::size_t>(view.source->op == Op::constant));
       mix(std::hash<std::string>{}(to_string(view)));
       if (view.source->op == Op::constant) mix(std::hash<double>{}(view.source->attributes.value));
@@ -99,11 +127,11 @@ class Writer {
   int number(const Node* node) {
     if (auto at = numbers_.find(node); at != numbers_.end()) return at->second;
     std::string line;
-    if (node == kernel_.contraction) {
+    if (node == kernel_->contraction) {
       line = "contraction";
     } else if (node->op == Op::rng_uniform) {
       line = fmt::format("rng {}", position(signature_.streams, node->attributes.value));
-    } else if (computed_in(kernel_, node, plan_)) {
+    } else if (computed_in(*kernel_, node, plan_)) {
       std::vector<const Node*> operands = node->operands;
       if (ir::info(node).commutative) {
         std::stable_sort(operands.begin(), operands.end(),
@@ -114,9 +142,8 @@ class Writer {
       for (const Node* operand : operands) arguments += fmt::format(" {}", number(operand));
       line += arguments;
     } else {
-      const View view = access(kernel_, node, plan_);
-      for (const Node* source : sources(view)) line += source_text(source) + " ";
-      line += fmt::format("{} {}", to_string(view), ir::to_string(node->type.dtype));
+      const View view = access(*kernel_, node, plan_);
+      line += access_text(view) + " " + ir::to_string(node->type.dtype);
     }
     const int value = static_cast<int>(numbers_.size());
     numbers_[node] = value;
@@ -124,7 +151,7 @@ class Writer {
     return value;
   }
 
-  const Kernel& kernel_;
+  const Kernel* kernel_;  // or the phase that is being written
   const KernelPlan& plan_;
   std::string text_;
   Signature signature_;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "ir/op.h"
+#include "passes/overlap_rules.h"
 #include "passes/pattern.h"
 #include "passes/simplify_views.h"
 
@@ -261,7 +262,8 @@ const std::vector<StructuralRule>& structural_rules(Op op) {
                                            sum = {{"a sum of one", reduction_of_one},
                                                   {"a sum of a constant", sum_of_constant},
                                                   {"a sum of repetitions", reduction_of_repeat},
-                                                  {"a sum of sums", sum_of_sum}},
+                                                  {"a sum of sums", sum_of_sum},
+                                                  {"a diagonal sum of a contraction", diagonal_sum_of_contraction}},
                                            extreme = {{"the extreme of one", reduction_of_one},
                                                       {"an extreme constant", of_constant},
                                                       {"the extreme of repetitions", reduction_of_repeat},

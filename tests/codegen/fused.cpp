@@ -1,0 +1,239 @@
+// What the planner makes one kernel of, and that it computes what the graph says: rows in phases, sparse updates,
+// convolutions. Tolerance: sums of at most some hundred float32 products near 1, each within 2^-24.
+#include <algorithm>
+#include <catch2/catch.hpp>
+#include <cmath>
+
+#include "ir/expr.h"
+#include "ir/op.h"
+#include "ir/text.h"
+#include "passes/kernels.h"
+#include "passes/passes.h"
+#include "tests/support/agreement.h"
+
+using namespace descent;
+using ir::Dimension;
+using ir::Expr;
+using ir::Op;
+using ir::Shape;
+
+namespace {
+
+constexpr double kTolerance = 1e-5;
+
+/// A program with inputs and parameters of these shapes, filled with numbers in (-1, 1) that differ.
+struct Example {
+  test::Case program_case;
+  ir::Graph& graph;
+
+  Example() : graph(*program_case.program.graph) {
+    program_case.program.name = "example";
+    program_case.program.functions.push_back({"predict", {}, {}});
+    program_case.environment.dimensions = {{"n", 11}};
+  }
+  ir::Program& program() { return program_case.program; }
+  ir::Function& function() { return program().functions[0]; }
+
+  Expr input(const std::string& name, const Shape& shape, ir::DType dtype = ir::DType::f32) {
+    program().inputs.push_back({name, shape, false, dtype});
+    fill(name, shape);
+    return {graph, graph.leaf(Op::input, name, shape, dtype)};
+  }
+  Expr parameter(const std::string& name, const Shape& shape) {
+    program().variables.push_back({name, shape});
+    fill(name, shape);
+    return {graph, graph.leaf(Op::parameter, name, shape)};
+  }
+  void fill(const std::string& name, const Shape& shape) {
+    auto& environment = program_case.environment;
+    ir::Tensor t{ir::evaluate(shape, environment.dimensions), {}};
+    const std::int64_t count = ir::element_count(shape, environment.dimensions);
+    for (std::int64_t i = 0; i < count; ++i) {
+      t.values.push_back(static_cast<float>(std::sin(0.7 * static_cast<double>(i) + static_cast<double>(name[0]))));
+    }
+    environment.tensors[name] = t;
+  }
+  void set(const std::string& name, std::vector<double> values) {
+    program_case.environment.tensors.at(name).values = std::move(values);
+  }
+
+  void agrees() {
+    INFO(ir::print(program()));
+    CHECK(test::disagreement(program_case, kTolerance) == "");
+  }
+  passes::KernelPlan plan() {
+    const ir::Program optimized = passes::run_pipeline(program());
+    return passes::plan_kernels(optimized, optimized.function("predict"));
+  }
+};
+
+Expr softmax(Expr x) {
+  const int last = static_cast<int>(x.shape().size()) - 1;
+  std::vector<int> rows;
+  for (int i = 0; i < last; ++i) rows.push_back(i);
+  const Expr e = exp(x - ir::broadcast(ir::reduce_max(x, {last}), x.shape(), rows));
+  return e / ir::broadcast(ir::reduce_sum(e, {last}), x.shape(), rows);
+}
+
+std::vector<Expr> gradients(Expr loss, const std::vector<Expr>& x) {
+  std::vector<const ir::Node*> nodes;
+  for (const Expr& e : x) nodes.push_back(e.node);
+  std::vector<Expr> result;
+  for (const ir::Node* node : passes::gradients(*loss.graph, loss.node, nodes)) result.emplace_back(*loss.graph, node);
+  return result;
+}
+
+Expr sum_of_all(Expr x) {
+  std::vector<int> axes;
+  for (std::size_t i = 0; i < x.shape().size(); ++i) axes.push_back(static_cast<int>(i));
+  return ir::reduce_sum(x, axes);
+}
+
+const Dimension n = Dimension::symbol("n");
+
+}  // namespace
+
+TEST_CASE("softmax_is_one_kernel") {
+  for (std::int64_t width : {1, 3, 16, 37}) {
+    Example example;
+    const Expr x = example.input("x", {n, 2, width});
+    example.function().results = {{"y", softmax(x * 3.0).node}};
+    example.agrees();
+    if (width > 1) {
+      const auto plan = example.plan();
+      REQUIRE(plan.kernels.size() == 1);
+      CHECK(plan.kernels[0].phases.size() == 3);
+      CHECK(plan.kernels[0].space == Shape{n, 2});
+    }
+  }
+}
+
+TEST_CASE("the_gradient_of_softmax_is_one_kernel_too") {
+  Example example;
+  const Expr x = example.input("x", {n, 19}), g = example.input("g", {n, 19});
+  example.function().results = {{"dx", gradients(sum_of_all(softmax(x) * g), {x})[0].node}};
+  example.agrees();
+  CHECK(example.plan().kernels.size() == 1);
+}
+
+TEST_CASE("normalising_rows_is_one_kernel") {
+  Example example;
+  const Expr x = example.input("x", {n, 24}), scale = example.parameter("scale", {24});
+  const auto mean = [&](Expr e) { return ir::broadcast(ir::reduce_sum(e, {1}) / 24.0, e.shape(), {0}); };
+  const Expr centred = x - mean(x);
+  const Expr y = centred / sqrt(mean(centred * centred) + 1e-3) * ir::broadcast(scale, x.shape(), {1});
+  example.function().results = {{"y", y.node}};
+  example.agrees();
+  CHECK(example.plan().kernels.size() == 1);
+}
+
+TEST_CASE("a_kernel_that_reads_other_rows_is_no_phase") {
+  Example example;
+  const Expr x = example.input("x", {n, 5});
+  const Expr shares = x / ir::broadcast(ir::reduce_sum(abs(x), {1}), x.shape(), {0});
+  example.function().results = {{"y", (shares + ir::reverse(shares, {0}) * 0.5).node}};
+  example.agrees();
+}
+
+TEST_CASE("updates_of_a_table_touch_the_rows_of_the_batch_alone") {
+  const Dimension rows(5000), width(6);
+  const auto build = [&](Example& example, bool lazy) {
+    const Expr table = example.parameter("table", {rows, width}), moment = example.parameter("moment", {rows, width});
+    const Expr ids = example.input("ids", {n, 2}, ir::DType::i32), y = example.input("y", {n, 2, width});
+    std::vector<double> chosen;
+    for (int i = 0; i < 22; ++i) chosen.push_back(i % 4 == 3 ? -5 : i % 7 == 0 ? 4999 : (i * 1237) % 6000);
+    example.set("ids", chosen);
+    const Expr difference = ir::gather(table, ids, 0) - y;
+    const Expr loss = sum_of_all(difference * difference);
+    const Expr g = gradients(loss, {table})[0];
+    Expr next_moment = moment * 0.9 + g * 0.1, next_table = table - next_moment * 0.05;
+    if (lazy) {
+      const Expr seen = ir::broadcast(ir::reduce_max(abs(g), {1}), g.shape(), {0}) > 0.0;
+      next_moment = ir::select(seen, next_moment, moment);
+      next_table = ir::select(seen, next_table, table);
+    }
+    example.function().results = {{"loss", loss.node}};
+    example.function().updates = {{"table", next_table.node}, {"moment", next_moment.node}};
+  };
+  const auto spaces_with_all_rows = [&](Example& example) {
+    const auto plan = example.plan();
+    return std::count_if(plan.kernels.begin(), plan.kernels.end(),
+                         [&](const passes::Kernel& k) { return !k.space.empty() && k.space[0] == rows; });
+  };
+  SECTION("lazy moments: sparse") {
+    Example example;
+    build(example, true);
+    example.agrees();
+    CHECK(spaces_with_all_rows(example) == 0);
+    // No gradient of the whole table either.
+    for (const passes::Buffer& b : example.plan().buffers) {
+      const bool table_sized = b.shape.size() == 2 && b.shape[0] == rows;
+      CHECK((!table_sized || b.kind == passes::Buffer::Kind::variable));
+    }
+  }
+  SECTION("moments that decay everywhere: dense") {
+    Example example;
+    build(example, false);
+    example.agrees();
+    CHECK(spaces_with_all_rows(example) > 0);
+  }
+  SECTION("sgd on a table that is read with two sets of indices") {
+    Example example;
+    const Expr table = example.parameter("table", {rows, width});
+    const Expr a = example.input("a", {n}, ir::DType::i32), b = example.input("b", {n, 3}, ir::DType::i32);
+    std::vector<double> first, second;
+    for (int i = 0; i < 11; ++i) first.push_back((i * 977) % 5000);
+    for (int i = 0; i < 33; ++i) second.push_back((i * 977) % 5000);
+    example.set("a", first);
+    example.set("b", second);
+    const Expr loss = sum_of_all(tanh(ir::gather(table, a, 0))) + sum_of_all(exp(ir::gather(table, b, 0)));
+    example.function().results = {{"loss", loss.node}};
+    example.function().updates = {{"table", (table - gradients(loss, {table})[0] * 0.1).node}};
+    example.agrees();
+    CHECK(spaces_with_all_rows(example) == 0);
+  }
+}
+
+namespace {
+
+/// x: [n, h, w, c] with windows of k: [kh, kw, c, f].
+Expr convolution(Expr x, Expr k, int stride) {
+  const auto size = [&](std::size_t i) { return static_cast<int>(k.shape()[i].constant()); };
+  const Expr windows = ir::windows(ir::windows(x, 1, size(0), stride), 3, size(1), stride);
+  ir::Attributes axes;
+  axes.lhs_contract = {2, 4, 5};
+  axes.rhs_contract = {0, 1, 2};
+  return ir::dot_general(windows, k, axes);
+}
+
+std::size_t count_op(const ir::Program& program, Op op) {
+  std::size_t count = 0;
+  for (const ir::Node* node : ir::reachable(program.functions[0].roots())) count += node->op == op ? 1 : 0;
+  return count;
+}
+
+}  // namespace
+
+TEST_CASE("a_convolution_and_its_gradients_are_three_contractions") {
+  for (int stride : {1, 2}) {
+    Example example;
+    const Expr x = example.parameter("x", {4, 9, 7, 3}), k = example.parameter("k", {3, 2, 3, 5});
+    const Expr y = convolution(x, k, stride);
+    const auto adjoints = gradients(sum_of_all(y * y), {x, k});
+    example.function().results = {{"y", y.node}, {"dx", adjoints[0].node}, {"dk", adjoints[1].node}};
+    example.agrees();
+    const ir::Program optimized = passes::run_pipeline(example.program());
+    INFO(ir::print(optimized));
+    CHECK(count_op(optimized, Op::dot_general) == 3);
+    CHECK(count_op(optimized, Op::diagonal) == 0);  // no element for every element of every window
+  }
+}
+
+TEST_CASE("pooling_is_a_reduction_over_windows") {
+  Example example;
+  const Expr x = example.input("x", {n, 8, 8, 3});
+  const Expr windows = ir::windows(ir::windows(x, 1, 2, 2), 3, 2, 2);
+  const Expr y = ir::reduce_max(windows, {2, 4});
+  example.function().results = {{"y", y.node}, {"dx", gradients(sum_of_all(y * y), {x})[0].node}};
+  example.agrees();
+}
