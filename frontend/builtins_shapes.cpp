@@ -31,6 +31,7 @@ Expr part(Expr x, int axis, const Dimension& start, const Dimension& limit) {
 Value transpose(const BuiltinCall& call) {
   const Expr x = call.tensor(0);
   const std::size_t rank = x.shape().size();
+  if (rank < 2 && !call.given(1)) call.fail(0, "'transpose' takes a matrix, found " + describe(call.value(0)));
   std::vector<int> axes = all_axes(rank);
   if (call.given(1)) {
     axes = call.axes(1, rank);

@@ -83,6 +83,7 @@ class Lowering {
   Value binary(const std::string& op, const Value& a, const Value& b, const Operands& at);
   Value matrix_product(const Value& a, const Value& b, const Operands& at);
   Value choose(const Value& condition, const Value& a, const Value& b, const Span& condition_span, const Operands& at);
+  static void unify_numbers(ir::Expr& x, ir::Expr& y, bool whole_possible);
   ir::Shape common_shape(ir::Expr a, ir::Expr b, const Operands& at);
   ir::Expr fit_to(ir::Expr e, const ir::Shape& shape, const Span& span);
   Value random_uniform(const ir::Shape& shape);

@@ -37,7 +37,24 @@ std::string hint_for_shapes(const ir::Shape& a, const ir::Shape& b, const Operan
   return "";
 }
 
+bool takes_whole_numbers(Op op) {
+  const ir::Signature signature = ir::info(op).signature;
+  return op != Op::is_finite && (signature == ir::Signature::arithmetic || signature == ir::Signature::comparison);
+}
+
 }  // namespace
+
+/// Both as one dtype. Whole numbers stay so together, and with a number in the text that is whole; beside others, and
+/// for ops of real numbers, they are real ones.
+void Lowering::unify_numbers(Expr& x, Expr& y, bool whole_possible) {
+  const auto whole = [](Expr e) { return e.node->type.dtype == ir::DType::i32; };
+  const auto written = [](Expr e) {
+    return e.node->is_constant() && e.node->attributes.value == std::floor(e.node->attributes.value);
+  };
+  if (!whole(x) && !whole(y)) return;
+  const bool stay = whole_possible && (whole(x) || written(x)) && (whole(y) || written(y));
+  for (Expr* e : {&x, &y}) *e = ir::convert(*e, stay ? ir::DType::i32 : ir::DType::f32);
+}
 
 /// The shape of an elementwise result: a scalar, a missing leading axis or an explicit size 1 is repeated; nothing
 /// else.
@@ -90,11 +107,12 @@ Value Lowering::apply(Op op, const Value& a, const Span& span) {
     for (const Value& item : a.items()) items.push_back(apply(op, item, span));
     return Value::list(std::move(items), Kind::tensors);
   }
-  const Expr x = tensor(a, span);
+  Expr x = tensor(a, span);
   if (x.node->type.dtype == ir::DType::boolean) {
     fail(span, "expected a number or a tensor of numbers, found " + describe(a),
          "write if ... then 1 else 0 to make a number of a condition");
   }
+  if (!takes_whole_numbers(op)) x = ir::convert(x, ir::DType::f32);
   return Value::of(ir::elementwise(op, {x}));
 }
 
@@ -194,7 +212,7 @@ Value Lowering::binary(const std::string& sign, const Value& a, const Value& b, 
       if (other->is(Kind::boolean) || other->is(Kind::tensor)) return *other;
     }
   }
-  const Expr x = tensor(a, at.left), y = tensor(b, at.right);
+  Expr x = tensor(a, at.left), y = tensor(b, at.right);
   for (const auto& [value, span] : {std::pair(x, at.left), std::pair(y, at.right)}) {
     if ((value.node->type.dtype == ir::DType::boolean) == row.boolean) continue;
     fail(span,
@@ -202,6 +220,7 @@ Value Lowering::binary(const std::string& sign, const Value& a, const Value& b, 
              ir::to_string(value.node->type),
          row.boolean ? "compare it: ... > 0" : "write if ... then 1 else 0 to make a number of a condition");
   }
+  if (!row.boolean) unify_numbers(x, y, takes_whole_numbers(row.op));
   const ir::Shape shape = common_shape(x, y, at);
   const Expr p = fit_to(x, shape, at.left), q = fit_to(y, shape, at.right);
   return Value::of(row.swapped ? ir::elementwise(row.op, {q, p}) : ir::elementwise(row.op, {p, q}));
@@ -259,7 +278,8 @@ Value Lowering::matrix_product(const Value& a, const Value& b, const Operands& a
 
 Value Lowering::choose(const Value& condition, const Value& a, const Value& b, const Span& condition_span,
                        const Operands& at) {
-  const Expr c = tensor(condition, condition_span), x = tensor(a, at.left), y = tensor(b, at.right);
+  const Expr c = tensor(condition, condition_span);
+  Expr x = tensor(a, at.left), y = tensor(b, at.right);
   const Expr like_both(graph_, graph_.constant(0, common_shape(x, y, at)));
   const ir::Shape shape = common_shape(like_both, c, {at.whole, at.whole, condition_span});
   const auto is_boolean = [](Expr e) { return e.node->type.dtype == ir::DType::boolean; };
@@ -267,6 +287,7 @@ Value Lowering::choose(const Value& condition, const Value& a, const Value& b, c
     fail(at.whole, "one branch is " + ir::to_string(x.node->type) + ", the other " + ir::to_string(y.node->type),
          "both are numbers or both are conditions");
   }
+  if (!is_boolean(x)) unify_numbers(x, y, true);
   const Expr chosen = fit_to(c, shape, condition_span), p = fit_to(x, shape, at.left), q = fit_to(y, shape, at.right);
   if (!is_boolean(x)) return Value::of(ir::select(chosen, p, q));
   const auto logical = [](Op op, Expr l, Expr r) { return ir::elementwise(op, {l, r}); };
