@@ -225,7 +225,8 @@ llvm::Value* KernelEmitter::rows_of_block(Value* rows) {
   const auto divide_up = [&](Value* a, Value* b) {
     return builder_.CreateSDiv(add(a, builder_.CreateSub(b, i64(1))), b);
   };
-  return multiply(divide_up(divide_up(rows, divide_up(rows, i64(most))), i64(tile)), i64(tile));
+  Value* blocks = builder_.CreateBinaryIntrinsic(llvm::Intrinsic::smax, divide_up(rows, i64(most)), i64(1));
+  return multiply(divide_up(divide_up(rows, blocks), i64(tile)), i64(tile));
 }
 
 /// All tiles of a block; with a limited depth, pass after pass over the contracted axis.

@@ -291,10 +291,12 @@ class Planner {
       store(operand);
       return;
     }
-    if (plain(operand)) return;
-    // The innermost view that is not plain: those around it stay views.
-    while (is_access(operand->operands[0]) && !plain(operand->operands[0])) operand = operand->operands[0];
-    store(operand);
+    while (!plain(operand)) {
+      // The innermost view that is not plain: those around it stay views.
+      const Node* inner = operand;
+      while (is_access(inner->operands[0]) && !plain(inner->operands[0])) inner = inner->operands[0];
+      store(inner);
+    }
   }
 
   void make_viewable(const Node* node) {

@@ -105,6 +105,29 @@ const Node* simplify_reverse(Graph& graph, const Node* node) {
   return ir::reverse(Expr(graph, x), axes).node;
 }
 
+/// Padding moves inside of windows and reversals of other axes, where it meets what is padded there.
+const Node* pad_of_other_axes(Graph& graph, const Node* node) {
+  const Node* view = node->operands[0];
+  if (view->op != Op::windows && view->op != Op::reverse) return node;
+  Shape low, high;
+  std::vector<int> interior;
+  const std::vector<int>& touched = view->attributes.axes;
+  for (int axis = 0; axis < static_cast<int>(node->shape().size()); ++axis) {
+    const auto at = static_cast<std::size_t>(axis);
+    const ir::Attributes& a = node->attributes;
+    const bool opened = view->op == Op::windows && axis == touched[0] + 1;  // the second of the two axes
+    if (opened || std::find(touched.begin(), touched.end(), axis) != touched.end()) {
+      if (!(a.low[at] == Dimension(0)) || !(a.high[at] == Dimension(0)) || a.interior[at] != 0) return node;
+    }
+    if (opened) continue;
+    low.push_back(a.low[at]);
+    high.push_back(a.high[at]);
+    interior.push_back(a.interior[at]);
+  }
+  const Expr padded = ir::pad(Expr(graph, view->operands[0]), low, high, interior);
+  return graph.make(view->op, {padded.node}, view->attributes);
+}
+
 const Node* simplify_pad(Graph& graph, const Node* node) {
   const Node* x = node->operands[0];
   const ir::Attributes& a = node->attributes;
@@ -118,7 +141,7 @@ const Node* simplify_pad(Graph& graph, const Node* node) {
     }
     return ir::pad(Expr(graph, x->operands[0]), low, high, a.interior).node;
   }
-  return node;
+  return pad_of_other_axes(graph, node);
 }
 
 const Node* simplify_concatenate(Graph& graph, const Node* node) {
