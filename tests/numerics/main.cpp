@@ -70,7 +70,7 @@ class CountingEmitter : public ir::ScalarEmitter {
 int instructions(ir::Op op) {
   CountingEmitter emitter;
   const ir::Lane lane{&emitter, &emitter};
-  ir::info(op).code(lane, lane, lane);
+  ir::info(op).code(lane, lane, lane, ir::LaneKind::f32);
   return emitter.count;
 }
 

@@ -120,7 +120,11 @@ class Generator {
       if (op.signature == ir::Signature::conversion) return graph_.make(static_cast<Op>(index), {condition(shape)});
       std::vector<const Node*> operands;
       if (op.signature == ir::Signature::selection) operands.push_back(condition(shape));
-      if (op.signature != ir::Signature::selection && op.signature != ir::Signature::arithmetic) continue;
+      const bool numbers = op.signature == ir::Signature::arithmetic || op.signature == ir::Signature::real;
+      if (op.signature != ir::Signature::selection && !numbers) continue;
+      // Steps, of which differences of computed numbers say nothing.
+      const auto chosen = static_cast<Op>(index);
+      if (chosen == Op::floor || chosen == Op::round_nearest_even || chosen == Op::remainder) continue;
       while (static_cast<int>(operands.size()) < op.arity) operands.push_back(any_of(shape));
       return graph_.make(static_cast<Op>(index), operands);
     }
