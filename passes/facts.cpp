@@ -117,6 +117,9 @@ Facts power(const Facts& a, const Facts& b) {
     if (b.low > 0) return increasing(m, [&](double x) { return std::pow(x, b.low); });
     return m.positive() ? between(0, kInfinity) : Facts{0, kInfinity};
   }
+  if (a.positive()) {  // e^(b log(a))
+    return exponential(product(increasing(a, [](double x) { return std::log(x); }), b));
+  }
   if (!a.nonnegative()) return {};
   if (b.positive() && a.high <= 1) {  // falls as the exponent grows
     return from_ends({std::isinf(b.high) ? 0 : std::pow(a.low, b.high), a.low_open || std::isinf(b.high)},
@@ -305,7 +308,12 @@ Facts FactTable::derive(const Node* node) const {
     case Op::transpose:
     case Op::slice:
     case Op::reverse:
+    case Op::windows:
+    case Op::diagonal:
+    case Op::gather:
       return x(0);
+    case Op::pad:
+      return either(x(0), exactly(0));
     // Truth values are 0 and 1.
     case Op::compare_lt:
     case Op::compare_le:
@@ -314,12 +322,26 @@ Facts FactTable::derive(const Node* node) const {
     case Op::logical_and:
     case Op::logical_or:
     case Op::logical_not:
-    case Op::convert:
+    case Op::is_finite:
       return whole(between(0, 1));
+    // Whole numbers.
+    case Op::convert:
+      return node->type.dtype == ir::DType::i32
+                 ? whole(monotone([](double v) { return std::isfinite(v) ? std::trunc(v) : v; }))
+                 : x(0);
+    case Op::floor:
+      return whole(monotone([](double v) { return std::floor(v); }));
+    case Op::round_nearest_even:
+      return whole(monotone([](double v) { return std::nearbyint(v); }));
+    case Op::iota: {
+      const ir::Dimension& size = node->shape()[static_cast<std::size_t>(node->attributes.axes[0])];
+      return whole(between(0, size.is_constant() ? static_cast<double>(size.constant() - 1) : kInfinity));
+    }
     case Op::select:
       return either(refined(x(1), node->operands[1], node->operands[0], true),
                     refined(x(2), node->operands[2], node->operands[0], false));
     case Op::reduce_max:
+    case Op::reduce_min:
       return x(0);
     case Op::reduce_sum: {
       const Node* operand = node->operands[0];

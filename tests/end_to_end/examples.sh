@@ -25,6 +25,9 @@ reaches segments accuracy 0.98
 reaches autoencoder loss 0.018
 reaches gradient_penalty auc 0.93
 reaches wine auc 0.99
+reaches digits accuracy 0.96
+reaches attention accuracy 0.96
+reaches penguins loss 0.05
 reaches sunspots loss 0.03
 reaches siamese auc 0.93
 

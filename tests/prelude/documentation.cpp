@@ -49,7 +49,7 @@ std::vector<Entry> entries() {
 std::string model_with(const std::string& example) {
   std::string model =
       "    input  x: [n, 8]\n    target y: [n, 1]\n    target t: [n, 3]\n"
-      "    input steps: [n, 6, 8]\n    "
+      "    input  kind: [n]\n    input line: [n, 8, 2]\n    input image: [n, 8, 8, 2]\n    input steps: [n, 6, 8]\n    "
       "output p = sigmoid(dense(x, "
       "1))\n";
   std::string train;

@@ -102,6 +102,7 @@ def activations():
     case("hard_sigmoid", "hard_sigmoid(x)", lambda x: torch.clamp(x / 6 + 0.5, 0, 1))  # PyTorch has 1 / 6 in float32
     case("hard_swish", "hard_swish(x)", F.hardswish)
     case("softplus", "softplus(x)", lambda x: F.softplus(x, threshold=100))
+    case("gelu", "gelu(x)", F.gelu)
     case("silu", "silu(x)", F.silu)
     case("mish", "mish(x)", F.mish)
     case("hardtanh", "hardtanh(x)", F.hardtanh)
@@ -113,9 +114,9 @@ def activations():
     function_case("activations", "log_softmax", "log_softmax(1000 * x)", lambda x: F.log_softmax(1000 * x, -1), {"x": x},
                   overflows=True)
     far = torch.tensor([-10000.0, -700, -100, -30, 30, 100, 700, 10000, 0, -1, 1, 2]).double().reshape(3, 4)
-    for entry in ("sigmoid", "tanh", "softplus", "silu", "mish", "elu", "softmax"):
+    for entry in ("sigmoid", "tanh", "softplus", "silu", "gelu", "mish", "elu", "softmax"):
         reference = {"sigmoid": torch.sigmoid, "tanh": torch.tanh, "softplus": lambda x: F.softplus(x, threshold=1000),
-                     "silu": F.silu, "mish": F.mish, "elu": F.elu, "softmax": lambda x: F.softmax(x, -1)}[entry]
+                     "silu": F.silu, "gelu": F.gelu, "mish": F.mish, "elu": F.elu, "softmax": lambda x: F.softmax(x, -1)}[entry]
         function_case("activations", entry, f"{entry}(x)", reference, {"x": far}, name=f"{entry} far out", overflows=True)
 
 
@@ -283,6 +284,8 @@ def layers():
             predict={"value": flat(value)}, gradients={k: flat(g) for k, g in gradients.items()}, **rest)
 
     x = numbers((3, 4))
+    layer_case("dense", "dense(x, 2)", lambda x, w, b: F.linear(x, w.T, b), {"x": numbers((3, 2, 4))},
+               {"dense.0.w": numbers((4, 2)), "dense.0.b": numbers((2,))}, name="dense of rank 3")
     layer_case("dense", "dense(x, 2)", lambda x, w, b: F.linear(x, w.T, b), {"x": x},
                {"dense.0.w": numbers((4, 2)), "dense.0.b": numbers((2,))})
     # Standardize reads its mean and deviation; a deviation of 0 divides by 1.
@@ -300,7 +303,10 @@ def layers():
     layer_case("bilinear", "bilinear(x, y, 2)", lambda x, y, w, bias: F.bilinear(x, y, w.permute(2, 0, 1), bias),
                {"x": x, "y": numbers((3, 5))}, {"bilinear.0.w": numbers((4, 5, 2)), "bilinear.0.bias": numbers((2,))})
     batch_norm(x)
+    batch_norm(numbers((3, 2, 2, 4)))
+    convolutions(layer_case)
     sequences(layer_case)
+    attentions(layer_case)
     function_case("layers", "residual", "residual(x, tanh)", lambda x: x + torch.tanh(x), {"x": x})
     m = numbers((5, 3))
     m = torch.cat([m, m[:, :1] + m[:, 1:2] + 0.01], 1)  # with a small singular value too
@@ -308,6 +314,9 @@ def layers():
     u, _, v = torch.linalg.svd(m, full_matrices=False)
     add("layers", "orthogonalize", "orthogonalize(m)", model=["input m: [5, 4]", "output value = orthogonalize(m)"],
         tensors={"m": flat(m)}, predict={"value": flat(u @ v)}, tolerance=2e-4)  # the inverse condition of m is 0.004
+    which = torch.tensor([[2, 0], [1, 1], [4, 2]]).double()
+    layer_case("embedding", "embedding(x, 5, 2)", lambda x, table: F.embedding(x.long(), table), {"x": which},
+               {"embedding.0.table": numbers((5, 2))})
     function_case("layers", "dropout", "dropout(x, 0)", lambda x: x, {"x": x}, name="dropout of nothing, in training")
 
 
@@ -618,6 +627,8 @@ def schedules():
         return range(epochs), rates
 
     lr = torch.optim.lr_scheduler
+    case("step_decay", "step_decay(0.5, every = 3, gamma = 0.25)", *of_scheduler(lambda o: lr.StepLR(o, 3, 0.25), 10))
+    case("step_decay", "step_decay(0.5, every = 2)", [0, 1.75, 2, 3.999], [0.5, 0.5, 0.05, 0.05])
     case("exponential", "exponential(0.5, gamma = 0.9)", *of_scheduler(lambda o: lr.ExponentialLR(o, 0.9), 12))
     case("exponential", "exponential(0.5, 0.5, epochs = 4)", [0, 2, 4, 8], [0.5, 0.5 * 0.5**0.5, 0.25, 0.125])
     case("cosine", "cosine(0.5, epochs = 10, end = 0.125)", *of_scheduler(lambda o: lr.CosineAnnealingLR(o, 10, 0.125), 11))
