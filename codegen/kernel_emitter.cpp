@@ -165,7 +165,9 @@ void KernelEmitter::collect_buffers() {
   for (const passes::Store& s : kernel_.stores) {
     visit(visit, s.node);
     const auto strides = s.strides.empty() ? passes::row_major(kernel_.space) : s.strides;
-    store_places_.push_back(squeezed({s.node, s.offset, strides, {}, s.indirections}));
+    passes::View place(s.node, s.offset, strides);
+    place.indirections = s.indirections;
+    store_places_.push_back(squeezed(std::move(place)));
   }
   for (const auto& [node, b] : kernel_.reductions) {
     visit(visit, passes::reduced_value(node));

@@ -400,7 +400,8 @@ class Planner {
   /// Whether the view reads the rows that the store writes, each where it is written.
   bool same_rows(const View& view, const Store& store) const {
     if (view.indirections.size() != 1 || store.indirections.size() != 1) return false;
-    const View place{view.source, store.offset, store.strides, {}, store.indirections};
+    View place{view.source, store.offset, store.strides};
+    place.indirections = store.indirections;
     return to_string(view) == to_string(place) && sources(view) == sources(place);
   }
 

@@ -16,7 +16,7 @@ struct Indirection;
 /// that sum itself.
 struct View {
   const ir::Node* source;  ///< a stored node, or an immediate one
-  ir::Dimension offset = 0;
+  ir::Dimension offset;
   std::vector<ir::Dimension> strides;  ///< one for each axis of the viewing node
 
   /// Padding: the element is 0, and memory must not be read, unless 0 <= start + sum of i * coefficient < size.
@@ -25,8 +25,11 @@ struct View {
     std::vector<ir::Dimension> coefficients;
     ir::Dimension size;
   };
-  std::vector<Bound> bounds = {};  ///< all must hold
-  std::vector<Indirection> indirections = {};
+  std::vector<Bound> bounds;  ///< all must hold
+  std::vector<Indirection> indirections;
+
+  explicit View(const ir::Node* from = nullptr, const ir::Dimension& begin = 0, std::vector<ir::Dimension> steps = {},
+                std::vector<Bound> limits = {});
 };
 
 /// Adds stride * (the whole number that `index` sees, brought into [0, limit)) to the place.
@@ -34,6 +37,11 @@ struct Indirection {
   View index;
   ir::Dimension limit, stride;
 };
+
+// Here, where an indirection is a complete type.
+inline View::View(const ir::Node* from, const ir::Dimension& begin, std::vector<ir::Dimension> steps,
+                  std::vector<Bound> limits)
+    : source(from), offset(begin), strides(std::move(steps)), bounds(std::move(limits)) {}
 
 /// Whether kernels make a leaf's elements instead of loading them: numbers that are the same everywhere, and iota.
 bool is_immediate(const ir::Node* node);
