@@ -14,7 +14,6 @@
 #include <llvm/Support/raw_ostream.h>
 #include <llvm/TargetParser/Host.h>
 #include <llvm/TargetParser/SubtargetFeature.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <mutex>
@@ -57,11 +56,6 @@ class ChosenPasses : public llvm::legacy::PassManagerBase {
   llvm::legacy::PassManager passes_;
 };
 
-std::int64_t cache_size(int name, std::int64_t otherwise) {
-  const long size = sysconf(name);
-  return size > 0 ? size : otherwise;
-}
-
 }  // namespace
 
 std::unique_ptr<llvm::TargetMachine> make_target_machine(const Target& target) {
@@ -90,7 +84,7 @@ std::unique_ptr<llvm::TargetMachine> make_target_machine(const Target& target) {
 }
 
 passes::Machine describe(const llvm::TargetMachine& target) {
-  passes::Machine machine;
+  passes::Machine machine = this_machine();  // whose caches serve for every target
   const llvm::MCSubtargetInfo& features = *target.getMCSubtargetInfo();
   if (target.getTargetTriple().isX86()) {
     const bool wide = features.checkFeatures("+avx512f");
@@ -100,8 +94,6 @@ passes::Machine describe(const llvm::TargetMachine& target) {
     machine.lanes = 4;
     machine.registers = 32;
   }
-  machine.level1 = cache_size(_SC_LEVEL1_DCACHE_SIZE, machine.level1);
-  machine.level2 = cache_size(_SC_LEVEL2_CACHE_SIZE, machine.level2);
   return machine;
 }
 
