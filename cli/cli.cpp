@@ -10,6 +10,7 @@
 #include <new>
 
 #include "cli/commands.h"
+#include "cli/time_passes.h"
 #include "ir/edit_distance.h"
 
 namespace descent::cli {
@@ -52,7 +53,13 @@ class Commands {
 
   int run_chosen() const {
     for (const auto& [command, run] : runs_) {
-      if (command->parsed()) return run();
+      if (!command->parsed()) continue;
+      if (!time_passes_) return run();
+      StageTimes times;
+      const CollectStageTimes collect(&times);
+      const int status = run();
+      print_stage_times(times);
+      return status;
     }
     return 0;
   }
@@ -69,6 +76,9 @@ class Commands {
   }
   static void add_json(CLI::App& command, bool& as_json) {
     command.add_flag("--json", as_json, "print one JSON object on the last line of standard output, and nothing else");
+  }
+  void add_time_passes(CLI::App& command) {
+    command.add_flag("--time-passes", time_passes_, "say on standard error what each stage of the compiler took");
   }
   void add_threads(CLI::App& command) {
     command.add_option("--threads", threads_, "the most threads to use; the step runs on one at present")
@@ -91,6 +101,7 @@ class Commands {
     add_threads(c);
     c.add_option("--save", o.save, "write the weights to this safetensors file");
     c.add_option("--resume", o.resume, "go on from a file written by --save");
+    add_time_passes(c);
     add_json(c, train_.as_json);
   }
 
@@ -101,6 +112,7 @@ class Commands {
     add_file(c, evaluate_.file);
     c.add_option("--weights", evaluate_.weights, "a safetensors file")->required();
     c.add_option("--data", evaluate_.data, "a CSV file")->required();
+    add_time_passes(c);
     add_json(c, evaluate_.as_json);
   }
 
@@ -112,6 +124,7 @@ class Commands {
     c.add_option("--weights", predict_.weights, "a safetensors file")->required();
     c.add_option("--data", predict_.data, "a CSV file; targets are not needed")->required();
     c.add_option("--output", predict_.output, "write here instead of standard output");
+    add_time_passes(c);
   }
 
   void add_check() {
@@ -142,6 +155,7 @@ class Commands {
     c.add_option("--stage", dump_.stage, fmt::format("{}", fmt::join(dump_stages(), " ")))
         ->required()
         ->check(CLI::IsMember(dump_stages()));
+    add_time_passes(c);
   }
 
   void add_eval() {
@@ -162,6 +176,7 @@ class Commands {
     add_threads(c);
     c.add_option("--seconds", bench_.seconds, "how long to measure")->check(from(0.01, 3600.0));
     c.add_flag("--profile", bench_.profile, "time every kernel by itself");
+    add_time_passes(c);
     add_json(c, bench_.as_json);
   }
 
@@ -201,6 +216,7 @@ class Commands {
   BenchArguments bench_;
   CacheArguments cache_;
   std::int64_t threads_ = 1;
+  bool time_passes_ = false;
 };
 
 }  // namespace

@@ -3,31 +3,28 @@
 // that a program whose code is in the object cache does not have to spend.
 #pragma once
 
-#include <map>
-#include <memory>
 #include <string>
 #include <vector>
 
 #include "codegen/compile.h"
 #include "codegen/kernel_set.h"
+#include "ir/stage_times.h"
 #include "passes/machine.h"
 
 namespace descent::codegen {
 
-/// Machine code in memory.
-struct Linked {
-  std::shared_ptr<void> owner;           ///< keeps the code
-  std::map<std::string, void*> symbols;  ///< kernels, descent_NAME for every function, descent_epoch if there is one
-  std::vector<std::string> objects;      ///< the relocatable object files that it was linked from
-};
-
-/// The functions of the library with LLVM. All throw std::runtime_error for a failure of LLVM.
+/// The functions of the library with LLVM. All throw std::runtime_error for a failure of LLVM, and add the time that
+/// their stages take to `times` unless it is null.
 struct Backend {
   const char* build_id;  ///< of the sources it was built from: must be that of its user
-  Linked (*compile)(const ir::Program& program, const Plans& plans, const KernelSet& kernels,
-                    const passes::Machine& machine);
-  std::string (*print_llvm)(const ir::Program& program, const std::string& function, const Target& target);
-  std::string (*print_assembly)(const ir::Program& program, const std::string& function, const Target& target);
+  /// Relocatable object files with the kernels, descent_NAME for every function, and descent_epoch if there is a step
+  /// over batches.
+  std::vector<std::string> (*compile)(const ir::Program& program, const Plans& plans, const KernelSet& kernels,
+                                      const passes::Machine& machine, StageTimes* times);
+  std::string (*print_llvm)(const ir::Program& program, const std::string& function, const Target& target,
+                            StageTimes* times);
+  std::string (*print_assembly)(const ir::Program& program, const std::string& function, const Target& target,
+                                StageTimes* times);
 };
 
 /// Loads the library at the first call. Throws descent::Error where it is not found or was built from other sources.

@@ -1,12 +1,10 @@
-// The library with LLVM: kernels to machine code, in parallel, and LLVM's ORC to load it.
+// The library with LLVM: kernels to object files, in parallel.
 #include "codegen/backend.h"
 
-#include <llvm/ExecutionEngine/Orc/LLJIT.h>
 #include <llvm/Support/raw_ostream.h>
 
 #include <algorithm>
 #include <future>
-#include <map>
 #include <numeric>
 #include <thread>
 
@@ -17,12 +15,6 @@
 namespace descent::codegen {
 
 namespace {
-
-template <typename T>
-T check(llvm::Expected<T> value) {
-  if (!value) throw std::runtime_error("LLVM: " + llvm::toString(value.takeError()));
-  return std::move(*value);
-}
 
 /// The kernels of a module, by their index in the set; one module also has the functions that run them.
 struct Part {
@@ -53,11 +45,11 @@ std::vector<Part> share_work(const KernelSet& set, std::size_t parts) {
 struct Built {
   std::unique_ptr<llvm::LLVMContext> context = std::make_unique<llvm::LLVMContext>();
   std::unique_ptr<llvm::Module> module;
-  bool has_epoch = false;
 };
 
 Built build(const ir::Program& program, const Plans& plans, const KernelSet& set, const Part& part,
             const passes::Machine& machine, llvm::TargetMachine& target) {
+  const StageTimer timer(Stage::llvm_ir);
   Built built;
   built.module = std::make_unique<llvm::Module>(program.name, *built.context);
   built.module->setDataLayout(target.createDataLayout());
@@ -67,7 +59,7 @@ Built build(const ir::Program& program, const Plans& plans, const KernelSet& set
   if (part.has_functions) {
     for (const auto& [name, plan] : plans) {
       writer.add_function(name);
-      if (name == "step") built.has_epoch = writer.add_epoch(plan);
+      if (name == "step") writer.add_epoch(plan);
     }
   }
   writer.finish();
@@ -75,53 +67,40 @@ Built build(const ir::Program& program, const Plans& plans, const KernelSet& set
   return built;
 }
 
-void check(llvm::Error error) {
-  if (error) throw std::runtime_error("LLVM: " + llvm::toString(std::move(error)));
-}
-
-Linked compile_program(const ir::Program& program, const Plans& plans, const KernelSet& set,
-                       const passes::Machine& machine) {
+std::vector<std::string> compile_program(const ir::Program& program, const Plans& plans, const KernelSet& set,
+                                         const passes::Machine& machine, StageTimes* times) {
   const std::size_t threads = std::max<std::size_t>(1, std::thread::hardware_concurrency());
   const std::vector<Part> parts = share_work(set, std::min(threads, set.kernels.size() / 2 + 1));
-  bool has_epoch = false;
   const auto make = [&](const Part& part) {
+    const CollectStageTimes collect(times);  // of this thread
     const auto target = make_target_machine({});
-    Built built = build(program, plans, set, part, machine, *target);
-    if (part.has_functions) has_epoch = built.has_epoch;
+    const Built built = build(program, plans, set, part, machine, *target);
     return emit_object(*built.module, *target);
   };
-  std::vector<std::future<std::unique_ptr<llvm::MemoryBuffer>>> others;
+  std::vector<std::future<std::string>> others;
   for (std::size_t p = 1; p < parts.size(); ++p) {
     others.push_back(std::async(std::launch::async, [&, p] { return make(parts[p]); }));
   }
-  std::vector<std::unique_ptr<llvm::MemoryBuffer>> objects;
-  objects.push_back(make(parts[0]));
-  std::shared_ptr<llvm::orc::LLJIT> jit = check(llvm::orc::LLJITBuilder().create());
+  std::vector<std::string> objects{make(parts[0])};
   for (auto& other : others) objects.push_back(other.get());
-
-  Linked linked{jit, {}, {}};
-  for (auto& object : objects) {
-    linked.objects.push_back(object->getBuffer().str());
-    check(jit->addObjectFile(std::move(object)));
-  }
-  std::vector<std::string> names;
-  for (const auto& [name, plan] : plans) names.push_back("descent_" + name);
-  for (std::size_t k = 0; k < set.kernels.size(); ++k) names.push_back(kernel_name(k));
-  if (has_epoch) names.emplace_back("descent_epoch");
-  for (const std::string& name : names) linked.symbols[name] = check(jit->lookup(name)).toPtr<void*>();
-  return linked;
+  return objects;
 }
 
 /// One function of a program in one module, for printing.
 Built build_function(const ir::Program& program, const std::string& function, llvm::TargetMachine& target) {
   const passes::Machine machine = describe(target);
   Plans plans;
-  plans[function] = passes::plan_kernels(program, program.function(function), machine);
+  {
+    const StageTimer timer(Stage::plan);
+    plans[function] = passes::plan_kernels(program, program.function(function), machine);
+  }
   const KernelSet set = collect_kernels(plans);
   return build(program, plans, set, share_work(set, 1)[0], machine, target);
 }
 
-std::string llvm_text(const ir::Program& program, const std::string& function, const Target& target) {
+std::string llvm_text(const ir::Program& program, const std::string& function, const Target& target,
+                      StageTimes* times) {
+  const CollectStageTimes collect(times);
   const auto machine = make_target_machine(target);
   const Built built = build_function(program, function, *machine);
   std::string text;
@@ -130,7 +109,9 @@ std::string llvm_text(const ir::Program& program, const std::string& function, c
   return text;
 }
 
-std::string assembly_text(const ir::Program& program, const std::string& function, const Target& target) {
+std::string assembly_text(const ir::Program& program, const std::string& function, const Target& target,
+                          StageTimes* times) {
+  const CollectStageTimes collect(times);
   const auto machine = make_target_machine(target);
   const Built built = build_function(program, function, *machine);
   return emit_assembly(*built.module, *machine);

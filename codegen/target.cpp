@@ -4,19 +4,30 @@
 // quarter of it, and made tiles slower by keeping an address for every row.
 #include "codegen/target.h"
 
+#include <llvm/Analysis/AssumptionCache.h>
+#include <llvm/Analysis/BasicAliasAnalysis.h>
+#include <llvm/Analysis/MemorySSA.h>
+#include <llvm/Analysis/ScalarEvolution.h>
+#include <llvm/Analysis/ScopedNoAliasAA.h>
+#include <llvm/Analysis/TargetLibraryInfo.h>
+#include <llvm/Analysis/TargetTransformInfo.h>
 #include <llvm/CodeGen/Passes.h>
 #include <llvm/IR/LegacyPassManager.h>
 #include <llvm/MC/MCSubtargetInfo.h>
 #include <llvm/MC/TargetRegistry.h>
-#include <llvm/Passes/PassBuilder.h>
-#include <llvm/Support/SmallVectorMemoryBuffer.h>
 #include <llvm/Support/TargetSelect.h>
 #include <llvm/Support/raw_ostream.h>
 #include <llvm/TargetParser/Host.h>
 #include <llvm/TargetParser/SubtargetFeature.h>
+#include <llvm/Transforms/Scalar/EarlyCSE.h>
+#include <llvm/Transforms/Scalar/LICM.h>
+#include <llvm/Transforms/Scalar/LoopPassManager.h>
+#include <llvm/Transforms/Utils/Mem2Reg.h>
 
 #include <algorithm>
 #include <mutex>
+
+#include "ir/stage_times.h"
 
 namespace descent::codegen {
 
@@ -61,15 +72,15 @@ class ChosenPasses : public llvm::legacy::PassManagerBase {
 std::unique_ptr<llvm::TargetMachine> make_target_machine(const Target& target) {
   static std::once_flag once;
   std::call_once(once, [] {
-    llvm::InitializeNativeTarget();
-    llvm::InitializeNativeTargetAsmPrinter();
+    LLVMInitializeX86TargetInfo();
+    LLVMInitializeX86Target();
+    LLVMInitializeX86TargetMC();
+    LLVMInitializeX86AsmPrinter();
+    LLVMInitializeAArch64TargetInfo();
+    LLVMInitializeAArch64Target();
+    LLVMInitializeAArch64TargetMC();
+    LLVMInitializeAArch64AsmPrinter();
   });
-  if (!target.triple.empty()) {
-    llvm::InitializeAllTargetInfos();
-    llvm::InitializeAllTargets();
-    llvm::InitializeAllTargetMCs();
-    llvm::InitializeAllAsmPrinters();
-  }
   const llvm::Triple triple(target.triple.empty() ? llvm::sys::getProcessTriple() : target.triple);
   std::string message;
   const llvm::Target* found = llvm::TargetRegistry::lookupTarget(triple, message);
@@ -98,26 +109,43 @@ passes::Machine describe(const llvm::TargetMachine& target) {
 }
 
 void optimize(llvm::Module& module, llvm::TargetMachine& target) {
-  llvm::PassBuilder builder(&target);
+  const StageTimer timer(Stage::optimize);
+  // What these passes ask for, and no more: LLVM's PassBuilder brings every pass that there is into memory.
   llvm::LoopAnalysisManager loops;
   llvm::FunctionAnalysisManager functions;
-  llvm::CGSCCAnalysisManager sccs;
-  llvm::ModuleAnalysisManager modules;
-  builder.registerModuleAnalyses(modules);
-  builder.registerCGSCCAnalyses(sccs);
-  builder.registerFunctionAnalyses(functions);
-  builder.registerLoopAnalyses(loops);
-  builder.crossRegisterProxies(loops, functions, sccs, modules);
-  llvm::ModulePassManager passes;
-  // Sums of reductions into registers; the same address once; what does not change out of the loops.
-  const char* pipeline = "function(mem2reg,early-cse<memssa>,loop-mssa(licm))";
-  if (auto error = builder.parsePassPipeline(passes, pipeline)) {
-    throw std::runtime_error("LLVM: " + llvm::toString(std::move(error)));
+  loops.registerPass([] { return llvm::PassInstrumentationAnalysis(); });
+  loops.registerPass([&] { return llvm::FunctionAnalysisManagerLoopProxy(functions); });
+  functions.registerPass([] { return llvm::PassInstrumentationAnalysis(); });
+  functions.registerPass([&] { return llvm::LoopAnalysisManagerFunctionProxy(loops); });
+  functions.registerPass([&] { return target.getTargetIRAnalysis(); });
+  functions.registerPass(
+      [&] { return llvm::TargetLibraryAnalysis(llvm::TargetLibraryInfoImpl(target.getTargetTriple())); });
+  functions.registerPass([] {
+    llvm::AAManager aliases;
+    aliases.registerFunctionAnalysis<llvm::BasicAA>();
+    aliases.registerFunctionAnalysis<llvm::ScopedNoAliasAA>();
+    return aliases;
+  });
+  functions.registerPass([] { return llvm::AssumptionAnalysis(); });
+  functions.registerPass([] { return llvm::BasicAA(); });
+  functions.registerPass([] { return llvm::DominatorTreeAnalysis(); });
+  functions.registerPass([] { return llvm::LoopAnalysis(); });
+  functions.registerPass([] { return llvm::MemorySSAAnalysis(); });
+  functions.registerPass([] { return llvm::ScalarEvolutionAnalysis(); });
+  functions.registerPass([] { return llvm::ScopedNoAliasAA(); });
+
+  llvm::FunctionPassManager passes;
+  passes.addPass(llvm::PromotePass());                        // sums of reductions into registers
+  passes.addPass(llvm::EarlyCSEPass(/*UseMemorySSA=*/true));  // the same address once
+  // What does not change out of the loops.
+  passes.addPass(llvm::createFunctionToLoopPassAdaptor(llvm::LICMPass(llvm::LICMOptions()), /*UseMemorySSA=*/true));
+  for (llvm::Function& function : module) {
+    if (!function.isDeclaration()) passes.run(function, functions);
   }
-  passes.run(module, modules);
 }
 
-std::unique_ptr<llvm::MemoryBuffer> emit_object(llvm::Module& module, llvm::TargetMachine& target) {
+std::string emit_object(llvm::Module& module, llvm::TargetMachine& target) {
+  const StageTimer timer(Stage::select);
   llvm::SmallVector<char, 0> object;
   llvm::raw_svector_ostream out(object);
   ChosenPasses passes;
@@ -125,10 +153,11 @@ std::unique_ptr<llvm::MemoryBuffer> emit_object(llvm::Module& module, llvm::Targ
   if (target.addPassesToEmitMC(passes, context, out))
     throw std::runtime_error("LLVM cannot make code for this machine");
   passes.run(module);
-  return std::make_unique<llvm::SmallVectorMemoryBuffer>(std::move(object), module.getName(), false);
+  return {object.begin(), object.end()};
 }
 
 std::string emit_assembly(llvm::Module& module, llvm::TargetMachine& target) {
+  const StageTimer timer(Stage::select);
   llvm::SmallString<0> text;
   llvm::raw_svector_ostream out(text);
   ChosenPasses passes;

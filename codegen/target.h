@@ -2,7 +2,6 @@
 #pragma once
 
 #include <llvm/IR/Module.h>
-#include <llvm/Support/MemoryBuffer.h>
 #include <llvm/Target/TargetMachine.h>
 
 #include "codegen/compile.h"
@@ -19,7 +18,8 @@ passes::Machine describe(const llvm::TargetMachine& target);
 /// The few passes over LLVM IR that the code generator's output profits from.
 void optimize(llvm::Module& module, llvm::TargetMachine& target);
 
-std::unique_ptr<llvm::MemoryBuffer> emit_object(llvm::Module& module, llvm::TargetMachine& target);
+/// A relocatable object file.
+std::string emit_object(llvm::Module& module, llvm::TargetMachine& target);
 std::string emit_assembly(llvm::Module& module, llvm::TargetMachine& target);
 
 }  // namespace descent::codegen

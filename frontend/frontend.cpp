@@ -10,12 +10,14 @@
 #include "frontend/parser.h"
 #include "frontend/prelude.h"
 #include "frontend/settings.h"
+#include "ir/stage_times.h"
 
 namespace descent::frontend {
 
 const File& prelude() {
   static const Source source{"<prelude>", std::string(prelude_source), true};
   static const std::unique_ptr<File> file = [] {
+    const StageTimer timer(Stage::parse);
     std::vector<Diagnostic> mistakes;
     std::unique_ptr<File> parsed = parse_file(source, mistakes);
     if (!mistakes.empty()) throw Error(mistakes);
@@ -68,6 +70,7 @@ std::map<Definition::Kind, const Definition*> find_blocks(const File& file, std:
 }  // namespace
 
 Model load_model(const std::string& text, const std::string& file) {
+  const StageTimer timer(Stage::lower);
   std::vector<Diagnostic> mistakes;
   const std::unique_ptr<SourceTree> tree = load_source_tree(text, file, mistakes);
   const std::size_t unreadable = mistakes.size();

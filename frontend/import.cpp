@@ -8,6 +8,7 @@
 #include <sstream>
 
 #include "frontend/parser.h"
+#include "ir/stage_times.h"
 
 namespace descent::frontend {
 
@@ -100,6 +101,7 @@ class Loader {
 
 std::unique_ptr<SourceTree> load_source_tree(const std::string& text, const std::string& name,
                                              std::vector<Diagnostic>& mistakes) {
+  const StageTimer timer(Stage::parse);
   return Loader(mistakes).load(text, name);
 }
 

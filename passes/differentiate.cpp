@@ -6,6 +6,7 @@
 #include <unordered_set>
 
 #include "ir/op.h"
+#include "ir/stage_times.h"
 #include "passes/passes.h"
 
 namespace descent::passes {
@@ -123,6 +124,7 @@ ir::Program isolate(const ir::Program& program) {
 }
 
 ir::Program differentiate(const ir::Program& program) {
+  const StageTimer timer(Stage::differentiate);
   Graph& graph = *program.graph;
   return map_roots(program, [&](std::vector<const Node*> roots) {
     roots = isolate(graph, roots);

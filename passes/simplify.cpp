@@ -12,6 +12,7 @@
 #include <algorithm>
 
 #include "ir/op.h"
+#include "ir/stage_times.h"
 #include "passes/passes.h"
 #include "passes/rules.h"
 #include "passes/structural_rules.h"
@@ -236,6 +237,7 @@ std::vector<const Node*> all_roots(const ir::Program& program) {
 }
 
 ir::Program run(const ir::Program& program, bool lowering) {
+  const StageTimer timer(Stage::simplify);
   Simplifier simplifier(*program.graph, lowering, all_roots(program));
   return map_roots(program, [&](const auto& roots) { return simplifier.simplify(roots); });
 }
@@ -243,6 +245,7 @@ ir::Program run(const ir::Program& program, bool lowering) {
 }  // namespace
 
 std::vector<const Node*> simplify_nodes(Graph& graph, const std::vector<const Node*>& roots, bool* exhausted) {
+  const StageTimer timer(Stage::simplify);
   Simplifier simplifier(graph, false, roots);
   const auto result = simplifier.simplify(roots);
   if (exhausted != nullptr) *exhausted = simplifier.exhausted();

@@ -26,6 +26,7 @@ std::filesystem::path own_folder() {
 }
 
 const Backend& load() {
+  const StageTimer timer(Stage::load_backend);
   std::string reason;
   for (const auto& folder : {own_folder(), own_folder() / "../lib", std::filesystem::path(DESCENT_LIBRARY_FOLDER)}) {
     void* library = dlopen((folder / kLibrary).c_str(), RTLD_NOW | RTLD_LOCAL);

@@ -70,11 +70,13 @@ std::shared_ptr<const CompiledProgram> compile(const ir::Program& program, const
   if (plan_for) cache = nullptr;  // whose keys know of this machine alone
   Plans plans;
   for (const std::string& name : functions) {
+    const StageTimer timer(Stage::plan);
     plans[name] = passes::plan_kernels(program, program.function(name), machine);
   }
   const KernelSet set = collect_kernels(plans);
   std::string key;
   if (cache != nullptr) {
+    const StageTimer timer(Stage::cache);
     key = cache_key(program, functions);
     if (const auto objects = cache->find(key)) {
       try {
@@ -84,18 +86,22 @@ std::shared_ptr<const CompiledProgram> compile(const ir::Program& program, const
       }
     }
   }
-  Linked code = backend().compile(program, plans, set, machine);
-  if (cache != nullptr) cache->store(key, code.objects);
-  code.objects.clear();
-  return std::make_shared<NativeProgram>(std::move(plans), set, std::move(code));
+  const std::vector<std::string> objects =
+      backend().compile(program, plans, set, machine, CollectStageTimes::current());
+  if (cache != nullptr) {
+    const StageTimer timer(Stage::cache);
+    cache->store(key, objects);
+  }
+  const StageTimer timer(Stage::link);
+  return std::make_shared<NativeProgram>(std::move(plans), set, load_objects(objects));
 }
 
 std::string print_llvm(const ir::Program& program, const std::string& function, const Target& target) {
-  return backend().print_llvm(program, function, target);
+  return backend().print_llvm(program, function, target, CollectStageTimes::current());
 }
 
 std::string print_assembly(const ir::Program& program, const std::string& function, const Target& target) {
-  return backend().print_assembly(program, function, target);
+  return backend().print_assembly(program, function, target, CollectStageTimes::current());
 }
 
 }  // namespace descent::codegen

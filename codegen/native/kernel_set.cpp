@@ -2,11 +2,14 @@
 
 #include <unordered_map>
 
+#include "ir/stage_times.h"
+
 namespace descent::codegen {
 
 std::string kernel_name(std::size_t index) { return "kernel" + std::to_string(index); }
 
 KernelSet collect_kernels(const Plans& plans) {
+  const StageTimer timer(Stage::plan);
   KernelSet set;
   std::unordered_map<std::string, std::size_t> known;
   for (const auto& [name, plan] : plans) {

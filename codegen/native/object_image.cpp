@@ -127,7 +127,7 @@ class Loader {
     find_symbols();
     for (std::size_t o = 0; o < objects_.size(); ++o) relocate(o);
     memory_->make_executable();
-    return {memory_, std::move(exported_), {}};
+    return {memory_, std::move(exported_)};
   }
 
  private:

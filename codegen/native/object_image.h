@@ -4,12 +4,18 @@
 // writable data, no thread-local storage; and of other libraries nothing but functions of the C library.
 #pragma once
 
+#include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
-#include "codegen/backend.h"
-
 namespace descent::codegen {
+
+/// Machine code in memory.
+struct Linked {
+  std::shared_ptr<void> owner;           ///< keeps the code
+  std::map<std::string, void*> symbols;  ///< addresses of functions, by name
+};
 
 /// The symbols are those of all functions that are not local to an object. Throws std::runtime_error for an object that
 /// is malformed or that has something the loader does not know.

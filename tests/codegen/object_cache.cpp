@@ -1,5 +1,6 @@
 // Compiled code kept on disk: what is found is what was stored, or nothing.
 #include "codegen/native/object_cache.h"
+#include "codegen/compile.h"
 
 #include <sys/stat.h>
 #include <sys/wait.h>
