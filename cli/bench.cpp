@@ -16,38 +16,34 @@ namespace {
 
 struct BenchResult {
   std::int64_t batch, parameters, flops, arena_bytes, kernels;
+  int threads;
   double step_us_min, step_us_median, gflops, compile_ms;
 };
 
-/// Steps for so many seconds. `batch` 0: the train block's. flops: 2 for each multiply-add of the step's contractions.
-BenchResult run_bench(const Model& model, std::int64_t batch, double seconds) {
+/// flops: 2 for each multiply-add of the step's contractions.
+BenchResult run_bench(const Model& model, const BenchArguments& a) {
   Model::Implementation& implementation = *model.implementation();
   if (implementation.program.find_function("step") == nullptr) {
     throw Error("the model has no loss, so it has no training step", "add a line such as: loss = bce(p, y)");
   }
   BenchResult result{};
-  result.batch = batch > 0 ? batch : implementation.model.train.batch;
+  result.batch = a.batch > 0 ? a.batch : implementation.model.train.batch;
   const ir::DimensionValues sizes = made_up_sizes(model, result.batch);
   const MadeUpData data(model, sizes);
   Trainer trainer(model);
+  trainer.set_threads(a.threads);
   trainer.fit(data.tensors, result.batch);
   trainer.step(data.tensors, result.batch);
 
   const codegen::CompiledFunction& step = implementation.compiled("step").function("step");
-  Trainer::Implementation& state = trainer.implementation();
-  auto& workspace = state.workspace("step", sizes, true);
-  const std::vector<std::int64_t> dimensions = runtime::in_order(implementation.program, sizes);
   std::vector<double> times;
   using Clock = std::chrono::steady_clock;
-  const auto end = Clock::now() + std::chrono::duration<double>(seconds);
+  const auto end = Clock::now() + std::chrono::duration<double>(a.seconds);
   // Short steps are timed in groups, so that the clock does not count.
   int group = 1;
   while (Clock::now() < end || times.size() < 5) {
     const Stopwatch watch;
-    for (int i = 0; i < group; ++i) {
-      ++state.state.step;
-      step.run(workspace.buffers.data(), dimensions.data(), &state.state);
-    }
+    for (int i = 0; i < group; ++i) trainer.step(data.tensors, result.batch);
     const double us = watch.microseconds();
     times.push_back(us / group);
     if (us < 50 && group < 1000) group *= 2, times.clear();
@@ -58,6 +54,7 @@ BenchResult run_bench(const Model& model, std::int64_t batch, double seconds) {
 
   for (const passes::Kernel& kernel : step.plan.kernels)
     result.flops += passes::work_of(kernel, step.plan, sizes).flops;
+  result.threads = trainer.implementation().threads;
   result.gflops = static_cast<double>(result.flops) / result.step_us_min / 1e3;
   result.parameters = model.parameter_count();
   result.compile_ms = implementation.compile_ms();
@@ -70,23 +67,18 @@ BenchResult run_bench(const Model& model, std::int64_t batch, double seconds) {
 
 int bench(const BenchArguments& a) {
   if (a.profile) return profile(a);
-  const BenchResult r = run_bench(Model::from_file(a.file), a.batch, a.seconds);
+  const BenchResult r = run_bench(Model::from_file(a.file), a);
   if (a.as_json) {
-    const nlohmann::json result = {{"batch", r.batch},
-                                   {"threads", 1},
-                                   {"parameters", r.parameters},
-                                   {"flops", r.flops},
-                                   {"step_us_min", r.step_us_min},
-                                   {"step_us_median", r.step_us_median},
-                                   {"gflops", r.gflops},
-                                   {"compile_ms", r.compile_ms},
-                                   {"arena_bytes", r.arena_bytes},
-                                   {"kernels", r.kernels}};
+    const nlohmann::json result = {
+        {"batch", r.batch},    {"threads", r.threads},         {"parameters", r.parameters},
+        {"flops", r.flops},    {"step_us_min", r.step_us_min}, {"step_us_median", r.step_us_median},
+        {"gflops", r.gflops},  {"compile_ms", r.compile_ms},   {"arena_bytes", r.arena_bytes},
+        {"kernels", r.kernels}};
     fmt::print("{}\n", result.dump());
     return 0;
   }
-  fmt::print("batch {}, {} parameters, {} kernels, {} bytes of arena\n", r.batch, r.parameters, r.kernels,
-             r.arena_bytes);
+  fmt::print("batch {}, at most {} threads, {} parameters, {} kernels, {} bytes of arena\n", r.batch, r.threads,
+             r.parameters, r.kernels, r.arena_bytes);
   fmt::print("step {:.2f} us at least, {:.2f} us in the median; {} flops, {:.1f} GFLOP/s; compiled in {:.1f} ms\n",
              r.step_us_min, r.step_us_median, r.flops, r.gflops, r.compile_ms);
   return 0;

@@ -80,9 +80,12 @@ class Commands {
   void add_time_passes(CLI::App& command) {
     command.add_flag("--time-passes", time_passes_, "say on standard error what each stage of the compiler took");
   }
-  void add_threads(CLI::App& command) {
-    command.add_option("--threads", threads_, "the most threads to use; the step runs on one at present")
-        ->check(from<std::int64_t>(1, 1024));
+  static void add_threads(CLI::App& command, int& threads) {
+    command
+        .add_option("--threads", threads,
+                    "the most threads to use, 0: one for each processor; results are the same for any number")
+        ->check(from<int>(0, 1024))
+        ->capture_default_str();
   }
 
   void add_train() {
@@ -98,7 +101,7 @@ class Commands {
         ->check(from<std::int64_t>(1, kMost));
     c.add_option("--seed", o.seed, "of first weights, shuffling and dropout, instead of the train block's")
         ->check(from<std::int64_t>(0, 4294967295));
-    add_threads(c);
+    add_threads(c, o.threads);
     c.add_option("--save", o.save, "write the weights to this safetensors file");
     c.add_option("--resume", o.resume, "go on from a file written by --save");
     add_time_passes(c);
@@ -169,11 +172,13 @@ class Commands {
 
   void add_bench() {
     CLI::App& c = add("bench", "time the training step on made-up data of the model's shapes",
-                      "  descent bench tumour.descent --batch 128 --seconds 2", [this] { return bench(bench_); });
+                      "  descent bench tumour.descent --batch 128 --seconds 2\n"
+                      "  descent bench tumour.descent --threads 2 --json",
+                      [this] { return bench(bench_); });
     add_file(c, bench_.file);
     c.add_option("--batch", bench_.batch, "rows in a step, instead of the train block's")
         ->check(from<std::int64_t>(1, kMost));
-    add_threads(c);
+    add_threads(c, bench_.threads);
     c.add_option("--seconds", bench_.seconds, "how long to measure")->check(from(0.01, 3600.0));
     c.add_flag("--profile", bench_.profile, "time every kernel by itself");
     add_time_passes(c);
@@ -215,7 +220,6 @@ class Commands {
   EvalArguments eval_;
   BenchArguments bench_;
   CacheArguments cache_;
-  std::int64_t threads_ = 1;
   bool time_passes_ = false;
 };
 

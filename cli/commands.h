@@ -68,6 +68,7 @@ struct BenchArguments {
   std::string file;
   std::int64_t batch = 0;  ///< 0: the train block's
   double seconds = 1;
+  int threads = 1;       ///< at most; 0: one for each processor
   bool profile = false;  ///< time every kernel by itself
   bool as_json = false;
 };

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "ir/program.h"
-#include "passes/kernels.h"
+#include "passes/partition.h"
 
 namespace descent::codegen {
 
@@ -43,9 +43,12 @@ struct CompiledFunction {
 
 /// One kernel of a function, as the function calls it: to time kernels one by one.
 struct KernelCall {
-  void (*code)(float* const* buffers, const std::uint32_t* slots, const std::int64_t* dimensions, RunState* state);
+  /// Makes the elements [begin, end) of the axis that threads share (passes/partition.h).
+  void (*code)(float* const* buffers, const std::uint32_t* slots, const std::int64_t* dimensions, RunState* state,
+               std::int64_t begin, std::int64_t end);
   std::string name;                  ///< of the code; equal kernels have one
   std::vector<std::uint32_t> slots;  ///< which buffers the code works on
+  passes::Partition partition;
 };
 
 /// A compiled program; immutable, shared by any number of trainers and threads.

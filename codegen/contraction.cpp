@@ -56,7 +56,9 @@ void KernelEmitter::emit_contraction() {
     if (level == levels.size()) return body(a, b);
     const auto& [axis, at] = levels[level];
     if (at < 0) return self(self, levels, level + 1, a, b, body);
-    loop(i64(0), size(axis.size), i64(1), [&](Value* i) {
+    const bool first_batch = &levels == &batches && at == 0;
+    const Range range = first_batch ? part(passes::Partition::Axis::outer, axis.size) : Range{i64(0), size(axis.size)};
+    loop(range.begin, range.end, i64(1), [&](Value* i) {
       loops[static_cast<std::size_t>(at)].base = i;
       self(self, levels, level + 1, element(a, multiply(i, size(axis.lhs))), element(b, multiply(i, size(axis.rhs))),
            body);
@@ -85,11 +87,17 @@ void KernelEmitter::emit_contraction() {
 /// panels first, all or those of a block's columns, then the first operand's.
 void KernelEmitter::pack_operands(Product& product, const passes::ContractionAxes& axes) {
   const Blocking& blocking = kernel_.blocking;
-  if (blocking.pack_rhs && !blocking.slabs) pack_columns(product, i64(0), size(product.columns));
+  if (blocking.pack_rhs && !blocking.slabs) {
+    const Range range = part(passes::Partition::Axis::columns, product.columns);
+    pack_columns(product, range.begin, builder_.CreateSub(range.end, range.begin));
+  }
   if (!blocking.pack_lhs) return;
   const Axis& k = axes.contracted.back();
+  const Range range = part(passes::Partition::Axis::rows, product.rows);
   Value* to = element(pointers_.at(kernel_.workspace), size(passes::packed_rhs_size(axes, blocking, machine_)));
-  pack({product.a, size(product.rows), product.a_row, k.size, k.lhs, blocking.tile_rows}, to);
+  pack({element(product.a, multiply(range.begin, size(product.a_row))), builder_.CreateSub(range.end, range.begin),
+        product.a_row, k.size, k.lhs, blocking.tile_rows},
+       element(to, multiply(range.begin, size(k.size))));
   product.a = to;
   product.a_row = Dimension(1);
   product.contracted.back().lhs = Dimension(blocking.tile_rows);
@@ -99,7 +107,9 @@ void KernelEmitter::pack_columns(Product& product, Value* first, Value* count) {
   const Axis& k = product.contracted.back();
   Value* from = element(product.b, multiply(first, size(product.b_column)));
   const std::int64_t panel = kernel_.blocking.panel(machine_);
-  pack({from, count, product.b_column, k.size, k.rhs, panel}, pointers_.at(kernel_.workspace));
+  Value* to = pointers_.at(kernel_.workspace);
+  if (!kernel_.blocking.slabs) to = element(to, multiply(first, size(k.size)));
+  pack({from, count, product.b_column, k.size, k.rhs, panel}, to);
   product.b = pointers_.at(kernel_.workspace);
   product.b_column = Dimension(1);
   product.contracted.back().rhs = Dimension(panel);
@@ -130,15 +140,21 @@ void KernelEmitter::emit_blocks(const Product& whole, std::vector<Loop>& loops) 
       llvm::ArrayType::get(builder_.getFloatTy(), static_cast<std::uint64_t>(before + blocking.block_rows * stride)),
       "block");
   Value* scratch = element(memory, i64(before));
-  Value *rows = size(whole.rows), *columns = size(whole.columns), *block_rows = rows_of_block(rows);
-  loop(i64(0), columns, i64(stride), [&](Value* column) {
-    Value* column_count = minimum(i64(stride), builder_.CreateSub(columns, column));
+  Value* block_rows = rows_of_block(size(whole.rows));
+  // Exchanged operands: the rows of the space are columns here.
+  using PartAxis = passes::Partition::Axis;
+  const bool turned = blocking.form == Blocking::Form::turned;
+  const Range columns = part(turned ? PartAxis::rows : PartAxis::columns, whole.columns);
+  const Range rows = turned ? Range{i64(0), size(whole.rows)} : part(PartAxis::rows, whole.rows);
+  const bool whole_vectors = whole.columns.is_constant() && whole.columns.constant() % machine_.lanes == 0;
+  loop(columns.begin, columns.end, i64(stride), [&](Value* column) {
+    Value* column_count = minimum(i64(stride), builder_.CreateSub(columns.end, column));
     Product product = whole;
     if (blocking.slabs) {
       branch(has_tiles(whole), [&] { pack_columns(product, column, column_count); });
     }
-    loop(i64(0), rows, block_rows, [&](Value* row) {
-      Value* row_count = minimum(block_rows, builder_.CreateSub(rows, row));
+    loop(rows.begin, rows.end, block_rows, [&](Value* row) {
+      Value* row_count = minimum(block_rows, builder_.CreateSub(rows.end, row));
       const Block block{row, row_count, column, column_count, scratch};
       branch(has_tiles(whole), [&] { emit_block(product, block, loops); });
       if (may_be_narrow(whole)) {
@@ -153,6 +169,7 @@ void KernelEmitter::emit_blocks(const Product& whole, std::vector<Loop>& loops) 
         product.column_loop->base = column;
         product.column_loop->count = column_count;
         product.column_loop->tile_stride = i64(1);
+        product.column_loop->whole_vectors = whole_vectors;
       }
       emit_part(loops, scratch);
     });

@@ -76,12 +76,15 @@ KernelEmitter::KernelEmitter(llvm::Module& module, const ir::Program& program, c
       plan_(plan),
       kernel_(kernel),
       signature_(signature),
-      machine_(machine_for(kernel, machine)) {}
+      machine_(machine_for(kernel, machine)),
+      partition_(passes::partition_of(kernel, plan, machine_)) {}
 
 llvm::Function* KernelEmitter::emit(const std::string& name) {
   auto* pointer = llvm::PointerType::get(context_, 0);
   auto* i32 = builder_.getInt32Ty();
-  auto* type = llvm::FunctionType::get(builder_.getVoidTy(), {pointer, pointer, pointer, pointer}, false);
+  auto* i64_type = builder_.getInt64Ty();
+  auto* type =
+      llvm::FunctionType::get(builder_.getVoidTy(), {pointer, pointer, pointer, pointer, i64_type, i64_type}, false);
   function_ = llvm::Function::Create(type, llvm::Function::ExternalLinkage, name, module_);
   // The wrapper loads addresses; the body takes them as arguments that do not alias.
   builder_.SetInsertPoint(llvm::BasicBlock::Create(context_, "entry", function_));
@@ -89,6 +92,7 @@ llvm::Function* KernelEmitter::emit(const std::string& name) {
   std::vector<llvm::Value*> arguments;
   std::vector<llvm::Type*> types(buffers + 2, pointer);
   types.insert(types.end(), streams, i32);
+  types.insert(types.end(), 2, i64_type);
   for (std::size_t slot = 0; slot < buffers + streams; ++slot) {
     Value* number = builder_.CreateLoad(i32, builder_.CreateConstGEP1_64(i32, function_->getArg(1), slot));
     if (slot >= buffers) {
@@ -100,6 +104,7 @@ llvm::Function* KernelEmitter::emit(const std::string& name) {
   }
   arguments.insert(arguments.begin() + static_cast<std::ptrdiff_t>(buffers),
                    {function_->getArg(2), function_->getArg(3)});
+  arguments.insert(arguments.end(), {function_->getArg(4), function_->getArg(5)});
   auto* body_type = llvm::FunctionType::get(builder_.getVoidTy(), types, false);
   auto* body = llvm::Function::Create(body_type, llvm::Function::InternalLinkage, name + "_body", module_);
   body->addFnAttr(llvm::Attribute::NoInline);
@@ -120,6 +125,8 @@ llvm::Function* KernelEmitter::emit(const std::string& name) {
   body->addParamAttr(index, llvm::Attribute::NoAlias);
   state_ = body->getArg(index++);
   for (double stream : signature_.streams) streams_[stream] = body->getArg(index++);
+  part_begin_ = body->getArg(index++);
+  part_end_ = body->getArg(index++);
   std::uint64_t position = 0;
   for (const std::string& symbol : program_.dimensions()) {
     symbols_[symbol] = builder_.CreateLoad(
@@ -195,6 +202,7 @@ bool KernelEmitter::merge_axes() {
       all = all && (none || dense);
     }
     if (!all) continue;
+    if (i == 0) merged_ = merged_ * axes_[1];
     axes_[i] = axes_[i] * axes_[i + 1];
     axes_.erase(axes_.begin() + static_cast<std::ptrdiff_t>(i) + 1);
     for (auto* s : strides) {
@@ -370,15 +378,21 @@ void KernelEmitter::begin_reductions() {
       builder_.CreateStore(identity(a.node), a.vector);
     }
     if (is_whole(a)) continue;
-    Value* count = size(ir::element_count(a.node->shape()));
+    Range range{i64(0), size(ir::element_count(a.node->shape()))};
+    if (!is_shared(passes::Partition::Axis::none)) {  // the outermost axis of the result
+      const Range axis = part(partition_.axis, partition_.size);
+      Value* stride = size(merged_ * a.place.strides[partition_.space_axis]);
+      range = {multiply(axis.begin, stride), multiply(axis.end, stride)};
+    }
     Value* first = builder_.CreateExtractElement(identity(a.node), std::uint64_t{0});
+    Value* memory = element(pointers_.at(a.buffer), range.begin);
+    Value* count = builder_.CreateSub(range.end, range.begin);
     auto* known = llvm::dyn_cast<llvm::ConstantFP>(first);
     if (known != nullptr && known->isZero()) {
-      builder_.CreateMemSet(pointers_.at(a.buffer), builder_.getInt8(0), builder_.CreateMul(count, i64(4)),
-                            llvm::Align(4));
+      builder_.CreateMemSet(memory, builder_.getInt8(0), builder_.CreateMul(count, i64(4)), llvm::Align(4));
       continue;
     }
-    loop(i64(0), count, i64(1), [&](Value* i) { builder_.CreateStore(first, element(pointers_.at(a.buffer), i)); });
+    loop(i64(0), count, i64(1), [&](Value* i) { builder_.CreateStore(first, element(memory, i)); });
   }
 }
 
@@ -390,9 +404,21 @@ void KernelEmitter::end_reductions() {
   }
 }
 
+KernelEmitter::Range KernelEmitter::part(passes::Partition::Axis axis, const Dimension& whole) {
+  if (!is_shared(axis)) return {i64(0), size(whole)};
+  return {part_begin_, minimum(part_end_, size(whole))};
+}
+
 void KernelEmitter::emit_elementwise() {
   std::vector<Loop> loops;
   for (const Dimension& d : axes_) loops.push_back(Loop{i64(0), size(d), d});
+  if (is_shared(passes::Partition::Axis::first)) {
+    const Range range = part(passes::Partition::Axis::first, partition_.size);
+    Value* scale = size(merged_);
+    loops[0].base = multiply(range.begin, scale);
+    loops[0].count = multiply(builder_.CreateSub(range.end, range.begin), scale);
+    loops[0].whole_vectors = merged_.is_constant() && merged_.constant() % machine_.lanes == 0;
+  }
   emit_part(std::move(loops), nullptr);
 }
 
@@ -424,7 +450,7 @@ bool KernelEmitter::is_row(const Accumulator& a) const { return a.vector != null
 /// Where a vector takes long to compute, all are under a mask: code once instead of twice counts more than the mask.
 void KernelEmitter::for_vectors(Loop& inner, const std::function<void(Value*)>& body) {
   auto* constant = llvm::dyn_cast<llvm::ConstantInt>(inner.count);
-  if (constant == nullptr && instructions_ > kLong) {
+  if (constant == nullptr && !inner.whole_vectors && instructions_ > kLong) {
     loop(i64(0), inner.count, i64(machine_.lanes), [&](Value* local) {
       inner.index = add(inner.base, local);
       body(lane_mask(builder_.CreateSub(inner.count, local)));
@@ -436,7 +462,7 @@ void KernelEmitter::for_vectors(Loop& inner, const std::function<void(Value*)>& 
     inner.index = add(inner.base, local);
     body(nullptr);
   });
-  if (constant != nullptr && constant->getSExtValue() % machine_.lanes == 0) return;
+  if (inner.whole_vectors || (constant != nullptr && constant->getSExtValue() % machine_.lanes == 0)) return;
   const auto rest = [&] {
     inner.index = add(inner.base, whole);
     body(lane_mask(builder_.CreateSub(inner.count, whole)));

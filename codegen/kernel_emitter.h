@@ -1,5 +1,7 @@
-// One kernel as an LLVM function: void kernel(ptr buffers, ptr slots, ptr dimensions, ptr state).
+// One kernel as an LLVM function: void kernel(ptr buffers, ptr slots, ptr dimensions, ptr state, i64 begin, i64 end).
 //
+// It makes the elements [begin, end) of the axis that threads share (passes/partition.h); an end beyond the axis is the
+// axis' own.
 // A kernel knows its buffers by slots: `slots` holds the index into `buffers` for each, so that equal kernels over
 // other buffers are one function (passes/signature.h).
 #pragma once
@@ -12,6 +14,7 @@
 
 #include "codegen/lanes.h"
 #include "passes/kernels.h"
+#include "passes/partition.h"
 #include "passes/signature.h"
 
 namespace descent::codegen {
@@ -37,6 +40,7 @@ class KernelEmitter {
     ir::Dimension size;            ///< of the whole axis
     Value* index = nullptr;        ///< base + local, of the first lane on the innermost axis
     Value* tile_stride = nullptr;  ///< of the contraction's tile, in elements
+    bool whole_vectors = false;    ///< the count is known to be a multiple of the lanes
   };
   /// A reduction that is accumulated while the loops run.
   struct Accumulator {
@@ -155,6 +159,13 @@ class KernelEmitter {
   void store_lanes(Value* vector, Value* to, std::int64_t number);
   Values transpose(Values vectors);
 
+  /// The part of an axis that this call makes: the whole of it, unless it is the one that threads share.
+  struct Range {
+    Value *begin, *end;
+  };
+  Range part(passes::Partition::Axis axis, const ir::Dimension& whole);
+  bool is_shared(passes::Partition::Axis axis) const { return partition_.axis == axis; }
+
   // helpers
   unsigned width() const { return static_cast<unsigned>(machine_.lanes); }
   Value* i64(std::int64_t value) { return builder_.getInt64(static_cast<std::uint64_t>(value)); }
@@ -188,6 +199,9 @@ class KernelEmitter {
   const passes::Signature& signature_;
   const Machine machine_;
 
+  passes::Partition partition_;
+  Value *part_begin_ = nullptr, *part_end_ = nullptr;
+
   int instructions_ = 0;  // of what is computed for every vector of the space
   llvm::Function* function_ = nullptr;
   std::map<int, Value*> pointers_;         // buffer → address
@@ -201,6 +215,7 @@ class KernelEmitter {
   std::map<const ir::Node*, passes::View> views_;
   std::vector<ir::Dimension> space_strides_;
   std::vector<passes::View> store_places_;  // by store
+  Dimension merged_ = 1;                    // elements of the axes that were merged into the first one
   std::size_t row_axes_ = 0;                // leading axes whose loops are shared with other phases
   std::vector<Loop>* current_ = nullptr;
   Value* mask_ = nullptr;

@@ -3,6 +3,8 @@
 #include <llvm/IR/Verifier.h>
 #include <llvm/Support/raw_ostream.h>
 
+#include <limits>
+
 #include "codegen/compile.h"
 #include "codegen/kernel_emitter.h"
 
@@ -16,7 +18,8 @@ void ModuleWriter::add_kernel(std::size_t index) {
 
 llvm::FunctionCallee ModuleWriter::kernel(std::size_t index) {
   auto* pointer = builder_.getPtrTy();
-  auto* type = llvm::FunctionType::get(builder_.getVoidTy(), {pointer, pointer, pointer, pointer}, false);
+  auto* whole = builder_.getInt64Ty();
+  auto* type = llvm::FunctionType::get(builder_.getVoidTy(), {pointer, pointer, pointer, pointer, whole, whole}, false);
   return module_.getOrInsertFunction(kernel_name(index), type);
 }
 
@@ -27,7 +30,8 @@ void ModuleWriter::add_function(const std::string& name) {
     auto* numbers = llvm::ConstantDataArray::get(module_.getContext(), call.slots);
     auto* table = new llvm::GlobalVariable(module_, numbers->getType(), true, llvm::GlobalValue::PrivateLinkage,
                                            numbers, "slots");
-    builder_.CreateCall(kernel(call.kernel), {run->getArg(0), table, run->getArg(1), run->getArg(2)});
+    builder_.CreateCall(kernel(call.kernel), {run->getArg(0), table, run->getArg(1), run->getArg(2), i64(0),
+                                              i64(std::numeric_limits<std::int64_t>::max())});
   }
   builder_.CreateRetVoid();
 }

@@ -14,6 +14,9 @@ void KernelEmitter::share_frame(const KernelEmitter& whole) {
   symbols_ = whole.symbols_;
   streams_ = whole.streams_;
   state_ = whole.state_;
+  partition_ = whole.partition_;
+  part_begin_ = whole.part_begin_;
+  part_end_ = whole.part_end_;
   builder_.SetInsertPoint(whole.builder_.GetInsertBlock());
 }
 
@@ -41,7 +44,9 @@ void KernelEmitter::emit_phases() {
   }
   const auto nest = [&](auto&& self, std::size_t axis) -> void {
     if (axis == rows.size()) return each([&](KernelEmitter& phase) { phase.emit_row(rows); });
-    loop(i64(0), rows[axis].count, i64(1), [&](Value* index) {
+    Range range{i64(0), rows[axis].count};
+    if (axis == 0) range = part(passes::Partition::Axis::first, rows[0].size);
+    loop(range.begin, range.end, i64(1), [&](Value* index) {
       rows[axis].index = index;
       self(self, axis + 1);
     });

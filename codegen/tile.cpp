@@ -106,9 +106,9 @@ void KernelEmitter::emit_dot_products(const Product& product, std::vector<Loop>&
   // One vector more than the block: the rest of the kernel loads whole vectors.
   Value* scratch =
       stack(llvm::ArrayType::get(builder_.getFloatTy(), static_cast<std::uint64_t>(block + lanes)), "block");
-  Value* total = size(product.rows);
-  loop(i64(0), total, i64(block), [&](Value* first) {
-    Value* count = minimum(i64(block), builder_.CreateSub(total, first));
+  const Range rows = part(passes::Partition::Axis::rows, product.rows);
+  loop(rows.begin, rows.end, i64(block), [&](Value* first) {
+    Value* count = minimum(i64(block), builder_.CreateSub(rows.end, first));
     Value* whole = builder_.CreateAnd(count, i64(-lanes));
     loop(i64(0), whole, i64(lanes), [&](Value* i) {
       const Values sums = dot_rows(product, static_cast<unsigned>(lanes), add(first, i));

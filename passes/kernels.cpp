@@ -576,7 +576,9 @@ std::vector<int> buffers_read(const Kernel& kernel, const KernelPlan& plan) {
   std::set<int> found;
   for_each_access(kernel, plan, [&](const View& view) {
     for (const Node* source : sources(view)) {
-      if (!is_immediate(source)) found.insert(plan.stored.at(source));
+      // A constant is in memory where a contraction reads it.
+      const auto at = plan.stored.find(source);
+      if (at != plan.stored.end()) found.insert(at->second);
     }
   });
   return {found.begin(), found.end()};

@@ -9,6 +9,7 @@
 #include "descent/descent.h"
 #include "frontend/model.h"
 #include "runtime/categories.h"
+#include "runtime/shared_function.h"
 
 namespace descent {
 
@@ -70,10 +71,20 @@ struct Trainer::Implementation {
     std::vector<std::int64_t> dimensions;
     codegen::RunFunction run = nullptr;
     const float* loss = nullptr;
+    runtime::SharedFunction* shared = nullptr;  ///< where several threads are faster
     bool fits(const Tensors& tensors, std::int64_t count) const;
   };
   Step prepared;
   void prepare(const Tensors& tensors, std::int64_t rows);
+
+  int threads = 1;  ///< at most
+  /// What a barrier is taken to cost, with reading what another processor has just written.
+  double barrier_us = 0.4;
+  std::unique_ptr<runtime::Team> team;  ///< from the first run on that is worth it
+  std::map<std::pair<std::string, std::vector<std::int64_t>>, runtime::SharedFunction> shared;
+  /// The function on several threads, for these sizes and the buffers of its workspace; null where one is faster.
+  runtime::SharedFunction* shared_function(const std::string& name, const ir::DimensionValues& sizes);
+  void run_together(const std::function<void(int member)>& work);
 
   Workspace& workspace(const std::string& function, const ir::DimensionValues& sizes, bool copies_inputs);
   void need_fit(const char* what) const;

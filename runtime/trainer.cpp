@@ -4,7 +4,6 @@
 #include "ir/interpreter.h"
 #include "runtime/model.h"
 #include "runtime/safetensors.h"
-#include "runtime/shuffle.h"
 #include "runtime/sizes.h"
 
 namespace descent {
@@ -59,7 +58,9 @@ Trainer::Implementation::Workspace& Trainer::Implementation::workspace(const std
     return w.capacity.contains(size.first) && size.second <= w.capacity.at(size.first);
   };
   if (!w.buffers.empty() && std::all_of(sizes.begin(), sizes.end(), fits)) return w;
-  prepared = {};  // its addresses are of the memory that is given up now
+  // Their addresses are of the memory that is given up now.
+  prepared = {};
+  std::erase_if(shared, [&](const auto& entry) { return entry.first.first == function; });
   ir::DimensionValues capacity = sizes;
   for (const auto& [symbol, size] : w.capacity) capacity[symbol] = std::max(capacity[symbol], size);
   const passes::MemoryPlan memory = passes::plan_memory(plan, capacity);
@@ -112,64 +113,6 @@ void Trainer::fit(const Tensors& tensors, std::int64_t rows) {
   self.fitted = true;
 }
 
-bool Trainer::Implementation::Step::fits(const Tensors& tensors, std::int64_t count) const {
-  if (count != rows || tensors.size() != lengths.size()) return false;
-  for (std::size_t i = 0; i < lengths.size(); ++i) {
-    if (tensors[i].size() != lengths[i]) return false;
-  }
-  return true;
-}
-
-void Trainer::Implementation::prepare(const Tensors& tensors, std::int64_t rows) {
-  const ir::DimensionValues sizes = runtime::sizes_of_call(model->program, tensors, rows, true);
-  need_fit("step");
-  const codegen::CompiledFunction& function = model->compiled("step").function("step");
-  const Workspace& w = workspace("step", sizes, true);
-  Step step;
-  for (const auto& tensor : tensors) step.lengths.push_back(tensor.size());
-  for (const ir::Input& input : model->program.inputs)
-    step.inputs.push_back(static_cast<std::size_t>(function.plan.buffer(input.name)));
-  step.buffers = w.buffers;
-  step.dimensions = runtime::in_order(model->program, sizes);
-  step.run = function.run;
-  step.loss = w.buffers[static_cast<std::size_t>(function.plan.buffer("loss"))];
-  step.rows = rows;
-  prepared = std::move(step);
-}
-
-float Trainer::step(const Tensors& tensors, std::int64_t rows) {
-  Implementation& self = *implementation_;
-  Implementation::Step& step = self.prepared;
-  if (!step.fits(tensors, rows)) self.prepare(tensors, rows);
-  for (std::size_t i = 0; i < tensors.size(); ++i)
-    step.buffers[step.inputs[i]] = const_cast<float*>(tensors[i].data());  // kernels only read inputs
-  ++self.state.step;
-  step.run(step.buffers.data(), step.dimensions.data(), &self.state);
-  return *step.loss;
-}
-
-float Trainer::epoch(const Tensors& tensors, std::int64_t rows, std::int64_t batch) {
-  Implementation& self = *implementation_;
-  const ir::Program& program = self.model->program;
-  ir::DimensionValues sizes = runtime::sizes_of_call(program, tensors, rows, true);
-  if (batch < 1) throw Error("the batch must have at least one row");
-  if (!self.fitted) fit(tensors, rows);
-  const codegen::RunEpoch run = self.model->compiled("step").epoch();
-  if (run == nullptr) throw Error("every input must begin with the batch axis for training in epochs");
-  batch = std::min(batch, rows);
-  sizes[program.dimensions()[0]] = batch;
-  auto& w = self.workspace("step", sizes, true);
-  const auto order = runtime::shuffled_rows(static_cast<std::uint32_t>(rows), self.state.seed, self.epochs++);
-  std::vector<const float*> data;
-  for (const auto& tensor : tensors) data.push_back(tensor.data());
-  std::vector<std::int64_t> dimensions = runtime::in_order(program, sizes), widths;
-  for (const ir::Input& input : program.inputs) widths.push_back(runtime::row_width(input, sizes));
-  codegen::EpochArguments arguments{
-      w.buffers.data(), dimensions.data(), &self.state, data.data(), widths.data(), order.data(), rows, batch, 0};
-  run(&arguments);
-  return static_cast<float>(arguments.loss_sum / static_cast<double>(rows));
-}
-
 namespace {
 
 /// Whether every output has a row for each row of the inputs, so that rows can be computed some at a time.
@@ -179,6 +122,22 @@ bool outputs_are_rows(const ir::Program& program) {
     const ir::Shape& shape = output.node->shape();
     return !shape.empty() && !program.inputs.empty() && shape[0] == program.inputs[0].shape[0];
   });
+}
+
+/// Runs a function on what its inputs point at; on several threads where that is faster.
+void run_once(Trainer::Implementation& self, const std::string& name, const ir::DimensionValues& sizes,
+              Trainer::Implementation::Workspace& w) {
+  codegen::RunState state = self.state;
+  const ir::Program& program = self.model->program;
+  const codegen::CompiledFunction& function = self.model->compiled(name).function(name);
+  if (runtime::SharedFunction* shared = self.shared_function(name, sizes); shared != nullptr) {
+    for (const ir::Input& input : program.inputs) {
+      const auto buffer = static_cast<std::size_t>(function.plan.buffer(input.name));
+      shared->set_buffer(buffer, w.buffers[buffer]);
+    }
+    return self.run_together([&](int member) { shared->run(member, *self.team, &state); });
+  }
+  function.run(w.buffers.data(), runtime::in_order(program, sizes).data(), &state);
 }
 
 /// Runs a function chunk by chunk; calls `use` with the plan, the addresses and the sizes of each.
@@ -203,8 +162,7 @@ void run_chunks(Trainer::Implementation& self, const std::string& name, const Te
       w.buffers[static_cast<std::size_t>(function.plan.buffer(input.name))] =
           const_cast<float*>(tensors[at++].data()) + begin * runtime::row_width(input, sizes);  // kernels only read
     }
-    codegen::RunState state = self.state;
-    function.run(w.buffers.data(), runtime::in_order(program, sizes).data(), &state);
+    run_once(self, name, sizes, w);
     use(function.plan, w.buffers, sizes, batch);
   }
 }

@@ -147,6 +147,7 @@ TrainReport train(const Model& model, const std::string& model_path, const Train
   }
   if (!options.save.empty()) check_writable(options.save);
   Trainer trainer(model, options.seed.value_or(description.train.seed));
+  trainer.set_threads(options.threads);
   if (!options.resume.empty()) trainer.load(options.resume, true);
   const Parts data = split_data(load_dataset(trainer, model, model_path, options.data, true), description);
   if (options.resume.empty()) {

@@ -16,7 +16,8 @@ namespace {
 
 class NativeProgram : public CompiledProgram {
  public:
-  NativeProgram(Plans plans, const KernelSet& set, Linked code) : code_(std::move(code)), calls_(set.calls) {
+  NativeProgram(Plans plans, const KernelSet& set, Linked code, const passes::Machine& machine)
+      : code_(std::move(code)), calls_(set.calls), machine_(machine) {
     for (auto& [name, plan] : plans) {
       CompiledFunction function{std::move(plan), nullptr};
       function.run = reinterpret_cast<RunFunction>(code_.symbols.at("descent_" + name));
@@ -33,9 +34,11 @@ class NativeProgram : public CompiledProgram {
   }
   std::vector<KernelCall> calls(const std::string& name) const override {
     std::vector<KernelCall> result;
+    const passes::KernelPlan& plan = function(name).plan;
     for (const KernelSet::Call& call : calls_.at(name)) {
       const std::string code = kernel_name(call.kernel);
-      result.push_back({reinterpret_cast<decltype(KernelCall::code)>(code_.symbols.at(code)), code, call.slots});
+      result.push_back({reinterpret_cast<decltype(KernelCall::code)>(code_.symbols.at(code)), code, call.slots,
+                        passes::partition_of(plan.kernels[result.size()], plan, machine_)});
     }
     return result;
   }
@@ -45,6 +48,7 @@ class NativeProgram : public CompiledProgram {
   Linked code_;
   std::map<std::string, std::vector<KernelSet::Call>> calls_;
   std::map<std::string, CompiledFunction> functions_;
+  passes::Machine machine_;
   RunEpoch epoch_ = nullptr;
 };
 
@@ -80,7 +84,7 @@ std::shared_ptr<const CompiledProgram> compile(const ir::Program& program, const
     key = cache_key(program, functions);
     if (const auto objects = cache->find(key)) {
       try {
-        return std::make_shared<NativeProgram>(std::move(plans), set, load_objects(*objects));
+        return std::make_shared<NativeProgram>(std::move(plans), set, load_objects(*objects), machine);
       } catch (const std::runtime_error&) {
         cache->count_damaged();  // nothing that this loader knows: compiled again
       }
@@ -93,7 +97,7 @@ std::shared_ptr<const CompiledProgram> compile(const ir::Program& program, const
     cache->store(key, objects);
   }
   const StageTimer timer(Stage::link);
-  return std::make_shared<NativeProgram>(std::move(plans), set, load_objects(objects));
+  return std::make_shared<NativeProgram>(std::move(plans), set, load_objects(objects), machine);
 }
 
 std::string print_llvm(const ir::Program& program, const std::string& function, const Target& target) {

@@ -1,0 +1,126 @@
+#include "passes/partition.h"
+
+#include <algorithm>
+
+namespace descent::passes {
+
+using ir::Dimension;
+
+namespace {
+
+constexpr std::int64_t kUnknown = 128;  // assumed for a size that is known only at run time: a batch
+constexpr std::int64_t kThreads = 4;    // for which the axis is chosen
+
+std::int64_t estimate(const Dimension& size) { return size.is_constant() ? size.constant() : kUnknown; }
+
+/// Whether the elements of each part go to a piece of the result of their own: along the axis nothing is summed, and
+/// it is the result's outermost.
+bool keeps(const ir::Node* reduction, const KernelPlan& plan, const ir::Shape& space, std::size_t axis) {
+  const View place = reduction_place(reduction, plan);
+  if (!place.indirections.empty()) return false;
+  std::size_t at = 0;
+  for (std::size_t i = 0; i < space.size(); ++i) {
+    if (space[i].is_one()) continue;
+    const bool reduced = place.strides[i] == Dimension(0);
+    if (at == axis) return !reduced;
+    if (!reduced) return false;
+    ++at;
+  }
+  return false;
+}
+
+bool all_keep(const Kernel& kernel, const KernelPlan& plan, std::size_t axis) {
+  return std::all_of(kernel.reductions.begin(), kernel.reductions.end(),
+                     [&](const auto& r) { return keeps(r.first, plan, kernel.space, axis); });
+}
+
+bool writes_rows_by_index(const Kernel& kernel) {
+  return std::any_of(kernel.stores.begin(), kernel.stores.end(),
+                     [](const Store& store) { return !store.indirections.empty(); });
+}
+
+/// The first axis of the space, where it has more than one element.
+Partition along_first(const Kernel& kernel, const KernelPlan& plan) {
+  const auto first = std::find_if(kernel.space.begin(), kernel.space.end(), [](auto& d) { return !d.is_one(); });
+  if (first == kernel.space.end()) return {};
+  const bool kept = kernel.phases.empty() ? all_keep(kernel, plan, 0)
+                                          : std::all_of(kernel.phases.begin(), kernel.phases.end(),
+                                                        [&](const Kernel& phase) { return all_keep(phase, plan, 0); });
+  if (!kept) return {};
+  const bool line = kernel.phases.empty() && first + 1 == kernel.space.end();
+  constexpr std::int64_t together = 64;  // numbers: whole vectors and cache lines
+  if (line && first->is_constant() && first->constant() <= together) return {};
+  return {Partition::Axis::first, 0, *first, line ? together : 1};
+}
+
+/// Numbers that one thread of several handles beyond its fair share: the last part of an uneven cut, and operands that
+/// every thread packs for itself.
+double waste(const Partition& p, double work, double packed) {
+  const std::int64_t units = (estimate(p.size) + p.unit - 1) / p.unit;
+  const std::int64_t largest = (units + kThreads - 1) / kThreads;
+  const double share = static_cast<double>(largest) / static_cast<double>(units);
+  constexpr double packing = 8;  // multiply-adds in the time that it takes to pack a number
+  return work * (share - 1.0 / kThreads) + packed * packing;
+}
+
+Partition of_contraction(const Kernel& kernel, const KernelPlan& plan, const Machine& machine) {
+  const ContractionAxes axes = contraction_axes(kernel.contraction, plan);
+  const Blocking& blocking = kernel.blocking;
+  std::size_t position = 0;  // in the space without axes of size 1
+  std::vector<Partition> candidates;
+  const auto add = [&](Partition::Axis axis, const Dimension& size, std::int64_t unit) {
+    const bool one_part = size.is_constant() && size.constant() <= unit;
+    if (!one_part && all_keep(kernel, plan, position)) candidates.push_back({axis, position, size, unit});
+  };
+  for (const auto& axis : axes.batch) {
+    if (axis.size.is_one()) continue;
+    if (position == 0) add(Partition::Axis::outer, axis.size, 1);
+    ++position;
+  }
+  // Of several batches each goes to one thread, and nothing is packed twice.
+  if (!candidates.empty()) return candidates[0];
+  const std::int64_t panel = blocking.panel(machine);
+  for (std::size_t i = 0; i < axes.rows.size(); ++i) {
+    if (axes.rows[i].size.is_one()) continue;
+    if (i + 1 == axes.rows.size()) {
+      switch (blocking.form) {
+        case Blocking::Form::tiles:
+          add(Partition::Axis::rows, axes.rows[i].size, blocking.tile_rows);
+          break;
+        case Blocking::Form::dots:
+          add(Partition::Axis::rows, axes.rows[i].size, blocking.block_rows);
+          break;
+        case Blocking::Form::turned:
+          add(Partition::Axis::rows, axes.rows[i].size, panel);
+          break;
+      }
+    }
+    ++position;
+  }
+  position += static_cast<std::size_t>(std::count_if(axes.columns.begin(), axes.columns.end() - 1,
+                                                     [](const auto& axis) { return !axis.size.is_one(); }));
+  if (!axes.columns.back().size.is_one()) add(Partition::Axis::columns, axes.columns.back().size, panel);
+
+  double depth = 1;
+  for (const auto& axis : axes.contracted) depth *= static_cast<double>(estimate(axis.size));
+  const auto rows = static_cast<double>(estimate(axes.rows.back().size));
+  const auto columns = static_cast<double>(estimate(axes.columns.back().size));
+  Partition best;
+  double least = 0;
+  for (const Partition& p : candidates) {
+    const bool by_rows = p.axis == Partition::Axis::rows;
+    const double again = by_rows ? (blocking.pack_rhs ? columns : 0) : (blocking.pack_lhs ? rows : 0);
+    const double loss = waste(p, rows * columns * depth, again * depth);
+    if (best.axis == Partition::Axis::none || loss < least) best = p, least = loss;
+  }
+  return best;
+}
+
+}  // namespace
+
+Partition partition_of(const Kernel& kernel, const KernelPlan& plan, const Machine& machine) {
+  if (kernel.scan != nullptr || writes_rows_by_index(kernel)) return {};
+  return kernel.contraction != nullptr ? of_contraction(kernel, plan, machine) : along_first(kernel, plan);
+}
+
+}  // namespace descent::passes

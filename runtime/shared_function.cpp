@@ -1,0 +1,130 @@
+#include "runtime/shared_function.h"
+
+#include <algorithm>
+#include <limits>
+
+namespace descent::runtime {
+
+namespace {
+
+// A rough estimate of time decides; being off by a factor of two costs little, as what is near the limit gains little.
+constexpr double kFlopsPerUs = 60e3, kBytesPerUs = 15e3;  // of one thread
+
+double estimated_us(const passes::Kernel& kernel, const passes::KernelPlan& plan, const ir::DimensionValues& sizes) {
+  const passes::Work work = passes::work_of(kernel, plan, sizes);
+  return std::max(static_cast<double>(work.flops) / kFlopsPerUs, static_cast<double>(work.bytes) / kBytesPerUs);
+}
+
+/// A piece of memory that a kernel reads or writes.
+struct Touched {
+  const float *begin, *end;
+  bool written, is_workspace;
+  bool by_all;  ///< members, not only the first
+
+  bool conflicts_with(const Touched& later) const {
+    if (!by_all && !later.by_all) return false;            // one after the other on the same thread
+    if (is_workspace && later.is_workspace) return false;  // each member has its own
+    return (written || later.written) && begin < later.end && later.begin < end;
+  }
+};
+
+}  // namespace
+
+SharedFunction::SharedFunction(const codegen::CompiledProgram& program, const std::string& function,
+                               const ir::DimensionValues& sizes, std::vector<std::int64_t> dimensions,
+                               const std::vector<float*>& buffers, int threads, double barrier_us)
+    : threads_(threads),
+      barrier_us_(barrier_us),
+      dimensions_(std::move(dimensions)),
+      buffers_(static_cast<std::size_t>(threads), buffers) {
+  const passes::KernelPlan& plan = program.function(function).plan;
+  double saved = 0;
+  for (codegen::KernelCall& call : program.calls(function)) {
+    const passes::Kernel& kernel = plan.kernels[tasks_.size()];
+    tasks_.push_back({std::move(call), false, {}});
+    saved += share(tasks_.back(), kernel, plan, sizes);
+  }
+  place_barriers(plan, sizes);
+  for (const Task& task : tasks_) saved -= task.waits ? barrier_us_ : 0;
+  worth_it_ = saved > 4 * barrier_us_;
+  if (worth_it_) give_workspaces(plan, sizes);
+}
+
+/// Cuts the kernel in parts of about equal size, if that is worth a barrier; returns the time that it saves.
+double SharedFunction::share(Task& task, const passes::Kernel& kernel, const passes::KernelPlan& plan,
+                             const ir::DimensionValues& sizes) const {
+  const passes::Partition& partition = task.call.partition;
+  if (partition.axis == passes::Partition::Axis::none) return 0;
+  const std::int64_t size = partition.size.evaluate(sizes), unit = partition.unit;
+  const std::int64_t units = (size + unit - 1) / unit, members = std::min<std::int64_t>(threads_, units);
+  if (members < 2) return 0;
+  const double largest = static_cast<double>((units + members - 1) / members) / static_cast<double>(units);
+  const double saved = estimated_us(kernel, plan, sizes) * (1 - largest);
+  if (saved < 2 * barrier_us_) return 0;
+  for (std::int64_t member = 0; member < threads_; ++member) {
+    const auto boundary = [&](std::int64_t m) { return std::min(size, units * m / threads_ * unit); };
+    task.shares.push_back({boundary(member), boundary(member + 1)});
+  }
+  return saved;
+}
+
+void SharedFunction::place_barriers(const passes::KernelPlan& plan, const ir::DimensionValues& sizes) {
+  std::vector<Touched> since;  // the last barrier
+  for (std::size_t k = 0; k < tasks_.size(); ++k) {
+    const passes::Kernel& kernel = plan.kernels[k];
+    const bool by_all = !tasks_[k].shares.empty();
+    std::vector<Touched> now;
+    const auto touch = [&](int buffer, bool written) {
+      const auto b = static_cast<std::size_t>(buffer);
+      const float* begin = buffers_[0][b];
+      if (begin == nullptr) return;  // an input, which is only read
+      now.push_back({begin, begin + ir::element_count(plan.buffers[b].shape, sizes), written,
+                     buffer == kernel.workspace, by_all});
+    };
+    for (int buffer : passes::buffers_read(kernel, plan)) touch(buffer, false);
+    for (int buffer : passes::buffers_written(kernel)) touch(buffer, true);
+    if (kernel.workspace >= 0) touch(kernel.workspace, true);
+    tasks_[k].waits = std::any_of(since.begin(), since.end(), [&](const Touched& earlier) {
+      return std::any_of(now.begin(), now.end(), [&](const Touched& t) { return earlier.conflicts_with(t); });
+    });
+    if (tasks_[k].waits) since.clear();
+    since.insert(since.end(), now.begin(), now.end());
+  }
+}
+
+void SharedFunction::give_workspaces(const passes::KernelPlan& plan, const ir::DimensionValues& sizes) {
+  std::int64_t most = 0;
+  for (std::size_t k = 0; k < tasks_.size(); ++k) {
+    const int workspace = plan.kernels[k].workspace;
+    if (workspace < 0 || tasks_[k].shares.empty()) continue;
+    most = std::max(most, ir::element_count(plan.buffers[static_cast<std::size_t>(workspace)].shape, sizes));
+  }
+  for (std::size_t member = 1; member < buffers_.size(); ++member) {
+    auto& memory = workspaces_.emplace_back(static_cast<std::size_t>(most));
+    for (const passes::Kernel& kernel : plan.kernels) {
+      if (kernel.workspace >= 0) buffers_[member][static_cast<std::size_t>(kernel.workspace)] = memory.data();
+    }
+  }
+}
+
+void SharedFunction::set_buffer(std::size_t buffer, float* address) {
+  for (auto& table : buffers_) table[buffer] = address;
+}
+
+void SharedFunction::run(int member, Team& team, codegen::RunState* state) const {
+  float* const* buffers = buffers_[static_cast<std::size_t>(member)].data();
+  for (const Task& task : tasks_) {
+    if (task.waits) team.barrier();
+    const auto call = [&](Range range) {
+      task.call.code(buffers, task.call.slots.data(), dimensions_.data(), state, range.begin, range.end);
+    };
+    if (!task.shares.empty()) {
+      const Range range = task.shares[static_cast<std::size_t>(member)];
+      if (range.begin < range.end) call(range);
+    } else if (member == 0) {
+      call({0, std::numeric_limits<std::int64_t>::max()});
+    }
+  }
+}
+
+}  // namespace descent::runtime

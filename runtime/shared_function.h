@@ -1,0 +1,54 @@
+// A compiled function run by a team of threads: which kernels are worth sharing, who makes which part of them, and
+// where members must wait for each other.
+//
+// Members walk the kernels together. A kernel that is too small to be shared, or cannot be, is made by the first member
+// while the others go on to what does not need it; they wait only where a kernel touches memory that another member
+// may still be at work on. Parts lie along axes without sums (passes/partition.h), so results are bitwise the same on
+// any number of threads.
+#pragma once
+
+#include "codegen/compile.h"
+#include "runtime/team.h"
+
+namespace descent::runtime {
+
+class SharedFunction {
+ public:
+  /// For one batch size: `sizes`, and the same in native order. `buffers` has an address for each buffer of the plan.
+  /// `barrier_us` is what it is taken to cost that members wait for each other; with 0 all that can be shared is.
+  SharedFunction(const codegen::CompiledProgram& program, const std::string& function, const ir::DimensionValues& sizes,
+                 std::vector<std::int64_t> dimensions, const std::vector<float*>& buffers, int threads,
+                 double barrier_us);
+
+  /// Whether several threads are expected to be faster than one.
+  bool is_worth_it() const { return worth_it_; }
+  /// Another address for an input.
+  void set_buffer(std::size_t buffer, float* address);
+  /// What one member does; all members must call it. The first kernels begin at once, and some members return earlier
+  /// than others: barriers before and after are up to the caller.
+  void run(int member, Team& team, codegen::RunState* state) const;
+
+ private:
+  struct Range {
+    std::int64_t begin, end;
+  };
+  struct Task {
+    codegen::KernelCall call;
+    bool waits = false;         ///< for all members, before it begins
+    std::vector<Range> shares;  ///< by member; empty: the first member makes all of it
+  };
+  double share(Task& task, const passes::Kernel& kernel, const passes::KernelPlan& plan,
+               const ir::DimensionValues& sizes) const;
+  void place_barriers(const passes::KernelPlan& plan, const ir::DimensionValues& sizes);
+  void give_workspaces(const passes::KernelPlan& plan, const ir::DimensionValues& sizes);
+
+  int threads_;
+  double barrier_us_;
+  bool worth_it_ = false;
+  std::vector<Task> tasks_;
+  std::vector<std::int64_t> dimensions_;
+  std::vector<std::vector<float*>> buffers_;    ///< by member
+  std::vector<std::vector<float>> workspaces_;  ///< of all members but the first, whose workspaces are in the arena
+};
+
+}  // namespace descent::runtime

@@ -1,0 +1,189 @@
+// Steps and epochs of a trainer, on one thread or on several.
+#include <algorithm>
+
+#include "runtime/model.h"
+#include "runtime/shuffle.h"
+#include "runtime/sizes.h"
+
+namespace descent {
+
+void Trainer::set_threads(int threads) {
+  if (threads < 0) throw Error("the number of threads must not be negative", "0 stands for all processors");
+  Implementation& self = *implementation_;
+  if (threads == 0) threads = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+  if (threads == self.threads) return;
+  self.threads = threads;
+  self.team.reset();
+  self.prepared = {};
+  self.shared.clear();
+}
+
+runtime::SharedFunction* Trainer::Implementation::shared_function(const std::string& name,
+                                                                  const ir::DimensionValues& sizes) {
+  if (threads == 1) return nullptr;
+  std::vector<std::int64_t> dimensions = runtime::in_order(model->program, sizes);
+  auto key = std::pair(name, dimensions);
+  auto at = shared.find(key);
+  if (at == shared.end()) {
+    runtime::SharedFunction made(model->compiled(name), name, sizes, std::move(dimensions), workspaces.at(name).buffers,
+                                 threads, barrier_us);
+    at = shared.emplace(std::move(key), std::move(made)).first;
+  }
+  return at->second.is_worth_it() ? &at->second : nullptr;
+}
+
+void Trainer::Implementation::run_together(const std::function<void(int)>& work) {
+  if (team == nullptr) team = std::make_unique<runtime::Team>(threads);
+  team->run(work);
+}
+
+bool Trainer::Implementation::Step::fits(const Tensors& tensors, std::int64_t count) const {
+  if (count != rows || tensors.size() != lengths.size()) return false;
+  for (std::size_t i = 0; i < lengths.size(); ++i) {
+    if (tensors[i].size() != lengths[i]) return false;
+  }
+  return true;
+}
+
+void Trainer::Implementation::prepare(const Tensors& tensors, std::int64_t rows) {
+  const ir::DimensionValues sizes = runtime::sizes_of_call(model->program, tensors, rows, true);
+  need_fit("step");
+  const codegen::CompiledFunction& function = model->compiled("step").function("step");
+  const Workspace& w = workspace("step", sizes, true);
+  Step step;
+  for (const auto& tensor : tensors) step.lengths.push_back(tensor.size());
+  for (const ir::Input& input : model->program.inputs)
+    step.inputs.push_back(static_cast<std::size_t>(function.plan.buffer(input.name)));
+  step.buffers = w.buffers;
+  step.dimensions = runtime::in_order(model->program, sizes);
+  step.run = function.run;
+  step.loss = w.buffers[static_cast<std::size_t>(function.plan.buffer("loss"))];
+  step.rows = rows;
+  step.shared = shared_function("step", sizes);
+  prepared = std::move(step);
+}
+
+float Trainer::step(const Tensors& tensors, std::int64_t rows) {
+  Implementation& self = *implementation_;
+  Implementation::Step& step = self.prepared;
+  if (!step.fits(tensors, rows)) self.prepare(tensors, rows);
+  for (std::size_t i = 0; i < tensors.size(); ++i) {
+    auto* address = const_cast<float*>(tensors[i].data());  // kernels only read inputs
+    step.buffers[step.inputs[i]] = address;
+    if (step.shared != nullptr) step.shared->set_buffer(step.inputs[i], address);
+  }
+  ++self.state.step;
+  if (step.shared != nullptr) {
+    self.run_together([&self](int member) { self.prepared.shared->run(member, *self.team, &self.state); });
+  } else {
+    step.run(step.buffers.data(), step.dimensions.data(), &self.state);
+  }
+  return *step.loss;
+}
+
+namespace {
+
+/// The epoch on several threads: what codegen/module.cpp writes for one, with the same numbers.
+class SharedEpoch {
+ public:
+  SharedEpoch(Trainer::Implementation& trainer, const codegen::EpochArguments& arguments,
+              const ir::DimensionValues& sizes)
+      : trainer_(trainer),
+        program_(trainer.model->program),
+        arguments_(arguments),
+        step_(share(sizes, arguments.batch)),
+        last_(share(sizes, last_rows())) {}
+
+  /// Whether several threads are faster, for the last, smaller batch too.
+  bool is_worth_it() const { return step_ != nullptr && last_ != nullptr; }
+
+  /// Returns the sum over batches of loss * rows.
+  double run() {
+    const float first_epoch = trainer_.state.epoch;
+    const float part = 1.0f / static_cast<float>(batches());
+    double loss_sum = 0;
+    const passes::KernelPlan& plan = trainer_.model->compiled("step").function("step").plan;
+    const float* loss = arguments_.buffers[plan.buffer("loss")];
+    trainer_.run_together([&](int member) {
+      for (std::int64_t index = 0; index < batches(); ++index) {
+        const std::int64_t count = index + 1 < batches() ? arguments_.batch : last_rows();
+        gather(plan, index, count, member);
+        if (member == 0) {
+          ++trainer_.state.step;
+          trainer_.state.epoch = first_epoch + static_cast<float>(index) * part;
+        }
+        trainer_.team->barrier();
+        (index + 1 < batches() ? step_ : last_)->run(member, *trainer_.team, &trainer_.state);
+        trainer_.team->barrier();
+        if (member == 0) loss_sum += static_cast<double>(*loss) * static_cast<double>(count);
+      }
+    });
+    trainer_.state.epoch = first_epoch + 1.0f;
+    return loss_sum;
+  }
+
+ private:
+  std::int64_t batches() const { return (arguments_.rows + arguments_.batch - 1) / arguments_.batch; }
+  std::int64_t last_rows() const { return arguments_.rows - (batches() - 1) * arguments_.batch; }
+
+  /// The step for so many rows, on the rows that are gathered.
+  runtime::SharedFunction* share(ir::DimensionValues sizes, std::int64_t rows) {
+    sizes[program_.dimensions()[0]] = rows;
+    runtime::SharedFunction* step = trainer_.shared_function("step", sizes);
+    if (step == nullptr) return nullptr;
+    const passes::KernelPlan& plan = trainer_.model->compiled("step").function("step").plan;
+    for (const ir::Input& input : program_.inputs) {
+      const auto buffer = static_cast<std::size_t>(plan.buffer(input.name));
+      step->set_buffer(buffer, arguments_.buffers[buffer]);
+    }
+    return step;
+  }
+
+  /// A member's share of the batch's rows, from all over the data into the input buffers.
+  void gather(const passes::KernelPlan& plan, std::int64_t index, std::int64_t count, int member) {
+    const std::int64_t begin = count * member / trainer_.threads, end = count * (member + 1) / trainer_.threads;
+    for (std::size_t i = 0; i < program_.inputs.size(); ++i) {
+      const std::int64_t width = arguments_.widths[i];
+      float* to = arguments_.buffers[plan.buffer(program_.inputs[i].name)];
+      for (std::int64_t row = begin; row < end; ++row) {
+        const float* from = arguments_.data[i] + arguments_.permutation[index * arguments_.batch + row] * width;
+        std::copy(from, from + width, to + row * width);
+      }
+    }
+  }
+
+  Trainer::Implementation& trainer_;
+  const ir::Program& program_;
+  const codegen::EpochArguments& arguments_;
+  runtime::SharedFunction *step_, *last_;
+};
+
+}  // namespace
+
+float Trainer::epoch(const Tensors& tensors, std::int64_t rows, std::int64_t batch) {
+  Implementation& self = *implementation_;
+  const ir::Program& program = self.model->program;
+  ir::DimensionValues sizes = runtime::sizes_of_call(program, tensors, rows, true);
+  if (batch < 1) throw Error("the batch must have at least one row");
+  if (!self.fitted) fit(tensors, rows);
+  const codegen::RunEpoch run = self.model->compiled("step").epoch();
+  if (run == nullptr) throw Error("every input must begin with the batch axis for training in epochs");
+  batch = std::min(batch, rows);
+  sizes[program.dimensions()[0]] = batch;
+  auto& w = self.workspace("step", sizes, true);
+  const auto order = runtime::shuffled_rows(static_cast<std::uint32_t>(rows), self.state.seed, self.epochs++);
+  std::vector<const float*> data;
+  for (const auto& tensor : tensors) data.push_back(tensor.data());
+  std::vector<std::int64_t> dimensions = runtime::in_order(program, sizes), widths;
+  for (const ir::Input& input : program.inputs) widths.push_back(runtime::row_width(input, sizes));
+  codegen::EpochArguments arguments{
+      w.buffers.data(), dimensions.data(), &self.state, data.data(), widths.data(), order.data(), rows, batch, 0};
+  if (self.threads > 1) {
+    SharedEpoch shared(self, arguments, sizes);
+    if (shared.is_worth_it()) return static_cast<float>(shared.run() / static_cast<double>(rows));
+  }
+  run(&arguments);
+  return static_cast<float>(arguments.loss_sum / static_cast<double>(rows));
+}
+
+}  // namespace descent

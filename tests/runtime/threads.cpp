@@ -1,0 +1,102 @@
+// Several threads: bitwise the numbers of one, whatever can be shared is shared.
+#include <catch2/catch.hpp>
+#include <filesystem>
+
+#include "runtime/model.h"
+#include "runtime/training.h"
+#include "tests/runtime/support.h"
+
+using namespace descent;
+
+namespace {
+
+struct Outcome {
+  std::vector<float> losses;
+  std::vector<std::vector<float>> variables;
+  std::vector<float> outputs;
+  bool operator==(const Outcome&) const = default;
+};
+
+/// Two epochs, a step, an evaluation and a prediction. With `everything` every kernel that can be shared is, however
+/// small.
+Outcome train(const Model& model, const Tensors& tensors, std::int64_t rows, std::int64_t batch, int threads,
+              bool everything = true) {
+  Trainer trainer(model, 5);
+  trainer.set_threads(threads);
+  if (everything) trainer.implementation().barrier_us = 0;
+  Outcome outcome;
+  for (int epoch = 0; epoch < 2; ++epoch) outcome.losses.push_back(trainer.epoch(tensors, rows, batch));
+  outcome.losses.push_back(trainer.step(tensors, rows));
+  outcome.losses.push_back(trainer.evaluate(tensors, rows, &outcome.outputs));
+  outcome.variables = trainer.implementation().variables;
+  if (everything) CHECK((trainer.implementation().team != nullptr) == (threads > 1));
+  return outcome;
+}
+
+std::vector<float> numbers(std::size_t count) {
+  std::vector<float> values;
+  std::uint32_t state = 1;
+  for (std::size_t i = 0; i < count; ++i) {
+    state = state * 1664525u + 1013904223u;
+    values.push_back(static_cast<float>(state >> 8) * 0x1p-23f - 1.0f);
+  }
+  return values;
+}
+
+}  // namespace
+
+TEST_CASE("several threads give bitwise the numbers of one", "[threads]") {
+  for (const auto& entry : std::filesystem::directory_iterator(std::string(SOURCE_DIR) + "/examples")) {
+    if (entry.path().extension() != ".descent") continue;
+    const std::string file = entry.path().string();
+    INFO(file);
+    const Model model = Model::from_file(file);
+    if (!model.implementation()->model.data) continue;
+    Trainer first(model);
+    const runtime::Dataset data = runtime::load_dataset(first, model, file, std::nullopt, true);
+    const std::int64_t rows = std::min<std::int64_t>(data.rows, 300);
+    Tensors tensors = data.spans(true, *model.implementation()->model.program);
+    for (auto& tensor : tensors)
+      tensor = tensor.first(tensor.size() / static_cast<std::size_t>(data.rows) * static_cast<std::size_t>(rows));
+    const Outcome alone = train(model, tensors, rows, 32, 1);
+    for (int threads : {2, 3}) {
+      INFO(threads << " threads");
+      CHECK(train(model, tensors, rows, 32, threads) == alone);
+    }
+  }
+}
+
+TEST_CASE("sizes that no part divides", "[threads]") {
+  // Packed and unpacked operands, products with one column, tiles that overlap, fewer columns than threads have panels.
+  const Model model = Model::from_string(R"(
+    model odd {
+        input  x: [n, 301]
+        target y: [n, 1]
+        output p = x |> dense(77) |> layer_norm |> tanh |> dense(130) |> dropout(0.2) |> relu |> dense(5) |> softmax |> dense(1) |> sigmoid
+        loss = bce(p, y) + 1e-4 * l2(weights)
+    }
+    train { optimizer = adam(lr = 1e-2) })");
+  for (const std::int64_t rows : {1, 5, 67, 150}) {
+    const auto count = static_cast<std::size_t>(rows);
+    const std::vector<float> x = numbers(count * 301);
+    std::vector<float> y = numbers(count);
+    for (float& v : y) v = v > 0 ? 1.0f : 0.0f;
+    const Outcome alone = train(model, {x, y}, rows, 64, 1);
+    for (int threads : {2, 3, 7}) {
+      INFO(rows << " rows, " << threads << " threads");
+      CHECK(train(model, {x, y}, rows, 64, threads) == alone);
+    }
+  }
+}
+
+TEST_CASE("a small step is made by one thread", "[threads]") {
+  const Model model = Model::from_string(
+      "model m { input x: [n, 3]  target y: [n, 1]  output p = sigmoid(dense(x, 1))  loss = bce(p, y) }");
+  Trainer trainer(model);
+  trainer.set_threads(4);
+  const std::vector<float> x = numbers(30), y(10, 1.0f);
+  trainer.epoch({x, y}, 10, 5);
+  CHECK(trainer.implementation().team == nullptr);
+  CHECK(test::error_of([&] { trainer.set_threads(-1); }) ==
+        "error: the number of threads must not be negative\n  = help: 0 stands for all processors");
+}
