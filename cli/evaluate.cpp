@@ -8,18 +8,21 @@ int evaluate(const EvaluateArguments& a) {
   const Model model = Model::from_file(a.file);
   Trainer trainer(model);
   trainer.load(a.weights);
-  const runtime::Scores s = runtime::score(trainer, model, runtime::load_dataset(trainer, model, a.file, a.data, true));
+  const runtime::Scores s = runtime::score(trainer, runtime::load_dataset(trainer, model, a.file, a.data, true));
   if (a.as_json) {
-    fmt::print("{}\n", nlohmann::json{{"rows", s.rows},
-                                      {"loss", figure(s.loss)},
-                                      {"accuracy", figure(s.accuracy)},
-                                      {"auc", figure(s.auc)},
-                                      {"brier", figure(s.brier)}}
-                           .dump());
-  } else {
-    fmt::print("rows {}  loss {}  accuracy {}  AUC {}  Brier {}\n", s.rows, shown(s.loss), shown(s.accuracy),
-               shown(s.auc), shown(s.brier));
+    nlohmann::json result = {{"rows", s.rows},
+                             {"loss", figure(s.loss)},
+                             {"accuracy", figure(s.accuracy)},
+                             {"auc", figure(s.auc)},
+                             {"brier", figure(s.brier)}};
+    add_named_figures(result, s);
+    fmt::print("{}\n", result.dump());
+    return 0;
   }
+  fmt::print("rows {}  loss {}  accuracy {}  AUC {}  Brier {}", s.rows, shown(s.loss), shown(s.accuracy), shown(s.auc),
+             shown(s.brier));
+  for (const Trainer::Figure& f : named_figures(s)) fmt::print("  {} {}", f.name, shown(f.value));
+  fmt::print("\n");
   return 0;
 }
 

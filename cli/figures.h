@@ -7,6 +7,8 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "runtime/training.h"
+
 namespace descent::cli {
 
 /// JSON has no NaN: such a figure is null.
@@ -16,6 +18,22 @@ inline nlohmann::json figure(double value) {
 
 inline std::string shown(double value, int digits = 4) {
   return std::isfinite(value) ? fmt::format("{:.{}f}", value, digits) : "-";
+}
+
+/// The losses and metrics that have names, as members of a JSON object; none where the model has none.
+inline void add_named_figures(nlohmann::json& object, const runtime::Scores& scores) {
+  const auto add = [&](const char* key, const std::vector<Trainer::Figure>& figures) {
+    for (const Trainer::Figure& f : figures) object[key][f.name] = figure(f.value);
+  };
+  add("losses", scores.losses);
+  add("metrics", scores.metrics);
+}
+
+/// All figures of those with names, losses first.
+inline std::vector<Trainer::Figure> named_figures(const runtime::Scores& scores) {
+  std::vector<Trainer::Figure> figures = scores.losses;
+  figures.insert(figures.end(), scores.metrics.begin(), scores.metrics.end());
+  return figures;
 }
 
 }  // namespace descent::cli

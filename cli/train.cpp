@@ -18,7 +18,7 @@ class Progress {
  public:
   void operator()(const runtime::TrainProgress& now) {
     const auto time = std::chrono::steady_clock::now();
-    const std::string validation = now.validation_loss ? fmt::format("  validation {:.4f}", *now.validation_loss) : "";
+    const std::string validation = now.validation ? of_validation(*now.validation) : "";
     if (terminal_) {
       if (now.epoch < now.epochs && time - last_ < std::chrono::milliseconds(50)) return;
       const auto filled = static_cast<std::size_t>(30 * now.epoch / now.epochs);
@@ -37,19 +37,44 @@ class Progress {
   }
 
  private:
+  static std::string of_validation(const runtime::Scores& scores) {
+    std::string text = fmt::format("  validation {:.4f}", scores.loss);
+    for (const Trainer::Figure& f : named_figures(scores)) text += fmt::format("  {} {}", f.name, shown(f.value));
+    return text;
+  }
   bool terminal_ = isatty(STDERR_FILENO) != 0, drawn_ = false;
   std::chrono::steady_clock::time_point last_{};
 };
 
 void print_report(const runtime::TrainReport& r) {
-  fmt::print("\n{:<12}{:>8}{:>10}{:>10}{:>10}\n", "", "rows", "loss", "accuracy", "AUC");
+  std::string names;
+  for (const Trainer::Figure& f : named_figures(r.training)) names += fmt::format("  {:>8}", f.name);
+  fmt::print("\n{:<12}{:>8}{:>10}{:>10}{:>10}{}\n", "", "rows", "loss", "accuracy", "AUC", names);
   const auto row = [](const char* name, const runtime::Scores& s) {
-    fmt::print("{:<12}{:>8}{:>10}{:>10}{:>10}\n", name, s.rows, shown(s.loss), shown(s.accuracy), shown(s.auc));
+    fmt::print("{:<12}{:>8}{:>10}{:>10}{:>10}", name, s.rows, shown(s.loss), shown(s.accuracy), shown(s.auc));
+    for (const Trainer::Figure& f : named_figures(s)) {
+      fmt::print("  {:>{}}", shown(f.value), std::max<std::size_t>(8, f.name.size()));
+    }
+    fmt::print("\n");
   };
   row("training", r.training);
   if (r.validation) row("validation", *r.validation);
   fmt::print("\n{} epochs{}, {} steps, {} parameters; compiled in {:.1f} ms, trained in {:.1f} ms\n", r.epochs,
              r.stopped_early ? " (stopped early)" : "", r.steps, r.parameters, r.compile_ms, r.train_ms);
+}
+
+/// What each epoch came to.
+json history(const runtime::TrainReport& report) {
+  json epochs = json::array();
+  for (const runtime::TrainProgress& epoch : report.history) {
+    json entry = {{"epoch", epoch.epoch}, {"loss", figure(epoch.loss)}};
+    if (epoch.validation) {
+      entry["validation"] = {{"loss", figure(epoch.validation->loss)}};
+      add_named_figures(entry["validation"], *epoch.validation);
+    }
+    epochs.push_back(std::move(entry));
+  }
+  return epochs;
 }
 
 }  // namespace
@@ -66,13 +91,15 @@ int train(const TrainArguments& a) {
     return 0;
   }
   json result = {{"epochs", report.epochs}, {"steps", report.steps}, {"loss", figure(report.training.loss)}};
+  add_named_figures(result, report.training);
+  result["validation"] = nullptr;
   if (report.validation) {
     result["validation"] = {{"loss", figure(report.validation->loss)},
                             {"accuracy", figure(report.validation->accuracy)},
                             {"auc", figure(report.validation->auc)}};
-  } else {
-    result["validation"] = nullptr;
+    add_named_figures(result["validation"], *report.validation);
   }
+  result["history"] = history(report);
   result["compile_ms"] = report.compile_ms;
   result["train_ms"] = report.train_ms;
   result["parameters"] = report.parameters;

@@ -80,6 +80,7 @@ struct Statement {
     let,
     output,
     loss,
+    metric,
     result,
     assign,
     update,

@@ -86,7 +86,7 @@ Model load_model(const std::string& text, const std::string& file) {
   model.name = definition.name;
   UpdateRules rules;
   if (blocks.contains(Definition::Kind::train)) {
-    model.train = read_train_block(*blocks.at(Definition::Kind::train), rules, mistakes);
+    model.train = read_train_block(*blocks.at(Definition::Kind::train), definition, rules, mistakes);
   }
   if (blocks.contains(Definition::Kind::data)) {
     model.data = read_data_block(*blocks.at(Definition::Kind::data), definition, mistakes);

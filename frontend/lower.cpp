@@ -14,6 +14,9 @@ using Kind = Value::Kind;
 
 namespace {
 
+/// The name of the sum of all losses.
+const std::string total_loss = "loss";
+
 std::string key_of(const Diagnostic& d) {
   return d.file + ":" + std::to_string(d.line) + ":" + std::to_string(d.column) + ":" + d.message;
 }
@@ -76,18 +79,22 @@ void Lowering::report(const Failure& failure) {
 
 void Lowering::lower_model(const Definition& model, const UpdateRules& rules) {
   ir::Function step{"step", {}, {}}, evaluate_function{"evaluate", {}, {}}, predict{"predict", {}, {}};
-  ir::Function ignored;
+  ir::Function metrics{"metrics", {}, {}};
   const std::size_t before = mistakes_.size();
   try {
+    ir::Function ignored_outputs, ignored_metrics;
     training_ = true;
-    lower_body(model, step, ignored);
+    lower_body(model, {&step, &ignored_outputs, &ignored_metrics});
     const std::vector<ir::Binding> layer_updates = state_updates_;
     if (mistakes_.size() == before) {
       training_ = false;
       averaged_ = rules.average != nullptr;
-      lower_body(model, evaluate_function, predict);
+      lower_body(model, {&evaluate_function, &predict, &metrics});
       evaluate_function.results.insert(evaluate_function.results.end(), predict.results.begin(), predict.results.end());
-      if (!step.results.empty()) lower_updates(rules, step.results[0].node, step);
+      if (!step.results.empty()) {
+        step.results.resize(1);  // the sum of all losses is what a step needs
+        lower_updates(rules, step.results[0].node, step);
+      }
       step.updates.insert(step.updates.end(), layer_updates.begin(), layer_updates.end());
     }
   } catch (const Exhausted& exhausted) {
@@ -100,31 +107,47 @@ void Lowering::lower_model(const Definition& model, const UpdateRules& rules) {
     program_.functions.push_back(evaluate_function);
   }
   program_.functions.push_back(predict);
+  if (!metrics.results.empty()) program_.functions.push_back(metrics);
 }
 
-void Lowering::lower_body(const Definition& model, ir::Function& losses, ir::Function& outputs) {
+void Lowering::lower_body(const Definition& model, const Results& results) {
   Scope& scope = scopes_.emplace_back(model.file, nullptr);
   Instance instance;
   instance_ = &instance;
   state_updates_.clear();
   state_values_.clear();
-  losses_ = &losses;
-  outputs_ = &outputs;
+  losses_ = results.losses;
+  outputs_ = results.outputs;
+  metrics_ = results.metrics;
   run(model.body, scope);
   instance_ = nullptr;
-  if (!losses.results.empty()) {  // the loss is the sum of all of them
-    Value total = Value::of(losses.results[0].node);
-    for (std::size_t i = 1; i < losses.results.size(); ++i) {
-      total = binary("+", total, Value::of(losses.results[i].node), {});
-    }
-    losses.results = {{"loss", total.node}};
+  sum_losses(losses_->results);
+  if (training_ && mistakes_.empty()) check_results(model);
+}
+
+/// The loss is the sum of all of them; it comes first, and those that have names follow.
+void Lowering::sum_losses(std::vector<ir::Binding>& losses) {
+  if (losses.empty()) return;
+  Value total = Value::of(losses[0].node);
+  for (std::size_t i = 1; i < losses.size(); ++i) total = binary("+", total, Value::of(losses[i].node), {});
+  std::erase_if(losses, [](const ir::Binding& loss) { return loss.name == total_loss; });
+  losses.insert(losses.begin(), {total_loss, total.node});
+}
+
+void Lowering::check_results(const Definition& model) {
+  const auto declared = [&](Statement::Kind kind) {
+    return std::find_if(model.body.begin(), model.body.end(),
+                        [&](const Statement& s) { return s.kind == kind || s.kind == Statement::Kind::broken; });
+  };
+  if (declared(Statement::Kind::output) == model.body.end()) {
+    add_mistake(diagnostic(model.name_span, "the model '" + model.name + "' has no output",
+                           "add a line such as: output p = sigmoid(dense(x, 1))"));
   }
-  if (!training_ || !mistakes_.empty()) return;
-  for (const Statement& s : model.body) {
-    if (s.kind == Statement::Kind::output || s.kind == Statement::Kind::broken) return;
+  const auto metric = declared(Statement::Kind::metric);
+  if (metric != model.body.end() && declared(Statement::Kind::loss) == model.body.end()) {
+    add_mistake(diagnostic(metric->name_span, "a metric is measured beside a loss, and the model has none",
+                           "add a line such as: loss = bce(p, y)"));
   }
-  add_mistake(diagnostic(model.name_span, "the model '" + model.name + "' has no output",
-                         "add a line such as: output p = sigmoid(dense(x, 1))"));
 }
 
 // Statements.
@@ -156,6 +179,8 @@ void Lowering::run(const Statement& s, Scope& scope) {
       return declare_output(s, scope);
     case Statement::Kind::loss:
       return add_loss(s, scope);
+    case Statement::Kind::metric:
+      return add_metric(s, scope);
     case Statement::Kind::let: {
       if (s.value == nullptr) fail(s.span, "'" + s.name + "' has no value", "write let " + s.name + " = ...");
       const Value value = evaluate(*s.value, scope);
@@ -282,19 +307,40 @@ void Lowering::declare_output(const Statement& s, Scope& scope) {
   outputs_->results.push_back({s.name, e.node});
 }
 
+/// The value of a loss or metric as a real number.
+Expr Lowering::one_number(const Statement& s, const Value& value, const char* what) {
+  const Expr e = tensor(value, s.value->span);
+  if (!e.shape().empty()) {
+    fail(s.value->span, std::string("the ") + what + " must be one number, but this is " + ir::to_string(e.node->type),
+         "write mean(...) or sum(...) around it");
+  }
+  if (e.node->type.dtype == ir::DType::boolean) {
+    fail(s.value->span, std::string("the ") + what + " must be a number, but this is a condition");
+  }
+  return ir::convert(e, ir::DType::f32);
+}
+
 /// loss = ...; several add up, and may have names.
 void Lowering::add_loss(const Statement& s, Scope& scope) {
   if (s.value == nullptr) fail(s.span, "the loss '" + s.name + "' has no value", "write loss " + s.name + " = ...");
   const Value value = evaluate(*s.value, scope);
-  const Expr loss = tensor(value, s.value->span);
-  if (!loss.shape().empty()) {
-    fail(s.value->span, "the loss must be one number, but this is " + ir::to_string(loss.node->type),
-         "write mean(...) or sum(...) around it");
-  }
-  if (loss.node->type.dtype == ir::DType::boolean)
-    fail(s.value->span, "the loss must be a number, but this is a condition");
+  const Expr loss = one_number(s, value, "loss");
   declare(s, value, scope);
   losses_->results.push_back({s.name, loss.node});
+}
+
+/// metric f1 = ...: measured on data, and no part of a step.
+void Lowering::add_metric(const Statement& s, Scope& scope) {
+  if (s.value == nullptr) {
+    fail(s.span, "the metric '" + s.name + "' has no value", "write metric " + s.name + " = ...");
+  }
+  if (s.name == total_loss) {
+    fail(s.name_span, "'" + s.name + "' is the sum of all losses", "give the metric another name");
+  }
+  const Value value = evaluate(*s.value, scope);
+  const Expr metric = one_number(s, value, "metric");
+  declare(s, value, scope);
+  metrics_->results.push_back({s.name, metric.node});
 }
 
 }  // namespace descent::frontend

@@ -64,7 +64,7 @@ class Lowering {
   Lowering(ir::Program& program, const File& file, const File* prelude, std::set<const Definition*> recursive,
            std::vector<Diagnostic>& mistakes);
 
-  /// Inputs, variables and the functions initial, step, evaluate and predict of the program.
+  /// Inputs, variables and the functions initial, step, evaluate, predict and metrics of the program.
   void lower_model(const Definition& model, const UpdateRules& rules);
   /// The inputs that were declared as a category, and the number of theirs.
   const std::map<std::string, std::int64_t>& category_counts() const { return category_counts_; }
@@ -112,7 +112,13 @@ class Lowering {
                      std::vector<Note> notes) const;
 
   // models and statements
-  void lower_body(const Definition& model, ir::Function& losses, ir::Function& outputs);
+  /// Where the losses, outputs and metrics of a model's body go.
+  struct Results {
+    ir::Function *losses, *outputs, *metrics;
+  };
+  void lower_body(const Definition& model, const Results& results);
+  void sum_losses(std::vector<ir::Binding>& losses);
+  void check_results(const Definition& model);
   void run(const std::vector<Statement>& statements, Scope& scope);
   void run(const Statement& s, Scope& scope);
   void run_loop(const Statement& s, Scope& scope);
@@ -120,6 +126,8 @@ class Lowering {
   void declare_input(const Statement& s, Scope& scope);
   void declare_output(const Statement& s, Scope& scope);
   void add_loss(const Statement& s, Scope& scope);
+  void add_metric(const Statement& s, Scope& scope);
+  ir::Expr one_number(const Statement& s, const Value& value, const char* what);
   void assign(const Statement& s, Scope& scope);
   void name_layers(const Value& v, const std::string& name);
   std::string layer_path(const std::string& name);
@@ -207,8 +215,7 @@ class Lowering {
   Value result_;  // of the return statement
   ir::Function initial_{"initial", {}, {}};
   std::vector<ir::Binding> state_updates_;
-  ir::Function* losses_ = nullptr;  // of the model's body being lowered
-  ir::Function* outputs_ = nullptr;
+  ir::Function *losses_ = nullptr, *outputs_ = nullptr, *metrics_ = nullptr;  // of the model's body being lowered
 };
 
 }  // namespace descent::frontend

@@ -60,7 +60,8 @@ struct DataSpec {
 };
 
 struct EarlyStopping {
-  std::string metric = "validation.loss";
+  std::string figure = "loss";  ///< of the validation data: a loss, a metric, accuracy, auc or brier
+  bool largest_is_best = false;
   int patience = 10;  ///< epochs without improvement
   Location location;
 };

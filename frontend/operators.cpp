@@ -132,6 +132,8 @@ Value Lowering::unary(const Expression& e, Scope& scope) {
 
 namespace {
 
+bool is_condition(Expr e) { return e.node->type.dtype == ir::DType::boolean; }
+
 struct BinaryOperator {
   Op op;
   bool swapped;
@@ -212,7 +214,15 @@ Value Lowering::binary(const std::string& sign, const Value& a, const Value& b, 
       if (other->is(Kind::boolean) || other->is(Kind::tensor)) return *other;
     }
   }
+  if (a.is(Kind::boolean) && b.is(Kind::boolean) && (sign == "==" || sign == "!=")) {
+    return Value::truth((a.boolean == b.boolean) == (sign == "=="));
+  }
   Expr x = tensor(a, at.left), y = tensor(b, at.right);
+  if (is_condition(x) && is_condition(y) && (sign == "==" || sign == "!=")) {
+    const ir::Shape shape = common_shape(x, y, at);
+    const Expr p = fit_to(x, shape, at.left), q = fit_to(y, shape, at.right);
+    return Value::of(sign == "==" ? (p && q) || (!p && !q) : (p && !q) || (!p && q));
+  }
   for (const auto& [value, span] : {std::pair(x, at.left), std::pair(y, at.right)}) {
     if ((value.node->type.dtype == ir::DType::boolean) == row.boolean) continue;
     fail(span,
@@ -282,16 +292,14 @@ Value Lowering::choose(const Value& condition, const Value& a, const Value& b, c
   Expr x = tensor(a, at.left), y = tensor(b, at.right);
   const Expr like_both(graph_, graph_.constant(0, common_shape(x, y, at)));
   const ir::Shape shape = common_shape(like_both, c, {at.whole, at.whole, condition_span});
-  const auto is_boolean = [](Expr e) { return e.node->type.dtype == ir::DType::boolean; };
-  if (is_boolean(x) != is_boolean(y)) {
+  if (is_condition(x) != is_condition(y)) {
     fail(at.whole, "one branch is " + ir::to_string(x.node->type) + ", the other " + ir::to_string(y.node->type),
          "both are numbers or both are conditions");
   }
-  if (!is_boolean(x)) unify_numbers(x, y, true);
+  if (!is_condition(x)) unify_numbers(x, y, true);
   const Expr chosen = fit_to(c, shape, condition_span), p = fit_to(x, shape, at.left), q = fit_to(y, shape, at.right);
-  if (!is_boolean(x)) return Value::of(ir::select(chosen, p, q));
-  const auto logical = [](Op op, Expr l, Expr r) { return ir::elementwise(op, {l, r}); };
-  return Value::of(logical(Op::logical_or, logical(Op::logical_and, chosen, p), logical(Op::logical_and, !chosen, q)));
+  if (!is_condition(x)) return Value::of(ir::select(chosen, p, q));
+  return Value::of((chosen && p) || (!chosen && q));
 }
 
 }  // namespace descent::frontend

@@ -40,7 +40,8 @@ bool is_reserved(std::string_view word) {
 }
 
 bool is_statement_keyword(std::string_view word) {
-  static const std::string_view words[] = {"input", "target", "param", "state", "fit", "let", "output", "loss"};
+  static const std::string_view words[] = {"input", "target", "param", "state", "fit",
+                                           "let",   "output", "loss",  "metric"};
   return std::find(std::begin(words), std::end(words), word) != std::end(words);
 }
 

@@ -26,7 +26,7 @@ const std::map<std::string_view, StatementKind>& keywords() {
   static const std::map<std::string_view, StatementKind> table = {
       {"input", StatementKind::input},   {"target", StatementKind::target}, {"param", StatementKind::param},
       {"state", StatementKind::state},   {"fit", StatementKind::fit},       {"let", StatementKind::let},
-      {"output", StatementKind::output}, {"loss", StatementKind::loss}};
+      {"output", StatementKind::output}, {"loss", StatementKind::loss},     {"metric", StatementKind::metric}};
   return table;
 }
 

@@ -27,8 +27,8 @@ class Printer {
   }
 
   void statement(int depth, const Statement& s) {
-    static const char* kinds[] = {"input", "target", "param",  "state",  "fit",  "let",    "output",
-                                  "loss",  "return", "assign", "update", "loop", "define", "broken"};
+    static const char* kinds[] = {"input",  "target", "param",  "state",  "fit",  "let",    "output", "loss",
+                                  "metric", "return", "assign", "update", "loop", "define", "broken"};
     const std::string kind = kinds[static_cast<int>(s.kind)];
     line(depth, kind + (s.name.empty() || s.name == kind ? "" : " " + s.name));
     if (s.type) type(depth + 1, *s.type);

@@ -130,21 +130,74 @@ SplitSpec split(const Expression& e) {
   return s;
 }
 
-EarlyStopping early_stopping(const Expression& e) {
+/// What is known of the validation data after an epoch: the names of losses and metrics, and the measures that every
+/// model of probabilities has.
+struct Figures {
+  std::vector<std::string> losses{"loss", "brier"};  ///< of which the smallest value is best
+  std::vector<std::string> scores{"accuracy", "auc"};
+  std::vector<std::string> metrics;  ///< the model's own: which value is best has to be said
+
+  explicit Figures(const Definition& model) {
+    for (const Statement& s : model.body) {
+      if (s.kind == Statement::Kind::loss || s.kind == Statement::Kind::broken) losses.push_back(s.name);
+      if (s.kind == Statement::Kind::metric) metrics.push_back(s.name);
+    }
+  }
+  std::vector<std::string> all() const {
+    std::vector<std::string> names = losses;
+    names.insert(names.end(), scores.begin(), scores.end());
+    names.insert(names.end(), metrics.begin(), metrics.end());
+    return names;
+  }
+};
+
+bool contains(const std::vector<std::string>& names, const std::string& name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+/// validation.NAME
+std::string validation_figure(const Argument& a, const Figures& figures) {
+  const Expression& e = *a.value;
+  if (e.kind != Expression::Kind::member || e.operands[0]->kind != Expression::Kind::name ||
+      e.operands[0]->text != "validation") {
+    fail(a.span, "expected validation.loss, best = ... or patience = ...");
+  }
+  const std::vector<std::string> known = figures.all();
+  if (contains(known, e.text)) return e.text;
+  const auto meant = ir::nearest(e.text, known);
+  fail(a.span, "the model has no loss or metric '" + e.text + "'",
+       meant ? "did you mean validation." + *meant + "?" : "declare it in the model: metric " + e.text + " = ...");
+}
+
+EarlyStopping early_stopping(const Expression& e, const Definition& model) {
   EarlyStopping stop;
   stop.location = locate(e.span);
   if (called(e) != "early")
     fail(e.span, "expected a rule for stopping", "write stop = early(validation.loss, patience = 15)");
+  const Figures figures(model);
+  std::optional<bool> largest_is_best;
   for (const Argument& a : e.arguments) {
     if (a.name == "patience") {
       stop.patience = static_cast<int>(whole(*a.value, 1));
-    } else if (a.name.empty() && a.value->kind == Expression::Kind::member && a.value->text == "loss" &&
-               a.value->operands[0]->kind == Expression::Kind::name && a.value->operands[0]->text == "validation") {
-      stop.metric = "validation.loss";
+    } else if (a.name == "best") {
+      const bool is_name = a.value->kind == Expression::Kind::name;
+      if (!is_name || (a.value->text != "largest" && a.value->text != "smallest")) {
+        fail(a.span, "expected best = largest or best = smallest");
+      }
+      largest_is_best = a.value->text == "largest";
+    } else if (a.name.empty()) {
+      stop.figure = validation_figure(a, figures);
     } else {
-      fail(a.span, "expected validation.loss or patience = ...");
+      const auto meant = ir::nearest(a.name, {"best", "patience"});
+      fail(a.span, "'early' has no argument '" + a.name + "'",
+           meant ? "did you mean '" + *meant + "'?" : "its arguments are validation.loss, best and patience");
     }
   }
+  if (!largest_is_best && contains(figures.metrics, stop.figure)) {
+    fail(e.span, "whether a large or a small '" + stop.figure + "' is best is not known",
+         "write early(validation." + stop.figure + ", best = largest) or best = smallest");
+  }
+  stop.largest_is_best = largest_is_best.value_or(contains(figures.scores, stop.figure));
   return stop;
 }
 
@@ -240,7 +293,8 @@ DataSpec read_data_block(const Definition& block, const Definition& model, std::
   return data;
 }
 
-TrainSpec read_train_block(const Definition& block, UpdateRules& rules, std::vector<Diagnostic>& mistakes) {
+TrainSpec read_train_block(const Definition& block, const Definition& model, UpdateRules& rules,
+                           std::vector<Diagnostic>& mistakes) {
   TrainSpec train;
   each_setting(block, mistakes, [&](const Statement& s) {
     if (s.name == "optimizer") {
@@ -260,7 +314,7 @@ TrainSpec read_train_block(const Definition& block, UpdateRules& rules, std::vec
     } else if (s.name == "seed") {
       train.seed = static_cast<std::uint64_t>(whole(*s.value, 0));
     } else if (s.name == "stop") {
-      train.stop = early_stopping(*s.value);
+      train.stop = early_stopping(*s.value, model);
     } else {
       const auto meant = ir::nearest(
           s.name, {"optimizer", "gradients", "average", "groups", "accumulate", "batch", "epochs", "seed", "stop"});

@@ -10,6 +10,7 @@ namespace descent::frontend {
 DataSpec read_data_block(const Definition& block, const Definition& model, std::vector<Diagnostic>& mistakes);
 
 /// Also gives the expressions that say what a step changes.
-TrainSpec read_train_block(const Definition& block, UpdateRules& rules, std::vector<Diagnostic>& mistakes);
+TrainSpec read_train_block(const Definition& block, const Definition& model, UpdateRules& rules,
+                           std::vector<Diagnostic>& mistakes);
 
 }  // namespace descent::frontend

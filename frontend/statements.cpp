@@ -13,8 +13,9 @@ const char* name(Block block) {
 }
 
 std::string name(const Statement& s) {
-  static const char* names[] = {"'input'", "'target'", "'param'",   "'state'", "'fit'",  "'let'",      "'output'",
-                                "a loss",  "'return'", "a setting", "'<-'",    "a loop", "a function", ""};
+  static const char* names[] = {"'input'",   "'target'", "'param'", "'state'",    "'fit'",
+                                "'let'",     "'output'", "a loss",  "'metric'",   "'return'",
+                                "a setting", "'<-'",     "a loop",  "a function", ""};
   return s.kind == Kind::assign ? "'" + s.name + " = ...'" : names[static_cast<int>(s.kind)];
 }
 
@@ -24,6 +25,7 @@ bool fits(Kind statement, Block block, bool in_loop) {
     case Kind::target:
     case Kind::output:
     case Kind::loss:
+    case Kind::metric:
       return block == Block::model && !in_loop;
     case Kind::param:
     case Kind::fit:

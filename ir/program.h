@@ -47,8 +47,10 @@ struct Function {
 /// The functions of a trainable model:
 ///   initial   updates: the variables' first values, in order; a fitted one may read the inputs (all training rows)
 ///   step      results: loss; updates: every parameter and state. One step of training.
-///   evaluate  results: loss, and the outputs by name, without what happens in training alone (dropout)
+///   evaluate  results: loss, the losses that have names, and the outputs by name, without what happens in training
+///             alone (dropout)
 ///   predict   results: the outputs by name
+///   metrics   results: the metrics by name, each one number, of all rows together
 struct Program {
   std::string name;
   std::shared_ptr<Graph> graph = std::make_shared<Graph>();

@@ -27,6 +27,17 @@ void set_cache_folder(const std::string& folder) {
   current_cache = std::make_shared<codegen::ObjectCache>(folder);
 }
 
+void Model::Implementation::divide_metrics() {
+  const ir::Function* whole = program.find_function("metrics");
+  const std::vector<std::string> symbols = program.dimensions();
+  if (whole == nullptr) return;
+  metrics = passes::divide_by_rows(*program.graph, *whole, symbols.empty() ? "" : symbols[0]);
+  for (ir::Function& f : program.functions) {
+    if (f.name != "evaluate") continue;
+    for (const passes::RowPart& part : metrics.parts) f.results.push_back(part.value);
+  }
+}
+
 Model Model::from_file(const std::string& path) { return from_string(runtime::read_file(path), path); }
 
 Model Model::from_string(const std::string& text, const std::string& name) {
@@ -34,6 +45,7 @@ Model Model::from_string(const std::string& text, const std::string& name) {
   auto implementation = std::make_shared<Implementation>();
   implementation->model = frontend::load_model(text, name);
   implementation->program = passes::run_pipeline(*implementation->model.program);
+  implementation->divide_metrics();
   implementation->prepare_ms = milliseconds_since(begin);
   return Model(implementation);
 }

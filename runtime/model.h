@@ -8,6 +8,8 @@
 #include "codegen/native/object_cache.h"
 #include "descent/descent.h"
 #include "frontend/model.h"
+#include "ir/interpreter.h"
+#include "passes/by_rows.h"
 #include "runtime/categories.h"
 #include "runtime/shared_function.h"
 
@@ -18,8 +20,12 @@ std::shared_ptr<codegen::ObjectCache> object_cache();
 
 struct Model::Implementation {
   frontend::Model model;
-  ir::Program program;  ///< optimized
+  ir::Program program;  ///< optimized; `evaluate` also gives the parts of the metrics
+  passes::DividedFunction metrics;
   double prepare_ms = 0;
+
+  /// Makes `metrics` of the program's function of that name.
+  void divide_metrics();
 
   /// A function compiled on first use; `compile_ms` counts what that took.
   const codegen::CompiledProgram& compiled(const std::string& function);
@@ -85,6 +91,8 @@ struct Trainer::Implementation {
   /// The function on several threads, for these sizes and the buffers of its workspace; null where one is faster.
   runtime::SharedFunction* shared_function(const std::string& name, const ir::DimensionValues& sizes);
   void run_together(const std::function<void(int member)>& work);
+
+  std::vector<Figure> metrics(std::map<std::string, ir::Tensor> gathered, const ir::DimensionValues& sizes) const;
 
   Workspace& workspace(const std::string& function, const ir::DimensionValues& sizes, bool copies_inputs);
   void need_fit(const char* what) const;

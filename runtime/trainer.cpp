@@ -10,7 +10,6 @@ namespace descent {
 
 namespace {
 const std::string kCategories = "categories.";  // in the metadata of a weights file, before the name of the tensor
-constexpr std::int64_t kEvaluationRows = 4096;  // evaluated at a time, to bound memory
 }  // namespace
 
 Trainer::Trainer(const Model& model, std::uint64_t seed) : implementation_(std::make_unique<Implementation>()) {
@@ -111,107 +110,6 @@ void Trainer::fit(const Tensors& tensors, std::int64_t rows) {
     add(v.name, v.shape, values);
   }
   self.fitted = true;
-}
-
-namespace {
-
-/// Whether every output has a row for each row of the inputs, so that rows can be computed some at a time.
-bool outputs_are_rows(const ir::Program& program) {
-  const auto& outputs = program.function("predict").results;
-  return std::all_of(outputs.begin(), outputs.end(), [&](const ir::Binding& output) {
-    const ir::Shape& shape = output.node->shape();
-    return !shape.empty() && !program.inputs.empty() && shape[0] == program.inputs[0].shape[0];
-  });
-}
-
-/// Runs a function on what its inputs point at; on several threads where that is faster.
-void run_once(Trainer::Implementation& self, const std::string& name, const ir::DimensionValues& sizes,
-              Trainer::Implementation::Workspace& w) {
-  codegen::RunState state = self.state;
-  const ir::Program& program = self.model->program;
-  const codegen::CompiledFunction& function = self.model->compiled(name).function(name);
-  if (runtime::SharedFunction* shared = self.shared_function(name, sizes); shared != nullptr) {
-    for (const ir::Input& input : program.inputs) {
-      const auto buffer = static_cast<std::size_t>(function.plan.buffer(input.name));
-      shared->set_buffer(buffer, w.buffers[buffer]);
-    }
-    return self.run_together([&](int member) { shared->run(member, *self.team, &state); });
-  }
-  function.run(w.buffers.data(), runtime::in_order(program, sizes).data(), &state);
-}
-
-/// Runs a function chunk by chunk; calls `use` with the plan, the addresses and the sizes of each.
-template <typename Use>
-void run_chunks(Trainer::Implementation& self, const std::string& name, const Tensors& tensors, std::int64_t rows,
-                ir::DimensionValues sizes, Use use) {
-  const ir::Program& program = self.model->program;
-  const codegen::CompiledFunction& function = self.model->compiled(name).function(name);
-  const std::int64_t chunk = outputs_are_rows(program) ? std::min(rows, kEvaluationRows) : rows;
-  std::int64_t batch = chunk;
-  const auto set_batch = [&](std::int64_t count) {
-    batch = count;
-    if (!program.dimensions().empty()) sizes[program.dimensions()[0]] = batch;
-  };
-  set_batch(chunk);
-  auto& w = self.workspace(name, sizes, false);
-  for (std::int64_t begin = 0; begin < rows; begin += chunk) {
-    set_batch(std::min(chunk, rows - begin));
-    std::size_t at = 0;
-    for (const ir::Input& input : program.inputs) {
-      if (input.is_target && tensors.size() != program.inputs.size()) continue;
-      w.buffers[static_cast<std::size_t>(function.plan.buffer(input.name))] =
-          const_cast<float*>(tensors[at++].data()) + begin * runtime::row_width(input, sizes);  // kernels only read
-    }
-    run_once(self, name, sizes, w);
-    use(function.plan, w.buffers, sizes, batch);
-  }
-}
-
-void append(std::vector<float>& to, const passes::KernelPlan& plan, const std::vector<float*>& buffers,
-            const ir::Binding& output, const ir::DimensionValues& sizes) {
-  const float* values = buffers[static_cast<std::size_t>(plan.buffer(output.name))];
-  to.insert(to.end(), values, values + ir::element_count(output.node->shape(), sizes));
-}
-
-}  // namespace
-
-float Trainer::evaluate(const Tensors& tensors, std::int64_t rows, std::vector<float>* outputs) {
-  Implementation& self = *implementation_;
-  const ir::Program& program = self.model->program;
-  const ir::DimensionValues sizes = runtime::sizes_of_call(program, tensors, rows, true);
-  self.need_fit("evaluation");
-  const std::string& first = program.function("predict").results[0].name;
-  const auto& results = program.function("evaluate").results;
-  const ir::Binding& output =
-      *std::find_if(results.begin(), results.end(), [&](const ir::Binding& b) { return b.name == first; });
-  double loss = 0;
-  run_chunks(self, "evaluate", tensors, rows, sizes,
-             [&](const auto& plan, const auto& buffers, const ir::DimensionValues& now, std::int64_t count) {
-               loss += static_cast<double>(*buffers[static_cast<std::size_t>(plan.buffer("loss"))]) *
-                       static_cast<double>(count);
-               if (outputs != nullptr) append(*outputs, plan, buffers, output, now);
-             });
-  return static_cast<float>(loss / static_cast<double>(rows));
-}
-
-std::vector<float> Trainer::predict(const Tensors& inputs, std::int64_t rows) {
-  return std::move(predict_all(inputs, rows)[0].values);
-}
-
-std::vector<Trainer::Output> Trainer::predict_all(const Tensors& inputs, std::int64_t rows) {
-  Implementation& self = *implementation_;
-  const ir::DimensionValues sizes = runtime::sizes_of_call(self.model->program, inputs, rows, false);
-  self.need_fit("prediction");
-  const auto& bindings = self.model->program.function("predict").results;
-  std::vector<Output> outputs;
-  for (const ir::Binding& binding : bindings) outputs.push_back({binding.name, {}});
-  run_chunks(self, "predict", inputs, rows, sizes,
-             [&](const auto& plan, const auto& buffers, const ir::DimensionValues& now, std::int64_t) {
-               for (std::size_t i = 0; i < bindings.size(); ++i) {
-                 append(outputs[i].values, plan, buffers, bindings[i], now);
-               }
-             });
-  return outputs;
 }
 
 std::int64_t Trainer::steps() const { return implementation_->state.step; }

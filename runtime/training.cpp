@@ -54,14 +54,64 @@ Parts split_data(const Dataset& all, const frontend::Model& description) {
        "name the target whose classes keep their shares");
 }
 
-/// Stops when the validation loss has not improved for some epochs, and remembers the variables of the best one.
+/// The loss, the named losses and the metrics.
+void set_figures(Scores& scores, const std::vector<Trainer::Figure>& figures, const ir::Program& program) {
+  scores.loss = figures[0].value;
+  const ir::Function* metrics = program.find_function("metrics");
+  const std::size_t first_metric = figures.size() - (metrics == nullptr ? 0 : metrics->results.size());
+  const auto at = [&](std::size_t i) { return figures.begin() + static_cast<std::ptrdiff_t>(i); };
+  scores.losses.assign(at(1), at(first_metric));
+  scores.metrics.assign(at(first_metric), figures.end());
+}
+
+/// How well the first output says the classes of the first target.
+void judge_classes(Scores& scores, const std::vector<float>& predictions, const Dataset& data,
+                   const ir::Program& program) {
+  for (std::size_t i = 0; i < program.inputs.size(); ++i) {
+    if (!program.inputs[i].is_target) continue;
+    if (data.tensors[i].size() != predictions.size()) return;
+    const std::size_t columns = predictions.size() / static_cast<std::size_t>(data.rows);
+    const TargetKind kind = kind_of_target(data.tensors[i], columns);
+    if (kind == TargetKind::numbers) return;
+    scores.accuracy = kind == TargetKind::one_hot ? row_accuracy(predictions, data.tensors[i], columns)
+                                                  : accuracy(predictions, data.tensors[i]);
+    scores.auc = auc(predictions, data.tensors[i], columns).value_or(std::nan(""));
+    scores.brier = brier_score(predictions, data.tensors[i]);
+    if (kind == TargetKind::one_hot) scores.brier *= static_cast<double>(columns);
+    return;
+  }
+}
+
+/// The figures of data; those of classes only where they are wanted, as they need the rows sorted.
+Scores measure(Trainer& trainer, const Dataset& data, bool with_classes) {
+  const ir::Program& program = trainer.implementation().model->program;
+  Scores scores;
+  scores.rows = data.rows;
+  std::vector<float> predictions;
+  const Tensors tensors = data.spans(true, program);
+  set_figures(scores, trainer.measure(tensors, data.rows, with_classes ? &predictions : nullptr), program);
+  if (with_classes) judge_classes(scores, predictions, data, program);
+  return scores;
+}
+
+bool is_of_classes(const std::string& figure) { return figure == "accuracy" || figure == "auc" || figure == "brier"; }
+
+/// Stops when a figure of the validation data has not improved for some epochs, and remembers the variables of the best
+/// one.
 class EarlyStop {
  public:
   EarlyStop(const frontend::EarlyStopping& rule, Trainer::Implementation& trainer) : rule_(rule), trainer_(trainer) {}
 
-  bool should_stop(double validation_loss) {
-    if (validation_loss < best_) {
-      best_ = validation_loss;
+  const std::string& figure() const { return rule_.figure; }
+
+  bool should_stop(const Scores& validation) {
+    const double figure = validation.figure(rule_.figure), loss = rule_.largest_is_best ? -figure : figure;
+    if (std::isnan(figure) && is_of_classes(rule_.figure)) {
+      fail(rule_.location, "the validation data have no " + rule_.figure,
+           "the first target must be of classes, and the rows held out of more than one");
+    }
+    if (loss < best_) {
+      best_ = loss;
       since_best_ = 0;
       best_variables_ = trainer_.variables;
       return false;
@@ -88,20 +138,21 @@ class EarlyStop {
 void run_epochs(Trainer& trainer, const Parts& data, const frontend::Model& description, std::int64_t epochs,
                 std::int64_t batch, const std::function<void(const TrainProgress&)>& progress, TrainReport& report) {
   const ir::Program& program = *description.program;
-  const Tensors training = data.training.spans(true, program), validation = data.validation.spans(true, program);
+  const Tensors training = data.training.spans(true, program);
   const bool validates = data.validation.rows > 0;
   std::optional<EarlyStop> stop;
   if (validates && description.train.stop) stop.emplace(*description.train.stop, trainer.implementation());
   for (std::int64_t epoch = 1; epoch <= epochs && !report.stopped_early; ++epoch) {
-    TrainProgress now{epoch, epochs, trainer.epoch(training, data.training.rows, batch), {}};
+    TrainProgress& now = report.history.emplace_back(
+        TrainProgress{epoch, epochs, trainer.epoch(training, data.training.rows, batch), {}});
     report.epochs = epoch;
     if (!std::isfinite(now.loss)) {
       throw Error("the loss is no longer a finite number in epoch " + std::to_string(epoch),
                   "try a smaller learning rate, or standardize the inputs");
     }
-    if (validates) now.validation_loss = trainer.evaluate(validation, data.validation.rows);
+    if (validates) now.validation = measure(trainer, data.validation, stop && is_of_classes(stop->figure()));
     if (progress) progress(now);
-    report.stopped_early = stop && stop->should_stop(*now.validation_loss);
+    report.stopped_early = stop && stop->should_stop(*now.validation);
   }
   if (stop) stop->restore_best();
 }
@@ -115,28 +166,20 @@ Dataset load_dataset(Trainer& trainer, const Model& model, const std::string& mo
   return make_dataset(table, description, with_targets, trainer.implementation().categories);
 }
 
-Scores score(Trainer& trainer, const Model& model, const Dataset& data) {
-  const ir::Program& program = model.implementation()->program;
-  Scores scores;
-  scores.rows = data.rows;
-  std::vector<float> predictions;
-  scores.loss = trainer.evaluate(data.spans(true, program), data.rows, &predictions);
-  scores.accuracy = scores.auc = scores.brier = std::nan("");
-  for (std::size_t i = 0; i < program.inputs.size(); ++i) {
-    if (!program.inputs[i].is_target) continue;
-    if (data.tensors[i].size() != predictions.size()) break;
-    const std::size_t columns = predictions.size() / static_cast<std::size_t>(data.rows);
-    const TargetKind kind = kind_of_target(data.tensors[i], columns);
-    if (kind == TargetKind::numbers) break;
-    scores.accuracy = kind == TargetKind::one_hot ? row_accuracy(predictions, data.tensors[i], columns)
-                                                  : accuracy(predictions, data.tensors[i]);
-    scores.auc = auc(predictions, data.tensors[i], columns).value_or(std::nan(""));
-    scores.brier = brier_score(predictions, data.tensors[i]);
-    if (kind == TargetKind::one_hot) scores.brier *= static_cast<double>(columns);
-    break;
+double Scores::figure(const std::string& name) const {
+  for (const auto* list : {&losses, &metrics}) {
+    for (const Trainer::Figure& figure : *list) {
+      if (figure.name == name) return figure.value;
+    }
   }
-  return scores;
+  return name == "loss"       ? loss
+         : name == "accuracy" ? accuracy
+         : name == "auc"      ? auc
+         : name == "brier"    ? brier
+                              : kUnknown;
 }
+
+Scores score(Trainer& trainer, const Dataset& data) { return measure(trainer, data, true); }
 
 TrainReport train(const Model& model, const std::string& model_path, const TrainOptions& options,
                   const std::function<void(const TrainProgress&)>& progress) {
@@ -162,8 +205,8 @@ TrainReport train(const Model& model, const std::string& model_path, const Train
   report.train_ms = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count();
   report.parameters = model.parameter_count();
   report.steps = trainer.steps();
-  report.training = score(trainer, model, data.training);
-  if (data.validation.rows > 0) report.validation = score(trainer, model, data.validation);
+  report.training = score(trainer, data.training);
+  if (data.validation.rows > 0) report.validation = score(trainer, data.validation);
   report.compile_ms = model.implementation()->compile_ms();
   if (!options.save.empty()) trainer.save(options.save);
   return report;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <limits>
 #include <optional>
 #include <string>
 
@@ -10,12 +11,17 @@
 
 namespace descent::runtime {
 
+constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
+
 /// The loss, and how well the first output predicts the first target: NaN where that is not a question of classes.
 struct Scores {
   std::int64_t rows = 0;
   double loss = 0;
-  double accuracy = 0;  ///< runtime/metrics.h: of elements, or of rows whose target is one-hot
-  double auc = 0, brier = 0;
+  /// runtime/metrics.h; accuracy is of elements, or of rows whose target is one-hot
+  double accuracy = kUnknown, auc = kUnknown, brier = kUnknown;
+  std::vector<Trainer::Figure> losses, metrics;  ///< those that have names of their own, in the order of the file
+  /// The figure that is called so in a model file: "loss", "auc", "f1"; NaN if there is none.
+  double figure(const std::string& name) const;
 };
 
 struct TrainOptions {
@@ -28,8 +34,8 @@ struct TrainOptions {
 
 struct TrainProgress {
   std::int64_t epoch, epochs;
-  double loss;
-  std::optional<double> validation_loss;
+  double loss;                       ///< the mean of the epoch's steps
+  std::optional<Scores> validation;  ///< accuracy, auc and brier only where early stopping asks for them
 };
 
 struct TrainReport {
@@ -38,6 +44,7 @@ struct TrainReport {
   std::optional<Scores> validation;
   double compile_ms = 0, train_ms = 0;
   bool stopped_early = false;
+  std::vector<TrainProgress> history;  ///< of every epoch
 };
 
 TrainReport train(const Model& model, const std::string& model_path, const TrainOptions& options,
@@ -48,6 +55,6 @@ TrainReport train(const Model& model, const std::string& model_path, const Train
 Dataset load_dataset(Trainer& trainer, const Model& model, const std::string& model_path,
                      const std::optional<std::string>& override_path, bool with_targets);
 
-Scores score(Trainer& trainer, const Model& model, const Dataset& data);
+Scores score(Trainer& trainer, const Dataset& data);
 
 }  // namespace descent::runtime

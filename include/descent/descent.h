@@ -70,6 +70,14 @@ class Trainer {
   float epoch(const Tensors& tensors, std::int64_t rows, std::int64_t batch);
   /// The loss without what happens in training alone; also the first output if `output` is given.
   float evaluate(const Tensors& tensors, std::int64_t rows, std::vector<float>* output = nullptr);
+  /// A number that says how good the model is on data.
+  struct Figure {
+    std::string name;
+    double value;
+  };
+  /// The loss ("loss"), then every loss that has a name of its own, then the metrics: all in the order of the file. A
+  /// metric is what its expression gives for all rows together. Also the first output if `output` is given.
+  std::vector<Figure> measure(const Tensors& tensors, std::int64_t rows, std::vector<float>* output = nullptr);
   /// The first output, row-major: for every row its numbers.
   std::vector<float> predict(const Tensors& inputs, std::int64_t rows);
   /// All outputs, in the order of the file.

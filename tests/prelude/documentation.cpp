@@ -45,7 +45,8 @@ std::vector<Entry> entries() {
   return found;
 }
 
-/// A model that uses the example of a docstring: a setting of the train block, a loss, or the value of an expression.
+/// A model that uses the example of a docstring: a setting of the train block, a loss, a metric, or the value of an
+/// expression.
 std::string model_with(const std::string& example) {
   std::string model =
       "    input  x: [n, 8]\n    target y: [n, 1]\n    target t: [n, 3]\n"
@@ -56,8 +57,10 @@ std::string model_with(const std::string& example) {
   const bool setting = example.rfind("optimizer =", 0) == 0 || example.rfind("gradients =", 0) == 0 ||
                        example.rfind("average =", 0) == 0;
   if (setting) train = "train { " + example + " }\n";
-  model += example.rfind("loss =", 0) == 0 ? "    " + example + "\n" : "    loss = bce(p, y)\n";
-  if (!setting && example.rfind("loss =", 0) != 0) model += "    output example = " + example + "\n";
+  const bool statement = example.rfind("loss =", 0) == 0 || example.rfind("metric ", 0) == 0;
+  if (example.rfind("metric ", 0) == 0) model += "    loss = bce(p, y)\n";
+  model += statement ? "    " + example + "\n" : "    loss = bce(p, y)\n";
+  if (!setting && !statement) model += "    output example = " + example + "\n";
   return "model documented {\n" + model + "}\n" + train;
 }
 

@@ -158,6 +158,7 @@ using descent::test::check_file;
 
 TEST_CASE("activations_agree_with_the_reference") { check_file("activations"); }
 TEST_CASE("losses_agree_with_the_reference") { check_file("losses"); }
+TEST_CASE("metrics_agree_with_the_reference") { check_file("metrics"); }
 TEST_CASE("regularisers_agree_with_the_reference") { check_file("regularisers"); }
 TEST_CASE("layers_agree_with_the_reference") { check_file("layers"); }
 TEST_CASE("optimizers_agree_with_the_reference") { check_file("optimizers"); }
