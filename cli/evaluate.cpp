@@ -10,11 +10,11 @@ int evaluate(const EvaluateArguments& a) {
   trainer.load(a.weights);
   const runtime::Scores s = runtime::score(trainer, runtime::load_dataset(trainer, model, a.file, a.data, true));
   if (a.as_json) {
-    nlohmann::json result = {{"rows", s.rows},
-                             {"loss", figure(s.loss)},
-                             {"accuracy", figure(s.accuracy)},
-                             {"auc", figure(s.auc)},
-                             {"brier", figure(s.brier)}};
+    nlohmann::ordered_json result = {{"rows", s.rows},
+                                     {"loss", figure(s.loss)},
+                                     {"accuracy", figure(s.accuracy)},
+                                     {"auc", figure(s.auc)},
+                                     {"brier", figure(s.brier)}};
     add_named_figures(result, s);
     fmt::print("{}\n", result.dump());
     return 0;

@@ -12,8 +12,8 @@
 namespace descent::cli {
 
 /// JSON has no NaN: such a figure is null.
-inline nlohmann::json figure(double value) {
-  return std::isfinite(value) ? nlohmann::json(value) : nlohmann::json(nullptr);
+inline nlohmann::ordered_json figure(double value) {
+  return std::isfinite(value) ? nlohmann::ordered_json(value) : nlohmann::ordered_json(nullptr);
 }
 
 inline std::string shown(double value, int digits = 4) {
@@ -21,7 +21,7 @@ inline std::string shown(double value, int digits = 4) {
 }
 
 /// The losses and metrics that have names, as members of a JSON object; none where the model has none.
-inline void add_named_figures(nlohmann::json& object, const runtime::Scores& scores) {
+inline void add_named_figures(nlohmann::ordered_json& object, const runtime::Scores& scores) {
   const auto add = [&](const char* key, const std::vector<Trainer::Figure>& figures) {
     for (const Trainer::Figure& f : figures) object[key][f.name] = figure(f.value);
   };

@@ -11,7 +11,7 @@ namespace descent::cli {
 
 namespace {
 
-using nlohmann::json;
+using json = nlohmann::ordered_json;
 
 /// A bar on a terminal, plain lines elsewhere; on standard error.
 class Progress {
@@ -63,14 +63,14 @@ void print_report(const runtime::TrainReport& r) {
              r.stopped_early ? " (stopped early)" : "", r.steps, r.parameters, r.compile_ms, r.train_ms);
 }
 
-/// What each epoch came to.
+/// What each epoch came to: the mean loss of its steps, and the figures of the validation data after it.
 json history(const runtime::TrainReport& report) {
   json epochs = json::array();
   for (const runtime::TrainProgress& epoch : report.history) {
     json entry = {{"epoch", epoch.epoch}, {"loss", figure(epoch.loss)}};
     if (epoch.validation) {
-      entry["validation"] = {{"loss", figure(epoch.validation->loss)}};
-      add_named_figures(entry["validation"], *epoch.validation);
+      entry["validation_loss"] = figure(epoch.validation->loss);
+      add_named_figures(entry, *epoch.validation);
     }
     epochs.push_back(std::move(entry));
   }
@@ -99,10 +99,10 @@ int train(const TrainArguments& a) {
                             {"auc", figure(report.validation->auc)}};
     add_named_figures(result["validation"], *report.validation);
   }
-  result["history"] = history(report);
   result["compile_ms"] = report.compile_ms;
   result["train_ms"] = report.train_ms;
   result["parameters"] = report.parameters;
+  result["history"] = history(report);
   fmt::print("{}\n", result.dump());
   return 0;
 }

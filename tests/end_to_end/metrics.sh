@@ -38,8 +38,8 @@ expect "$(cat progress)" '^epoch 3/30  loss \d\.\d{4}  validation \d\.\d{4}  fit
 
 json=$("$DESCENT" train m.descent --json 2>/dev/null)
 figures='"losses":\{"fit":[\d.e-]+,"size":[\d.e-]+\},"metrics":\{"f1":[\d.e-]+,"right":[\d.e-]+\}'
-expect "$json" "\"history\":\\[\\{\"epoch\":1,\"loss\":[\\d.]+,\"validation\":\\{\"loss\":[\\d.]+,$figures\\}\\}"
-expect "$json" "\"validation\":\\{\"accuracy\":[\\d.]+,\"auc\":[\\d.]+,\"loss\":[\\d.]+,$figures\\}\\}$"
+expect "$json" "\"validation\":\\{\"loss\":[\\d.]+,\"accuracy\":[\\d.]+,\"auc\":[\\d.]+,$figures\\}"
+expect "$json" "\"history\":\\[\\{\"epoch\":1,\"loss\":[\\d.]+,\"validation_loss\":[\\d.]+,$figures\\}"
 
 evaluated=$("$DESCENT" evaluate m.descent --weights w --data breast_cancer.csv --json)
 expect "$evaluated" "$figures"
