@@ -79,12 +79,12 @@ Value* KernelEmitter::load_number(Value* pointer, Value* condition) {
   return builder_.CreateExtractElement(one, std::uint64_t{0});
 }
 
-/// The values of loaded floats. Booleans are 0 and 1 in memory; whole numbers are themselves in temporaries, and floats
-/// in tensors that callers see, all of which are float32.
+/// The values of loaded floats. Booleans are 0 and 1 in memory; whole numbers are themselves in inputs and temporaries,
+/// and floats in variables and results.
 Value* KernelEmitter::from_memory(Value* floats, ir::DType dtype, int buffer) {
   if (dtype == ir::DType::boolean) return builder_.CreateFCmpUNE(floats, static_cast<Value*>(lanes_.f32(0)));
   if (dtype == ir::DType::f32) return floats;
-  if (plan_.buffers[static_cast<std::size_t>(buffer)].kind == passes::Buffer::Kind::temporary) {
+  if (passes::holds_whole_numbers(plan_.buffers[static_cast<std::size_t>(buffer)])) {
     return builder_.CreateBitCast(floats, lanes_.int_vector());
   }
   return static_cast<Value*>(ir::scalar::convert({&lanes_, floats}, ir::LaneKind::i32).handle);
@@ -93,9 +93,9 @@ Value* KernelEmitter::from_memory(Value* floats, ir::DType dtype, int buffer) {
 Value* KernelEmitter::to_memory(Value* value, ir::DType dtype, int buffer) {
   if (dtype == ir::DType::boolean) return builder_.CreateUIToFP(value, lanes_.float_vector());
   if (dtype == ir::DType::f32) return value;
-  const bool own = plan_.buffers[static_cast<std::size_t>(buffer)].kind == passes::Buffer::Kind::temporary;
-  return own ? builder_.CreateBitCast(value, lanes_.float_vector())
-             : builder_.CreateSIToFP(value, lanes_.float_vector());
+  const bool whole = passes::holds_whole_numbers(plan_.buffers[static_cast<std::size_t>(buffer)]);
+  return whole ? builder_.CreateBitCast(value, lanes_.float_vector())
+               : builder_.CreateSIToFP(value, lanes_.float_vector());
 }
 
 /// What an indirection adds to the place: one number where it is the same in all lanes, else one for each.

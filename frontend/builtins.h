@@ -19,7 +19,8 @@ class BuiltinCall;
 
 struct Builtin {
   const char* name;
-  /// As a person would write them. What stands after '=' is for readers: an argument that is not given is `absent`.
+  /// As a person would write them. What stands after '=' is for readers: an argument that is not given is `absent`. Of
+  /// the last one, "tensors ...", there is one or more.
   const char* parameters;
   const char* meaning;  ///< one or two sentences, shown by `descent doc`
   Value (*lower)(const BuiltinCall& call);
@@ -40,6 +41,7 @@ class BuiltinCall {
   const Builtin& builtin;
   const Span span;  ///< of the whole call
 
+  std::size_t count() const { return values_.size(); }
   bool given(std::size_t i) const { return values_[i].kind != Value::Kind::absent; }
   const Value& value(std::size_t i) const { return values_[i]; }
   const Span& at(std::size_t i) const { return given(i) ? spans_[i] : span; }

@@ -1,8 +1,8 @@
 // einsum("nij,njk->nik", a, b): products and sums over axes that are named by letters.
 //
-// Letters of one operand alone that the result lacks are summed first; then one dot_general multiplies over the letters
-// that both have and the result lacks, for every index of the letters that all three have; then the axes are put into
-// the order of the result.
+// Tensors are multiplied from left to right. Letters of one alone that nothing else needs are summed first; then one
+// dot_general multiplies over the letters that both have and nothing else needs, for every index of the letters that
+// both have and something needs; at the end the axes are put into the order of the result.
 #include <algorithm>
 
 #include "frontend/builtins.h"
@@ -94,45 +94,63 @@ Expr in_order(Expr x, const std::string& letters, const std::string& wanted) {
   return ir::transpose(x, axes);
 }
 
+/// A tensor and the letters of its axes.
+struct Lettered {
+  Expr tensor;
+  std::string letters;
+};
+
+/// What both have and nobody else needs is summed over; of what is needed the axes are: batches, the rest of a, of b.
+Lettered product(const BuiltinCall& call, Lettered a, Lettered b, const std::string& needed) {
+  a.tensor = sum_unneeded(a.tensor, a.letters, b.letters + needed);
+  b.tensor = sum_unneeded(b.tensor, b.letters, a.letters + needed);
+  ir::Attributes axes;
+  std::string letters;
+  for (const char c : a.letters) {
+    if (!contains(b.letters, c)) continue;
+    const int l = position(a.letters, c), r = position(b.letters, c);
+    const ir::Dimension &p = a.tensor.shape()[static_cast<std::size_t>(l)],
+                        &q = b.tensor.shape()[static_cast<std::size_t>(r)];
+    if (p != q) {
+      call.fail(std::string("the axis ") + c + " is " + p.to_string() + " in one tensor and " + q.to_string() +
+                " in a later one");
+    }
+    (contains(needed, c) ? axes.lhs_batch : axes.lhs_contract).push_back(l);
+    (contains(needed, c) ? axes.rhs_batch : axes.rhs_contract).push_back(r);
+    if (contains(needed, c)) letters += c;
+  }
+  for (const char c : a.letters) letters += contains(b.letters, c) ? "" : std::string(1, c);
+  for (const char c : b.letters) letters += contains(a.letters, c) ? "" : std::string(1, c);
+  return {ir::dot_general(a.tensor, b.tensor, axes), letters};
+}
+
 Value einsum(const BuiltinCall& call) {
-  Formula f = parse_formula(call);
-  std::vector<Expr> x{call.numbers(1)};
-  if (call.given(2)) x.push_back(call.numbers(2));
+  const Formula f = parse_formula(call);
+  std::vector<Lettered> x;
+  for (std::size_t i = 1; i < call.count(); ++i) {
+    x.push_back({ir::convert(call.numbers(i), ir::DType::f32), ""});
+  }
   check_formula(call, f, x.size());
   for (std::size_t i = 0; i < x.size(); ++i) {
-    if (f.operands[i].size() == x[i].shape().size()) continue;
+    x[i].letters = f.operands[i];
+    if (x[i].letters.size() == x[i].tensor.shape().size()) continue;
     call.fail(i + 1, "\"" + f.operands[i] + "\" names " + std::to_string(f.operands[i].size()) + " axes, but this is " +
-                         describe(Value::of(x[i])));
+                         describe(Value::of(x[i].tensor)));
   }
-  if (x.size() == 1) {
-    const Expr sum = sum_unneeded(x[0], f.operands[0], f.result);
-    return Value::of(in_order(sum, f.operands[0], f.result));
+  Lettered so_far = x[0];
+  for (std::size_t i = 1; i < x.size(); ++i) {
+    std::string needed = f.result;
+    for (std::size_t later = i + 1; later < x.size(); ++later) needed += x[later].letters;
+    so_far = product(call, so_far, x[i], needed);
   }
-  std::string &a = f.operands[0], &b = f.operands[1];
-  x[0] = sum_unneeded(x[0], a, b + f.result);
-  x[1] = sum_unneeded(x[1], b, a + f.result);
-  ir::Attributes axes;
-  std::string letters;  // of the product: batches, the rest of a, the rest of b
-  for (const char c : a) {
-    if (!contains(b, c)) continue;
-    const int l = position(a, c), r = position(b, c);
-    const ir::Dimension &p = x[0].shape()[static_cast<std::size_t>(l)], &q = x[1].shape()[static_cast<std::size_t>(r)];
-    if (p != q) {
-      call.fail(std::string("the axis ") + c + " is " + p.to_string() + " in the first tensor and " + q.to_string() +
-                " in the second");
-    }
-    (contains(f.result, c) ? axes.lhs_batch : axes.lhs_contract).push_back(l);
-    (contains(f.result, c) ? axes.rhs_batch : axes.rhs_contract).push_back(r);
-    if (contains(f.result, c)) letters += c;
-  }
-  for (const char c : a) letters += contains(b, c) ? "" : std::string(1, c);
-  for (const char c : b) letters += contains(a, c) ? "" : std::string(1, c);
-  return Value::of(in_order(ir::dot_general(x[0], x[1], axes), letters, f.result));
+  const Expr sum = sum_unneeded(so_far.tensor, so_far.letters, f.result);
+  return Value::of(in_order(sum, so_far.letters, f.result));
 }
 
 constexpr Builtin table[] = {
-    {"einsum", "axes, a, b = none",
-     "Products summed over axes named by letters: einsum(\"nij,njk->nik\", a, b) is the batched matrix product.",
+    {"einsum", "axes, tensors ...",
+     "Products summed over axes named by letters: einsum(\"nij,njk->nik\", a, b) is the batched matrix product. Of "
+     "several tensors the products are taken from left to right.",
      einsum},
 };
 

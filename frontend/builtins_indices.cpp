@@ -16,7 +16,11 @@ Expr indices(const BuiltinCall& call, std::size_t i) { return ir::convert(call.n
 Value gather(const BuiltinCall& call) {
   const Expr table = call.tensor(0);
   if (table.shape().empty()) call.fail(0, "a number has no rows");
-  return Value::of(ir::gather(table, indices(call, 1), call.axis(2, table.shape().size(), 0)).node);
+  const Expr which = indices(call, 1);
+  const int axis = call.axis(2, table.shape().size(), 0);
+  const Dimension& rows = table.shape()[static_cast<std::size_t>(axis)];
+  if (rows.is_constant()) call.lowering.note_indices(which.node, rows.constant(), call.at(1));
+  return Value::of(ir::gather(table, which, axis).node);
 }
 
 Value scatter_add(const BuiltinCall& call) {

@@ -18,13 +18,18 @@ std::vector<ParameterName> parameter_names(const Definition& d) {
   return names;
 }
 
-/// "x, axis = all, keep = false" → x, and axis and keep, which may be left out.
-std::vector<ParameterName> parameter_names(const Builtin& builtin) {
+/// "x, axis = all, keep = false" → x, and axis and keep, which may be left out; "axes, tensors ..." → axes, tensors,
+/// and as many more as are given.
+std::vector<ParameterName> parameter_names(const Builtin& builtin, std::size_t given) {
   std::vector<ParameterName> names;
   std::string_view rest = builtin.parameters;
   while (!rest.empty()) {
     const std::string_view parameter = rest.substr(0, rest.find(','));
-    names.push_back({std::string(parameter.substr(0, parameter.find(' '))), parameter.find('=') != std::string::npos});
+    const std::string name(parameter.substr(0, parameter.find(' ')));
+    names.push_back({name, parameter.find('=') != std::string::npos});
+    if (parameter.ends_with(" ...")) {
+      while (names.size() < given) names.push_back({name + " " + std::to_string(names.size()), true});
+    }
     rest.remove_prefix(parameter.size());
     rest.remove_prefix(std::min<std::size_t>(rest.size(), 2));  // ", "
   }
@@ -178,7 +183,8 @@ Value Lowering::bind_layer(const Value& callee, const std::vector<GivenArgument>
 }
 
 Value Lowering::call_builtin(const Builtin& builtin, const std::vector<GivenArgument>& arguments, const Span& span) {
-  const std::vector<int> given = bind_arguments(builtin.name, parameter_names(builtin), arguments, span);
+  const std::vector<int> given =
+      bind_arguments(builtin.name, parameter_names(builtin, arguments.size()), arguments, span);
   std::vector<Value> values;
   std::vector<Span> spans;
   for (int j : given) {

@@ -96,6 +96,7 @@ Model load_model(const std::string& text, const std::string& file) {
   Lowering lowering(*program, *tree->main, &prelude(), recursive, mistakes);
   lowering.lower_model(definition, rules);
   model.category_counts = lowering.category_counts();
+  model.index_counts = lowering.index_counts();
   drop_consequences(mistakes, unreadable);
   if (!mistakes.empty()) report(mistakes, file);
   model.program = program;

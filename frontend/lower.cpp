@@ -288,15 +288,26 @@ void Lowering::declare_input(const Statement& s, Scope& scope) {
   if (s.type->categories != nullptr) {
     const ir::Dimension count = shape_of({s.type->categories}, scope)[0];
     if (!count.is_constant()) fail(s.type->categories->span, "the number of categories must be known while compiling");
-    category_counts_[s.name] = count.constant();
+    category_counts_[s.name] = index_counts_[s.name] = count.constant();
   }
-  // Callers give floats, of every type; the model sees what was declared.
-  const Expr given(graph_, graph_.leaf(Op::input, s.name, shape));
-  const Expr value = dtype_of(*s.type) == ir::DType::boolean ? given != 0 : given;
-  Binding& binding = declare(s, Value::of(value), scope);
+  const ir::DType dtype = dtype_of(*s.type);
+  Binding& binding = declare(s, Value::of(graph_.leaf(Op::input, s.name, shape, dtype)), scope);
   if (!binding.value.is(Kind::broken) && program_.find_input(s.name) == nullptr) {
-    program_.inputs.push_back({s.name, shape, s.kind == Statement::Kind::target});
+    program_.inputs.push_back({s.name, shape, s.kind == Statement::Kind::target, dtype});
   }
+}
+
+void Lowering::note_indices(const Node* indices, std::int64_t rows, const Span& span) {
+  while (ir::is_view(indices) || indices->op == Op::convert) indices = indices->operands[0];
+  if (indices->op != Op::input) return;
+  const std::string& name = indices->attributes.name;
+  const auto categories = category_counts_.find(name);
+  if (categories != category_counts_.end() && categories->second > rows) {
+    fail(span, "'" + name + "' is one of " + std::to_string(categories->second) + " categories, but the table has " +
+                   std::to_string(rows) + (rows == 1 ? " row" : " rows"));
+  }
+  const auto [known, is_new] = index_counts_.emplace(name, rows);
+  if (!is_new) known->second = std::min(known->second, rows);
 }
 
 void Lowering::declare_output(const Statement& s, Scope& scope) {

@@ -68,6 +68,8 @@ class Lowering {
   void lower_model(const Definition& model, const UpdateRules& rules);
   /// The inputs that were declared as a category, and the number of theirs.
   const std::map<std::string, std::int64_t>& category_counts() const { return category_counts_; }
+  /// The inputs whose numbers name a category or the row of a table, and how many there are.
+  const std::map<std::string, std::int64_t>& index_counts() const { return index_counts_; }
   /// The value of an expression in which `inputs` are the scalar inputs of the program.
   Value lower_expression(const Expression& e, const std::vector<std::string>& inputs);
 
@@ -89,6 +91,8 @@ class Lowering {
   Value random_uniform(const ir::Shape& shape);
   /// Calls a fn, layer or primitive function with positional arguments.
   Value apply_function(const Value& callee, const std::vector<Value>& arguments, const Span& span);
+  /// `indices` name one of so many rows: where they are an input, the numbers given for it must be below that.
+  void note_indices(const ir::Node* indices, std::int64_t rows, const Span& span);
   ir::Graph& graph() { return graph_; }
 
  private:
@@ -211,7 +215,7 @@ class Lowering {
   std::unordered_map<const ir::Node*, std::pair<std::string, Span>> declared_;  // tensors by the name given first
   std::unordered_map<std::string, const ir::Node*> state_values_;               // after the updates so far
   std::optional<Value> gradients_;  // the list of all, where the train block's expressions are evaluated
-  std::map<std::string, std::int64_t> category_counts_;
+  std::map<std::string, std::int64_t> category_counts_, index_counts_;
   Value result_;  // of the return statement
   ir::Function initial_{"initial", {}, {}};
   std::vector<ir::Binding> state_updates_;

@@ -77,6 +77,7 @@ struct Model {
   std::string name;
   std::shared_ptr<const ir::Program> program;
   std::map<std::string, std::int64_t> category_counts;  ///< of inputs declared as `[n] category(12)`: numbers from 0
+  std::map<std::string, std::int64_t> index_counts;     ///< of these, and of inputs that name the rows of a table
   std::optional<DataSpec> data;
   TrainSpec train;
 };

@@ -37,6 +37,9 @@ std::string hint_for_shapes(const ir::Shape& a, const ir::Shape& b, const Operan
   return "";
 }
 
+/// A whole number as a real one.
+Expr real(Expr e) { return e.node->type.dtype == ir::DType::i32 ? ir::convert(e, ir::DType::f32) : e; }
+
 bool takes_whole_numbers(Op op) {
   const ir::Signature signature = ir::info(op).signature;
   return op != Op::is_finite && (signature == ir::Signature::arithmetic || signature == ir::Signature::comparison);
@@ -239,7 +242,7 @@ Value Lowering::binary(const std::string& sign, const Value& a, const Value& b, 
 /// Over the last axis of the first and the last but one of the second; the axes before them are batches, equal or
 /// missing at the front of one side.
 Value Lowering::matrix_product(const Value& a, const Value& b, const Operands& at) {
-  const Expr x = tensor(a, at.left), y = tensor(b, at.right);
+  const Expr x = real(tensor(a, at.left)), y = real(tensor(b, at.right));
   const ir::Shape &s = x.shape(), &t = y.shape();
   if (s.empty() || t.empty()) {
     fail(at.whole, "'@' takes tensors, found " + describe(a) + " and " + describe(b), "a product of numbers is a * b");

@@ -52,8 +52,8 @@ std::string written(const std::vector<ExpressionPtr>& sizes) {
 /// The type that `int[n]` names; f32 where none is named. What is declared as a category is a whole number.
 ir::DType Lowering::dtype_of(const TypeAnnotation& type) const {
   static const std::vector<std::pair<std::string, ir::DType>> table = {
-      {"f32", ir::DType::f32}, {"int", ir::DType::f32}, {"bool", ir::DType::boolean}};
-  if (type.dtype.empty()) return ir::DType::f32;
+      {"f32", ir::DType::f32}, {"int", ir::DType::i32}, {"bool", ir::DType::boolean}};
+  if (type.dtype.empty()) return type.categories != nullptr ? ir::DType::i32 : ir::DType::f32;
   std::vector<std::string> names;
   for (const auto& [name, dtype] : table) {
     if (name == type.dtype) return dtype;

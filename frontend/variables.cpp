@@ -67,7 +67,7 @@ void Lowering::update_state(const Statement& s, Scope& scope) {
   if (value.is(Kind::broken)) throw Failure{};
   if (!training_) return;
   const ir::Shape& shape = binding->value.node->shape();
-  Expr next = fit_to(tensor(value, s.value->span), shape, s.value->span);
+  Expr next = ir::convert(fit_to(tensor(value, s.value->span), shape, s.value->span), ir::DType::f32);
   for (const auto& [condition, span] : guards_) {
     next = ir::select(fit_to(Expr(graph_, condition), shape, span), next, Expr(graph_, binding->value.node));
   }
@@ -92,7 +92,7 @@ const Node* Lowering::first_value(const Value& given, const ir::Shape& shape, co
     for (const ir::Dimension& d : shape) sizes.push_back(Value::of(d));
     first = call_definition(given, {{"", Value::list(sizes), span}}, span, nullptr);
   }
-  return fit_to(tensor(first, span), shape, span).node;
+  return ir::convert(fit_to(tensor(first, span), shape, span), ir::DType::f32).node;
 }
 
 void Lowering::add_variable(const ir::Variable& variable, const Node* first) {

@@ -27,6 +27,11 @@ struct Buffer {
   int first = 0, last = 0;  ///< the kernels between which a temporary lives
 };
 
+/// Whether whole numbers are themselves in it: variables and results hold them as floats.
+inline bool holds_whole_numbers(const Buffer& buffer) {
+  return buffer.kind == Buffer::Kind::temporary || buffer.kind == Buffer::Kind::input;
+}
+
 /// A node of a kernel's space that is written to a buffer: to the whole of it, or to the part that `strides` and
 /// `offset` say.
 struct Store {

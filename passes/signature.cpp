@@ -118,10 +118,10 @@ class Writer {
     if (source->op == Op::dimension) return source->attributes.shape[0].to_string();
     if (source->op == Op::counter) return source->attributes.name;
     if (source->op == Op::iota) return "iota";
-    // Memory that callers see holds whole numbers as floats.
     const int buffer = plan_.stored.at(source);
-    const bool own = plan_.buffers[static_cast<std::size_t>(buffer)].kind == Buffer::Kind::temporary;
-    return fmt::format(".{}{}", slot(buffer), source->type.dtype == ir::DType::i32 && own ? "i" : "");
+    const bool whole =
+        source->type.dtype == ir::DType::i32 && holds_whole_numbers(plan_.buffers[static_cast<std::size_t>(buffer)]);
+    return fmt::format(".{}{}", slot(buffer), whole ? "i" : "");
   }
 
   int number(const Node* node) {

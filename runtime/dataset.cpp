@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 #include <optional>
 #include <string>
@@ -72,9 +73,62 @@ bool compare(double cell, const std::string& op, double value) {
   return cell >= value;
 }
 
-std::vector<float> read_values(const Table& table, const std::vector<std::size_t>& columns,
-                               const frontend::ColumnBinding& binding) {
-  if (!binding.equals_text && binding.compare_operator.empty()) return table.numbers<float>(columns);
+/// The numbers of cells where only some fit: an error that shows the first cells that do not.
+template <typename Fits>
+std::vector<double> read_fitting(const Table& table, const std::vector<std::size_t>& columns,
+                                 const std::string& expected, Fits fits) {
+  constexpr std::size_t shown = 5;
+  std::vector<double> values = table.numbers<double>(columns);
+  std::vector<Diagnostic> mistakes;
+  std::size_t unshown = 0;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    if (fits(values[i])) continue;
+    if (mistakes.size() == shown) {
+      ++unshown;
+      continue;
+    }
+    const std::size_t row = i / columns.size(), column = columns[i % columns.size()];
+    mistakes.push_back(table.diagnose(
+        row, column,
+        fmt::format("column {} holds {}, expected {}", in_quotes(table.columns()[column]), values[i], expected), ""));
+  }
+  if (unshown > 0) {
+    mistakes.push_back({table.path(), 0, 0, 1,
+                        fmt::format("{} like {}", count(unshown, "more cell"), unshown == 1 ? "it" : "these"), "", ""});
+  }
+  if (!mistakes.empty()) throw Error(std::move(mistakes));
+  return values;
+}
+
+/// Numbers as the input is declared: real, whole, 0 or 1; `index_count`: of how many things each names one, or null.
+Numbers read_numbers(const Table& table, const std::vector<std::size_t>& columns, const ir::Input& input,
+                     const std::int64_t* index_count) {
+  std::vector<double> values;
+  if (index_count != nullptr) {
+    const auto most = static_cast<double>(*index_count - 1);
+    values = read_fitting(table, columns, fmt::format("a whole number from 0 to {}", most),
+                          [most](double v) { return v == std::floor(v) && v >= 0 && v <= most; });
+  } else if (input.dtype == ir::DType::boolean) {
+    values = read_fitting(table, columns, "0 or 1", [](double v) { return v == 0 || v == 1; });
+  } else if (input.dtype == ir::DType::i32) {
+    values = read_fitting(table, columns, "a whole number from -2147483648 to 2147483647",
+                          [](double v) { return v == std::floor(v) && v >= -0x1p31 && v < 0x1p31; });
+  } else {
+    return table.numbers<float>(columns);
+  }
+  if (input.dtype == ir::DType::i32) return std::vector<std::int32_t>(values.begin(), values.end());
+  return std::vector<float>(values.begin(), values.end());
+}
+
+/// 0 and 1 as the input is declared.
+Numbers as_declared(const ir::Input& input, std::vector<float> truths) {
+  if (input.dtype == ir::DType::i32) return std::vector<std::int32_t>(truths.begin(), truths.end());
+  return truths;
+}
+
+/// Whether each cell is as the binding says.
+std::vector<float> compare_cells(const Table& table, const std::vector<std::size_t>& columns,
+                                 const frontend::ColumnBinding& binding) {
   std::vector<float> values;
   values.reserve(table.rows() * columns.size());
   if (binding.equals_text) {
@@ -110,7 +164,8 @@ void fail_if_cells_differ(const Table& table, const std::vector<std::size_t>& co
        "the column holds " + texts);
 }
 
-std::vector<float> fill_as_bound(const Table& table, const ir::Input& input, const frontend::ColumnBinding& binding) {
+Numbers fill_as_bound(const Table& table, const ir::Input& input, const frontend::ColumnBinding& binding,
+                      const std::int64_t* index_count) {
   const std::vector<std::size_t> columns = columns_of(table, binding);
   const auto width = row_width(input);
   if (width && columns.size() != *width) {
@@ -119,17 +174,20 @@ std::vector<float> fill_as_bound(const Table& table, const ir::Input& input, con
                      columns.size() == 1 ? "1 is" : fmt::format("{} are", columns.size())),
          fmt::format("bind {}, or declare {}: [n, {}]", count(*width, "column"), input.name, columns.size()));
   }
-  std::vector<float> values = read_values(table, columns, binding);
+  if (!binding.equals_text && binding.compare_operator.empty()) {
+    return read_numbers(table, columns, input, index_count);
+  }
+  std::vector<float> values = compare_cells(table, columns, binding);
   if (binding.equals_text && std::all_of(values.begin(), values.end(), [&](float v) { return v == values[0]; }) &&
       (values[0] != 0) == (binding.compare_operator == "!=")) {
     fail_if_cells_differ(table, columns, binding);
   }
-  return values;
+  return as_declared(input, std::move(values));
 }
 
 /// One number for each category: 1 for the cell's own.
-std::vector<float> fill_one_hot(const Table& table, const ir::Input& input, const frontend::ColumnBinding& binding,
-                                CategoriesByTensor& known) {
+Numbers fill_one_hot(const Table& table, const ir::Input& input, const frontend::ColumnBinding& binding,
+                     CategoriesByTensor& known) {
   const std::vector<std::size_t> columns = columns_of(table, binding);
   if (columns.size() != 1) fail(binding.location, "only one column has categories, but several are bound here");
   if (!known.contains(input.name)) {
@@ -150,12 +208,12 @@ std::vector<float> fill_one_hot(const Table& table, const ir::Input& input, cons
   std::vector<float> values(table.rows() * categories.size(), 0.0f);
   const std::vector<std::uint32_t> codes = encode(table, columns[0], categories);
   for (std::size_t row = 0; row < codes.size(); ++row) values[row * categories.size() + codes[row]] = 1;
-  return values;
+  return as_declared(input, std::move(values));
 }
 
 /// Of an input declared as a category: each cell's place among the texts of its column.
-std::vector<float> fill_codes(const Table& table, const ir::Input& input, const frontend::ColumnBinding& binding,
-                              std::int64_t most, CategoriesByTensor& known) {
+Numbers fill_codes(const Table& table, const ir::Input& input, const frontend::ColumnBinding& binding,
+                   std::int64_t most, CategoriesByTensor& known) {
   const std::vector<std::size_t> columns = columns_of(table, binding);
   if (columns.size() != 1) fail(binding.location, "only one column has categories, but several are bound here");
   if (!known.contains(input.name)) known[input.name] = find_categories(table, columns[0]);
@@ -167,11 +225,12 @@ std::vector<float> fill_codes(const Table& table, const ir::Input& input, const 
          fmt::format("declare {}: [n] category({})", input.name, categories.size()));
   }
   const std::vector<std::uint32_t> codes = encode(table, columns[0], categories);
-  return {codes.begin(), codes.end()};
+  return std::vector<std::int32_t>(codes.begin(), codes.end());
 }
 
 /// Without a data block: the next columns of the file.
-std::vector<float> fill_in_order(const Table& table, const ir::Input& input, std::size_t& next_column) {
+Numbers fill_in_order(const Table& table, const ir::Input& input, const std::int64_t* index_count,
+                      std::size_t& next_column) {
   const auto width = row_width(input);
   if (!width) throw Error("the width of " + input.name + " is not fixed", "say in a data block which columns it takes");
   if (next_column + *width > table.columns().size()) {
@@ -183,7 +242,24 @@ std::vector<float> fill_in_order(const Table& table, const ir::Input& input, std
   std::vector<std::size_t> columns(*width);
   std::iota(columns.begin(), columns.end(), next_column);
   next_column += *width;
-  return table.numbers<float>(columns);
+  return read_numbers(table, columns, input, index_count);
+}
+
+}  // namespace
+
+namespace {
+
+template <typename Number>
+std::vector<Number> select_rows(const std::vector<Number>& values, std::size_t width,
+                                const std::vector<std::uint32_t>& which) {
+  std::vector<Number> chosen;
+  if (values.empty()) return chosen;
+  chosen.reserve(which.size() * width);
+  for (const std::uint32_t row : which) {
+    const auto begin = values.begin() + static_cast<std::ptrdiff_t>(row * width);
+    chosen.insert(chosen.end(), begin, begin + static_cast<std::ptrdiff_t>(width));
+  }
+  return chosen;
 }
 
 }  // namespace
@@ -191,23 +267,19 @@ std::vector<float> fill_in_order(const Table& table, const ir::Input& input, std
 Dataset Dataset::select(const std::vector<std::uint32_t>& which) const {
   Dataset part;
   part.rows = static_cast<std::int64_t>(which.size());
-  for (const auto& tensor : tensors) {
-    const std::size_t width = tensor.size() / static_cast<std::size_t>(rows);
-    std::vector<float> chosen;
-    chosen.reserve(which.size() * width);
-    for (const std::uint32_t row : which) {
-      const auto begin = tensor.begin() + static_cast<std::ptrdiff_t>(row * width);
-      chosen.insert(chosen.end(), begin, begin + static_cast<std::ptrdiff_t>(width));
-    }
-    part.tensors.push_back(std::move(chosen));
+  for (const Numbers& numbers : tensors) {
+    const std::size_t width = numbers.size() / static_cast<std::size_t>(rows);
+    Numbers& chosen = part.tensors.emplace_back();
+    chosen.floats = select_rows(numbers.floats, width, which);
+    chosen.whole = select_rows(numbers.whole, width, which);
   }
   return part;
 }
 
-std::vector<std::span<const float>> Dataset::spans(bool with_targets, const ir::Program& program) const {
-  std::vector<std::span<const float>> result;
+Tensors Dataset::views(bool with_targets, const ir::Program& program) const {
+  Tensors result;
   for (std::size_t i = 0; i < tensors.size(); ++i) {
-    if (with_targets || !program.inputs[i].is_target) result.emplace_back(tensors[i]);
+    if (with_targets || !program.inputs[i].is_target) result.push_back(tensors[i].view());
   }
   return result;
 }
@@ -218,10 +290,12 @@ Dataset make_dataset(const Table& table, const frontend::Model& model, bool with
   data.rows = static_cast<std::int64_t>(table.rows());
   std::size_t next_column = 0;
   for (const ir::Input& input : model.program->inputs) {
-    auto& values = data.tensors.emplace_back();
+    Numbers& values = data.tensors.emplace_back();
     if (input.is_target && !with_targets) continue;
+    const auto index = model.index_counts.find(input.name);
+    const std::int64_t* index_count = index == model.index_counts.end() ? nullptr : &index->second;
     if (!model.data) {
-      values = fill_in_order(table, input, next_column);
+      values = fill_in_order(table, input, index_count, next_column);
       continue;
     }
     const auto& bindings = model.data->bindings;
@@ -234,7 +308,7 @@ Dataset make_dataset(const Table& table, const frontend::Model& model, bool with
     const auto counted = model.category_counts.find(input.name);
     values = binding->one_hot                         ? fill_one_hot(table, input, *binding, categories)
              : counted != model.category_counts.end() ? fill_codes(table, input, *binding, counted->second, categories)
-                                                      : fill_as_bound(table, input, *binding);
+                                                      : fill_as_bound(table, input, *binding, index_count);
   }
   return data;
 }

@@ -1,25 +1,41 @@
 // From the columns of a table to the tensors of a model.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
-#include <span>
 #include <vector>
 
+#include "descent/tensor.h"
 #include "frontend/model.h"
 #include "runtime/categories.h"
 #include "runtime/table.h"
 
 namespace descent::runtime {
 
+/// The numbers of one input or target, row-major: floats, or whole numbers where it is declared as those.
+struct Numbers {
+  std::vector<float> floats;
+  std::vector<std::int32_t> whole;
+
+  Numbers() = default;
+  Numbers(std::vector<float> values) : floats(std::move(values)) {}        // NOLINT: floats are numbers
+  Numbers(std::vector<std::int32_t> values) : whole(std::move(values)) {}  // NOLINT
+  std::size_t size() const { return std::max(floats.size(), whole.size()); }
+  TensorView view() const { return whole.empty() ? TensorView(floats) : TensorView(whole); }
+  std::vector<float> as_floats() const {
+    return whole.empty() ? floats : std::vector<float>(whole.begin(), whole.end());
+  }
+  friend bool operator==(const Numbers&, const Numbers&) = default;
+};
+
 struct Dataset {
   std::int64_t rows = 0;
-  std::vector<std::vector<float>>
-      tensors;  ///< as Program::inputs, row-major, rows x width; empty where a target is left out
+  std::vector<Numbers> tensors;  ///< as Program::inputs, rows x width; empty where a target is left out
 
   /// The rows of these indexes, in their order.
   Dataset select(const std::vector<std::uint32_t>& which) const;
   /// The tensors as the trainer takes them; without the targets if `with_targets` is false.
-  std::vector<std::span<const float>> spans(bool with_targets, const ir::Program& program) const;
+  Tensors views(bool with_targets, const ir::Program& program) const;
 };
 
 /// Fills the tensors as the data block says. Without a data block the inputs take the first columns and the targets the
@@ -27,7 +43,7 @@ struct Dataset {
 /// columns of texts are taken from `categories`; where it has none for a tensor they are found in the table and added.
 /// Throws descent::Error: at the data block's line for an unknown column, a range written backwards, another number of
 /// columns or categories than the model declares, or a text that no row holds; at the table's line for a cell that is
-/// no number or no category.
+/// no number or no category, or that the input cannot hold.
 Dataset make_dataset(const Table& table, const frontend::Model& model, bool with_targets,
                      CategoriesByTensor& categories);
 

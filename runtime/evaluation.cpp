@@ -50,13 +50,14 @@ void run_chunks(Trainer::Implementation& self, const std::string& name, const Te
   };
   set_batch(chunk);
   auto& w = self.workspace(name, sizes, false);
+  const std::vector<const float*>& addresses = self.given.read(self.model->model, tensors);
   for (std::int64_t begin = 0; begin < rows; begin += chunk) {
     set_batch(std::min(chunk, rows - begin));
     std::size_t at = 0;
     for (const ir::Input& input : program.inputs) {
       if (input.is_target && tensors.size() != program.inputs.size()) continue;
       w.buffers[static_cast<std::size_t>(function.plan.buffer(input.name))] =
-          const_cast<float*>(tensors[at++].data()) + begin * runtime::row_width(input, sizes);  // kernels only read
+          const_cast<float*>(addresses[at++]) + begin * runtime::row_width(input, sizes);  // kernels only read
     }
     run_once(self, name, sizes, w);
     use(function.plan, w.buffers, sizes, batch);

@@ -11,6 +11,7 @@
 #include "ir/interpreter.h"
 #include "passes/by_rows.h"
 #include "runtime/categories.h"
+#include "runtime/given_tensors.h"
 #include "runtime/shared_function.h"
 
 namespace descent {
@@ -56,6 +57,7 @@ struct Trainer::Implementation {
   std::shared_ptr<Model::Implementation> model;
   codegen::RunState state;
   bool fitted = false;
+  runtime::GivenTensors given;                ///< of the call that is being made
   std::vector<std::vector<float>> variables;  ///< as Program::variables; padded to whole cache lines by their allocator
   std::uint32_t epochs = 0;
   runtime::CategoriesByTensor categories;  ///< of the data it has been trained on

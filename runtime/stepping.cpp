@@ -67,8 +67,9 @@ float Trainer::step(const Tensors& tensors, std::int64_t rows) {
   Implementation& self = *implementation_;
   Implementation::Step& step = self.prepared;
   if (!step.fits(tensors, rows)) self.prepare(tensors, rows);
+  const std::vector<const float*>& addresses = self.given.read(self.model->model, tensors);
   for (std::size_t i = 0; i < tensors.size(); ++i) {
-    auto* address = const_cast<float*>(tensors[i].data());  // kernels only read inputs
+    auto* address = const_cast<float*>(addresses[i]);  // kernels only read inputs
     step.buffers[step.inputs[i]] = address;
     if (step.shared != nullptr) step.shared->set_buffer(step.inputs[i], address);
   }
@@ -172,8 +173,7 @@ float Trainer::epoch(const Tensors& tensors, std::int64_t rows, std::int64_t bat
   sizes[program.dimensions()[0]] = batch;
   auto& w = self.workspace("step", sizes, true);
   const auto order = runtime::shuffled_rows(static_cast<std::uint32_t>(rows), self.state.seed, self.epochs++);
-  std::vector<const float*> data;
-  for (const auto& tensor : tensors) data.push_back(tensor.data());
+  std::vector<const float*> data = self.given.read(self.model->model, tensors);
   std::vector<std::int64_t> dimensions = runtime::in_order(program, sizes), widths;
   for (const ir::Input& input : program.inputs) widths.push_back(runtime::row_width(input, sizes));
   codegen::EpochArguments arguments{

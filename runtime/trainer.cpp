@@ -92,9 +92,11 @@ void Trainer::fit(const Tensors& tensors, std::int64_t rows) {
   environment.seed = self.state.seed;
   environment.counters = {{"step", 0}, {"epoch", 0}};
   environment.dimensions = runtime::sizes_of_call(program, tensors, rows, false);
-  const auto add = [&](const std::string& name, const ir::Shape& shape, std::span<const float> values) {
-    environment.tensors[name] = {ir::evaluate(shape, environment.dimensions), {values.begin(), values.end()}};
+  const auto add = [&](const std::string& name, const ir::Shape& shape, const TensorView& values) {
+    ir::Tensor& tensor = environment.tensors[name] = {ir::evaluate(shape, environment.dimensions), {}};
+    for (std::size_t i = 0; i < values.size(); ++i) tensor.values.push_back(values[i]);
   };
+  self.given.read(self.model->model, tensors);  // reports numbers that cannot be
   std::size_t at = 0;
   for (const ir::Input& input : program.inputs) {
     if (input.is_target && tensors.size() != program.inputs.size()) continue;

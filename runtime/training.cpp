@@ -47,7 +47,7 @@ Parts split_data(const Dataset& all, const frontend::Model& description) {
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     if (inputs[i].name != *spec.stratify) continue;
     const auto width = static_cast<std::uint32_t>(all.tensors[i].size() / static_cast<std::size_t>(all.rows));
-    const Split split = split_rows_stratified(spec, all.tensors[i], width);
+    const Split split = split_rows_stratified(spec, all.tensors[i].as_floats(), width);
     return {all.select(split.training), all.select(split.held_out)};
   }
   fail(spec.location, "'" + *spec.stratify + "' is no input or target of the model",
@@ -70,13 +70,14 @@ void judge_classes(Scores& scores, const std::vector<float>& predictions, const 
   for (std::size_t i = 0; i < program.inputs.size(); ++i) {
     if (!program.inputs[i].is_target) continue;
     if (data.tensors[i].size() != predictions.size()) return;
+    const std::vector<float> targets = data.tensors[i].as_floats();
     const std::size_t columns = predictions.size() / static_cast<std::size_t>(data.rows);
-    const TargetKind kind = kind_of_target(data.tensors[i], columns);
+    const TargetKind kind = kind_of_target(targets, columns);
     if (kind == TargetKind::numbers) return;
-    scores.accuracy = kind == TargetKind::one_hot ? row_accuracy(predictions, data.tensors[i], columns)
-                                                  : accuracy(predictions, data.tensors[i]);
-    scores.auc = auc(predictions, data.tensors[i], columns).value_or(std::nan(""));
-    scores.brier = brier_score(predictions, data.tensors[i]);
+    scores.accuracy =
+        kind == TargetKind::one_hot ? row_accuracy(predictions, targets, columns) : accuracy(predictions, targets);
+    scores.auc = auc(predictions, targets, columns).value_or(std::nan(""));
+    scores.brier = brier_score(predictions, targets);
     if (kind == TargetKind::one_hot) scores.brier *= static_cast<double>(columns);
     return;
   }
@@ -88,7 +89,7 @@ Scores measure(Trainer& trainer, const Dataset& data, bool with_classes) {
   Scores scores;
   scores.rows = data.rows;
   std::vector<float> predictions;
-  const Tensors tensors = data.spans(true, program);
+  const Tensors tensors = data.views(true, program);
   set_figures(scores, trainer.measure(tensors, data.rows, with_classes ? &predictions : nullptr), program);
   if (with_classes) judge_classes(scores, predictions, data, program);
   return scores;
@@ -138,7 +139,7 @@ class EarlyStop {
 void run_epochs(Trainer& trainer, const Parts& data, const frontend::Model& description, std::int64_t epochs,
                 std::int64_t batch, const std::function<void(const TrainProgress&)>& progress, TrainReport& report) {
   const ir::Program& program = *description.program;
-  const Tensors training = data.training.spans(true, program);
+  const Tensors training = data.training.views(true, program);
   const bool validates = data.validation.rows > 0;
   std::optional<EarlyStop> stop;
   if (validates && description.train.stop) stop.emplace(*description.train.stop, trainer.implementation());
@@ -194,7 +195,7 @@ TrainReport train(const Model& model, const std::string& model_path, const Train
   if (!options.resume.empty()) trainer.load(options.resume, true);
   const Parts data = split_data(load_dataset(trainer, model, model_path, options.data, true), description);
   if (options.resume.empty()) {
-    trainer.fit(data.training.spans(true, model.implementation()->program), data.training.rows);
+    trainer.fit(data.training.views(true, model.implementation()->program), data.training.rows);
   }
   const std::int64_t epochs = options.epochs.value_or(description.train.epochs);
   if (epochs > 0) model.implementation()->compile_together({"step", "evaluate"});

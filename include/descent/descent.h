@@ -4,8 +4,9 @@
 //     descent::Trainer trainer(model);
 //     float loss = trainer.epoch({x, y}, rows, 32);
 //
-// Tensors are spans of floats in row-major order, one for each input and target of the model in the order of the file.
-// Their first axis is the batch. Every function throws descent::Error where the caller's file, data or call is wrong.
+// Tensors are views of floats or 32-bit whole numbers in row-major order (descent/tensor.h), one for each input and
+// target of the model in the order of the file. Their first axis is the batch. Every function throws descent::Error
+// where the caller's file, data or call is wrong.
 #pragma once
 
 #include <cstdint>
@@ -15,10 +16,9 @@
 #include <vector>
 
 #include "descent/error.h"
+#include "descent/tensor.h"
 
 namespace descent {
-
-using Tensors = std::vector<std::span<const float>>;
 
 /// Where compiled code is kept, to be used again by the next process that needs the same: by default descent/ in
 /// $XDG_CACHE_HOME or ~/.cache, or what $DESCENT_CACHE says (`off`: nowhere). Empty: nowhere. Models made before keep

@@ -49,7 +49,9 @@ Dataset make_dataset(const Table& table, const frontend::Model& model, bool with
 using Values = std::vector<float>;
 
 Values target_of(frontend::ColumnBinding binding) {
-  return make_dataset(example(), model_of({bind("x", {{"area", "radius"}}), std::move(binding)}), true).tensors[1];
+  return make_dataset(example(), model_of({bind("x", {{"area", "radius"}}), std::move(binding)}), true)
+      .tensors[1]
+      .as_floats();
 }
 
 std::string error_of_binding(frontend::ColumnBinding binding) {
@@ -65,12 +67,12 @@ TEST_CASE("make_dataset_fills_tensors_row_by_row") {
   const auto model = model_of({bind("x", {{"radius", "radius"}, {"area", "area"}}), target});
   const Dataset data = make_dataset(example(), model, true);
   CHECK(data.rows == 3);
-  CHECK(data.tensors == std::vector<Values>{{2, 1, 4, 3, 6, 5}, {1, 0, 1}});
-  CHECK(data.spans(true, *model.program).size() == 2);
-  CHECK(data.spans(false, *model.program).size() == 1);
+  CHECK(data.tensors == std::vector<runtime::Numbers>{Values{2, 1, 4, 3, 6, 5}, Values{1, 0, 1}});
+  CHECK(data.views(true, *model.program).size() == 2);
+  CHECK(data.views(false, *model.program).size() == 1);
   const Dataset part = data.select({2, 0});
   CHECK(part.rows == 2);
-  CHECK(part.tensors == std::vector<Values>{{6, 5, 2, 1}, {1, 1}});
+  CHECK(part.tensors == std::vector<runtime::Numbers>{Values{6, 5, 2, 1}, Values{1, 1}});
 }
 
 TEST_CASE("a_column_is_compared_with_a_number_or_a_text") {
@@ -95,7 +97,7 @@ TEST_CASE("without_targets_their_columns_may_be_absent") {
   const auto model = model_of({bind("x", {{"area", "radius"}}), bind("y", {{"absent", "absent"}})});
   const Dataset data = make_dataset(example(), model, false);
   CHECK(data.tensors[0] == Values{1, 2, 3, 4, 5, 6});
-  CHECK(data.tensors[1].empty());
+  CHECK(data.tensors[1].size() == 0);
 }
 
 TEST_CASE("without_a_data_block_the_columns_are_taken_in_order") {
@@ -103,7 +105,8 @@ TEST_CASE("without_a_data_block_the_columns_are_taken_in_order") {
   frontend::Model model = model_of({});
   model.data.reset();
   write("data.csv", "a,b,y\n1,2,0\n3,4,1\n");
-  CHECK(make_dataset(load_csv("data.csv"), model, true).tensors == std::vector<Values>{{1, 2, 3, 4}, {0, 1}});
+  CHECK(make_dataset(load_csv("data.csv"), model, true).tensors ==
+        std::vector<runtime::Numbers>{Values{1, 2, 3, 4}, Values{0, 1}});
   write("data.csv", "a,b\n1,2\n3,4\n");
   CHECK(make_dataset(load_csv("data.csv"), model, false).tensors[0] == Values{1, 2, 3, 4});
   CHECK(error_of([&] { make_dataset(load_csv("data.csv"), model, true); }) ==

@@ -55,7 +55,7 @@ TEST_CASE("several threads give bitwise the numbers of one", "[threads]") {
     Trainer first(model);
     const runtime::Dataset data = runtime::load_dataset(first, model, file, std::nullopt, true);
     const std::int64_t rows = std::min<std::int64_t>(data.rows, 300);
-    Tensors tensors = data.spans(true, *model.implementation()->model.program);
+    Tensors tensors = data.views(true, *model.implementation()->model.program);
     for (auto& tensor : tensors)
       tensor = tensor.first(tensor.size() / static_cast<std::size_t>(data.rows) * static_cast<std::size_t>(rows));
     const Outcome alone = train(model, tensors, rows, 32, 1);

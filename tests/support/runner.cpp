@@ -1,5 +1,7 @@
 #include "tests/support/runner.h"
 
+#include <bit>
+
 #include <stdexcept>
 
 namespace descent::test {
@@ -52,7 +54,12 @@ class CompiledRunner : public Runner {
       auto& floats = memory.emplace_back(count, 0.0f);
       if (buffer.kind == passes::Buffer::Kind::input || buffer.kind == passes::Buffer::Kind::variable) {
         const std::vector<double>& values = tensors[buffer.name];
-        for (std::size_t i = 0; i < std::min(count, values.size()); ++i) floats[i] = static_cast<float>(values[i]);
+        const ir::Input* input = program_.find_input(buffer.name);
+        const bool is_whole = input != nullptr && input->dtype == ir::DType::i32;
+        for (std::size_t i = 0; i < std::min(count, values.size()); ++i) {
+          floats[i] =
+              is_whole ? std::bit_cast<float>(static_cast<std::int32_t>(values[i])) : static_cast<float>(values[i]);
+        }
       }
       floats.resize(count + kGuard, kUntouched);
     }

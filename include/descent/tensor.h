@@ -1,0 +1,58 @@
+// Tensors that a program gives to a model: views of its own memory.
+#pragma once
+
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace descent {
+
+/// Numbers in row-major order that belong to the caller: floats or 32-bit whole numbers. What converts to a span is
+/// taken: a vector, an array. Inputs that a model declares as `int` or `category` are read where they are if they are
+/// whole numbers, all others if they are floats; the other kind is converted, and an error if a number would change.
+class TensorView {
+ public:
+  enum class Type { f32, i32 };
+
+  TensorView() = default;
+  template <typename Numbers>
+    requires std::convertible_to<const Numbers&, std::span<const float>>
+  TensorView(const Numbers& numbers) {  // NOLINT: what holds floats is a tensor
+    const std::span<const float> view = numbers;
+    data_ = view.data(), size_ = view.size();
+  }
+  template <typename Numbers>
+    requires std::convertible_to<const Numbers&, std::span<const std::int32_t>>
+  TensorView(const Numbers& numbers) : type_(Type::i32) {  // NOLINT
+    const std::span<const std::int32_t> view = numbers;
+    data_ = view.data(), size_ = view.size();
+  }
+
+  Type type() const { return type_; }
+  std::size_t size() const { return size_; }
+  const void* data() const { return data_; }
+  std::span<const float> floats() const { return {static_cast<const float*>(data_), size_}; }  ///< if type() is f32
+  std::span<const std::int32_t> whole() const {                                                ///< if type() is i32
+    return {static_cast<const std::int32_t*>(data_), size_};
+  }
+  /// The first `count` numbers; there must be so many.
+  TensorView first(std::size_t count) const {
+    TensorView part = *this;
+    part.size_ = count;
+    return part;
+  }
+  double operator[](std::size_t i) const { return type_ == Type::f32 ? double{floats()[i]} : double(whole()[i]); }
+
+ private:
+  const void* data_ = nullptr;
+  std::size_t size_ = 0;
+  Type type_ = Type::f32;
+};
+
+/// One for each input and target of a model in the order of the file; targets may be left out where they are not
+/// needed.
+using Tensors = std::vector<TensorView>;
+
+}  // namespace descent

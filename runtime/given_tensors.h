@@ -1,0 +1,23 @@
+// The tensors of a call as native code reads them.
+#pragma once
+
+#include <vector>
+
+#include "descent/tensor.h"
+#include "frontend/model.h"
+
+namespace descent::runtime {
+
+class GivenTensors {
+ public:
+  /// The address of each tensor: the caller's own, or of a copy as the model declares it. Copies are kept until the
+  /// next call. Throws descent::Error for a number that the input cannot hold: one that is not whole, or names no
+  /// category or row of a table.
+  const std::vector<const float*>& read(const frontend::Model& model, const Tensors& tensors);
+
+ private:
+  std::vector<const float*> addresses_;
+  std::vector<std::vector<float>> copies_;  ///< of four bytes each, floats or whole numbers
+};
+
+}  // namespace descent::runtime
