@@ -17,6 +17,8 @@ class TensorView {
   enum class Type { f32, i32 };
 
   TensorView() = default;
+  TensorView(const float* numbers, std::size_t size) : data_(numbers), size_(size) {}
+  TensorView(const std::int32_t* numbers, std::size_t size) : data_(numbers), size_(size), type_(Type::i32) {}
   template <typename Numbers>
     requires std::convertible_to<const Numbers&, std::span<const float>>
   TensorView(const Numbers& numbers) {  // NOLINT: what holds floats is a tensor
