@@ -23,11 +23,11 @@ struct BenchResult {
 /// flops: 2 for each multiply-add of the step's contractions.
 BenchResult run_bench(const Model& model, const BenchArguments& a) {
   Model::Implementation& implementation = *model.implementation();
-  if (implementation.program.find_function("step") == nullptr) {
+  if (!implementation.interface.results.contains("step")) {
     throw Error("the model has no loss, so it has no training step", "add a line such as: loss = bce(p, y)");
   }
   BenchResult result{};
-  result.batch = a.batch > 0 ? a.batch : implementation.model.train.batch;
+  result.batch = a.batch > 0 ? a.batch : implementation.settings.train.batch;
   const ir::DimensionValues sizes = made_up_sizes(model, result.batch);
   const MadeUpData data(model, sizes);
   Trainer trainer(model);
@@ -52,14 +52,14 @@ BenchResult run_bench(const Model& model, const BenchArguments& a) {
   result.step_us_min = times.front();
   result.step_us_median = times[times.size() / 2];
 
-  for (const passes::Kernel& kernel : step.plan.kernels)
-    result.flops += passes::work_of(kernel, step.plan, sizes).flops;
+  const passes::KernelPlan& plan = implementation.kernel_calls("step").plans.at("step");
+  for (const passes::Kernel& kernel : plan.kernels) result.flops += passes::work_of(kernel, plan, sizes).flops;
   result.threads = trainer.implementation().threads;
   result.gflops = static_cast<double>(result.flops) / result.step_us_min / 1e3;
   result.parameters = model.parameter_count();
   result.compile_ms = implementation.compile_ms();
   result.arena_bytes = passes::plan_memory(step.plan, sizes).bytes;
-  result.kernels = static_cast<std::int64_t>(step.plan.kernels.size());
+  result.kernels = static_cast<std::int64_t>(plan.kernels.size());
   return result;
 }
 

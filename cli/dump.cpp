@@ -8,6 +8,7 @@
 #include "frontend/frontend.h"
 #include "frontend/print.h"
 #include "ir/text.h"
+#include "passes/kernels.h"
 #include "passes/passes.h"
 #include "runtime/file.h"
 

@@ -12,7 +12,8 @@ namespace descent::cli {
 /// The batch is the first symbolic size; others, such as the length of a sequence, are made up as the data are.
 inline ir::DimensionValues made_up_sizes(const Model& model, std::int64_t batch) {
   ir::DimensionValues sizes;
-  for (const std::string& name : model.implementation()->program.dimensions()) sizes[name] = sizes.empty() ? batch : 16;
+  for (const std::string& name : model.implementation()->interface.dimensions())
+    sizes[name] = sizes.empty() ? batch : 16;
   return sizes;
 }
 
@@ -22,8 +23,8 @@ struct MadeUpData {
 
   /// Inputs uniform in [-1, 1), targets 0 or 1; whole numbers below how many things they name one of, or below 16.
   MadeUpData(const Model& model, const ir::DimensionValues& sizes) {
-    const auto& index_counts = model.implementation()->model.index_counts;
-    for (const ir::Input& input : model.implementation()->program.inputs) {
+    const auto& index_counts = model.implementation()->settings.index_counts;
+    for (const ir::Input& input : model.implementation()->interface.inputs) {
       std::vector<float> numbers(static_cast<std::size_t>(ir::element_count(input.shape, sizes)));
       for (std::size_t i = 0; i < numbers.size(); ++i) {
         const auto bits = ir::threefry2x32(0, static_cast<std::uint32_t>(ir::Stream::bench_data),

@@ -41,7 +41,7 @@ int predict(const PredictArguments& a) {
   if (!a.output.empty()) runtime::check_writable(a.output);
   const runtime::Dataset data = runtime::load_dataset(trainer, model, a.file, a.data, false);
   const auto rows = static_cast<std::size_t>(data.rows);
-  const auto outputs = trainer.predict_all(data.views(false, model.implementation()->program), data.rows);
+  const auto outputs = trainer.predict_all(data.views(false, model.implementation()->interface), data.rows);
   std::string text;
   for (const Trainer::Output& output : outputs) {
     if (output.values.size() % rows != 0 || output.values.size() < rows) {

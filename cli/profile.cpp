@@ -16,19 +16,19 @@ namespace descent::cli {
 int profile(const BenchArguments& a) {
   const Model model = Model::from_file(a.file);
   Model::Implementation& implementation = *model.implementation();
-  const std::int64_t batch = a.batch > 0 ? a.batch : implementation.model.train.batch;
+  const std::int64_t batch = a.batch > 0 ? a.batch : implementation.settings.train.batch;
   const ir::DimensionValues sizes = made_up_sizes(model, batch);
   const MadeUpData data(model, sizes);
   Trainer trainer(model);
   trainer.fit(data.tensors, batch);
   trainer.step(data.tensors, batch);
 
-  const codegen::CompiledProgram& program = implementation.compiled("step");
-  const passes::KernelPlan& plan = program.function("step").plan;
-  const std::vector<codegen::KernelCall> calls = program.calls("step");
+  const codegen::KernelCalls& step = implementation.kernel_calls("step");
+  const passes::KernelPlan& plan = step.plans.at("step");
+  const std::vector<codegen::KernelCall>& calls = step.calls.at("step");
   Trainer::Implementation& state = trainer.implementation();
   auto& workspace = state.workspace("step", sizes, true);
-  const std::vector<std::int64_t> dimensions = runtime::in_order(implementation.program, sizes);
+  const std::vector<std::int64_t> dimensions = runtime::in_order(implementation.interface, sizes);
   using Clock = std::chrono::steady_clock;
   constexpr std::int64_t whole = std::numeric_limits<std::int64_t>::max();
   std::vector<double> least(calls.size(), 0);

@@ -1,13 +1,15 @@
 // From program to machine code. No LLVM type appears here.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "ir/program.h"
-#include "passes/partition.h"
+#include "passes/machine.h"
+#include "passes/memory.h"
 
 namespace descent::codegen {
 
@@ -37,31 +39,39 @@ struct EpochArguments {
 using RunEpoch = void (*)(EpochArguments* arguments);
 
 struct CompiledFunction {
-  passes::KernelPlan plan;
+  passes::BufferTable plan;
   RunFunction run = nullptr;
 };
 
-/// One kernel of a function, as the function calls it: to time kernels one by one.
-struct KernelCall {
-  /// Makes the elements [begin, end) of the axis that threads share (passes/partition.h).
-  void (*code)(float* const* buffers, const std::uint32_t* slots, const std::int64_t* dimensions, RunState* state,
-               std::int64_t begin, std::int64_t end);
-  std::string name;                  ///< of the code; equal kernels have one
-  std::vector<std::uint32_t> slots;  ///< which buffers the code works on
-  passes::Partition partition;
-};
+/// The code of one kernel, which the functions call with the slots of KernelSet::Call. Makes the elements [begin, end)
+/// of the axis that threads share (passes/partition.h).
+using KernelCode = void (*)(float* const* buffers, const std::uint32_t* slots, const std::int64_t* dimensions,
+                            RunState* state, std::int64_t begin, std::int64_t end);
 
 /// A compiled program; immutable, shared by any number of trainers and threads.
 class CompiledProgram {
  public:
   virtual ~CompiledProgram() = default;
   virtual const CompiledFunction& function(const std::string& name) const = 0;  ///< throws descent::Error if not there
-  /// The kernels that a function calls, in the order of its plan's.
-  virtual std::vector<KernelCall> calls(const std::string& function) const = 0;
+  virtual std::vector<std::string> functions() const = 0;                       ///< that were compiled together
+  /// A kernel, by its index in the KernelSet of the functions that were compiled together: to time kernels one by one.
+  virtual KernelCode kernel(std::size_t index) const = 0;
   virtual RunEpoch epoch() const = 0;  ///< of the function "step"; null if that was not compiled
 };
 
 class ObjectCache;  // codegen/native/object_cache.h
+
+/// For functions of a program, what tells their graphs from others: equal digests, equal code.
+using Digests = std::map<std::string, std::string>;  ///< by function
+Digests digests_of(const ir::Program& program);      ///< of all but `initial`, which is interpreted
+
+/// The functions of these digests as this version of Descent compiled them together for this machine before; null
+/// where the cache has no such code.
+std::shared_ptr<const CompiledProgram> find_compiled(const Digests& digests, ObjectCache& cache);
+
+/// Compiles the functions that have a digest, and keeps their code in the cache.
+std::shared_ptr<const CompiledProgram> compile_and_store(const ir::Program& program, const Digests& digests,
+                                                         ObjectCache& cache);
 
 /// Compiles the named functions of an optimized program (passes::run_pipeline) for this machine, or takes them from the
 /// cache if one is given. `plan_for`: plans kernels for another machine of the same instructions: smaller caches, fewer

@@ -69,39 +69,74 @@ std::map<Definition::Kind, const Definition*> find_blocks(const File& file, std:
 
 }  // namespace
 
-Model load_model(const std::string& text, const std::string& file) {
-  const StageTimer timer(Stage::lower);
+/// What has been read of a model's files, and what is still to be lowered.
+struct ModelSource::Parts {
+  std::string name;  ///< of the file
   std::vector<Diagnostic> mistakes;
-  const std::unique_ptr<SourceTree> tree = load_source_tree(text, file, mistakes);
-  const std::size_t unreadable = mistakes.size();
-  const auto blocks = find_blocks(*tree->main, mistakes);
-  std::set<const Definition*> recursive;
-  for (const auto& part : tree->files) recursive.merge(check_names(*part, &prelude(), mistakes));
-  if (!blocks.contains(Definition::Kind::model)) {
-    drop_consequences(mistakes, unreadable);
-    report(mistakes, file);
-  }
-  const Definition& definition = *blocks.at(Definition::Kind::model);
-  Model model;
-  model.name = definition.name;
+  std::unique_ptr<SourceTree> tree;
+  std::size_t unreadable = 0;  ///< mistakes of the parser, which come first
+  std::map<Definition::Kind, const Definition*> blocks;
   UpdateRules rules;
-  if (blocks.contains(Definition::Kind::train)) {
-    model.train = read_train_block(*blocks.at(Definition::Kind::train), definition, rules, mistakes);
+  Model model;
+};
+
+ModelSource::ModelSource(const std::string& text, const std::string& file) : parts_(std::make_unique<Parts>()) {
+  const StageTimer timer(Stage::parse);
+  Parts& p = *parts_;
+  p.name = file;
+  p.tree = load_source_tree(text, file, p.mistakes);
+  p.unreadable = p.mistakes.size();
+  p.blocks = find_blocks(*p.tree->main, p.mistakes);
+  if (!p.blocks.contains(Definition::Kind::model)) return;
+  const Definition& definition = *p.blocks.at(Definition::Kind::model);
+  p.model.name = definition.name;
+  if (p.blocks.contains(Definition::Kind::train)) {
+    p.model.train = read_train_block(*p.blocks.at(Definition::Kind::train), definition, p.rules, p.mistakes);
   }
-  if (blocks.contains(Definition::Kind::data)) {
-    model.data = read_data_block(*blocks.at(Definition::Kind::data), definition, mistakes);
+  if (p.blocks.contains(Definition::Kind::data)) {
+    p.model.data = read_data_block(*p.blocks.at(Definition::Kind::data), definition, p.mistakes);
   }
+}
+
+ModelSource::~ModelSource() = default;
+ModelSource::ModelSource(ModelSource&&) noexcept = default;
+ModelSource& ModelSource::operator=(ModelSource&&) noexcept = default;
+
+const Model& ModelSource::settings() const { return parts_->model; }
+
+std::string ModelSource::text() const {
+  if (!parts_->mistakes.empty()) return "";
+  std::string all;
+  for (const auto& source : parts_->tree->sources) {
+    all += std::to_string(source->text.size()) + "\n" + source->text;  // two files are not one with both texts
+  }
+  return all;
+}
+
+Model ModelSource::lower() const {
+  const StageTimer timer(Stage::lower);
+  const Parts& p = *parts_;
+  std::vector<Diagnostic> mistakes = p.mistakes;
+  std::set<const Definition*> recursive;
+  for (const auto& part : p.tree->files) recursive.merge(check_names(*part, &prelude(), mistakes));
+  if (!p.blocks.contains(Definition::Kind::model)) {
+    drop_consequences(mistakes, p.unreadable);
+    report(mistakes, p.name);
+  }
+  Model model = p.model;
   auto program = std::make_shared<ir::Program>();
-  program->name = definition.name;
-  Lowering lowering(*program, *tree->main, &prelude(), recursive, mistakes);
-  lowering.lower_model(definition, rules);
+  program->name = model.name;
+  Lowering lowering(*program, *p.tree->main, &prelude(), recursive, mistakes);
+  lowering.lower_model(*p.blocks.at(Definition::Kind::model), p.rules);
   model.category_counts = lowering.category_counts();
   model.index_counts = lowering.index_counts();
-  drop_consequences(mistakes, unreadable);
-  if (!mistakes.empty()) report(mistakes, file);
+  drop_consequences(mistakes, p.unreadable);
+  if (!mistakes.empty()) report(mistakes, p.name);
   model.program = program;
   return model;
 }
+
+Model load_model(const std::string& text, const std::string& file) { return ModelSource(text, file).lower(); }
 
 ir::Program load_expression(const std::string& expression, const std::map<std::string, double>& values) {
   const Source source{"", expression};

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <string>
 
 #include "frontend/model.h"
@@ -12,6 +13,27 @@ struct File;
 
 /// The tree of the prelude, parsed once.
 const File& prelude();
+
+/// A .descent file and what it imports, read and parsed; the graph is made when it is asked for.
+class ModelSource {
+ public:
+  /// `file` is the name used in messages, and what imports are relative to. Mistakes are kept for `lower`.
+  ModelSource(const std::string& text, const std::string& file);
+  ~ModelSource();
+  ModelSource(ModelSource&&) noexcept;
+  ModelSource& operator=(ModelSource&&) noexcept;
+
+  /// The model without its program and without what follows from that. Right only where `lower` throws nothing.
+  const Model& settings() const;
+  /// The texts of all files, which decide everything about the model; empty where there are mistakes already.
+  std::string text() const;
+  /// Throws descent::Error with every mistake of the text.
+  Model lower() const;
+
+ private:
+  struct Parts;
+  std::unique_ptr<Parts> parts_;
+};
 
 /// Compiles the text of a .descent file to its model. `file` is the name used in messages.
 /// Throws descent::Error with every mistake of the text.

@@ -22,8 +22,8 @@ std::vector<const Node*> Function::roots() const {
 }
 
 const Function* Program::find_function(const std::string& wanted) const { return find(functions, wanted); }
-const Variable* Program::find_variable(const std::string& wanted) const { return find(variables, wanted); }
-const Input* Program::find_input(const std::string& wanted) const { return find(inputs, wanted); }
+const Variable* Declarations::find_variable(const std::string& wanted) const { return find(variables, wanted); }
+const Input* Declarations::find_input(const std::string& wanted) const { return find(inputs, wanted); }
 
 const Function& Program::function(const std::string& wanted) const {
   const Function* found = find_function(wanted);
@@ -31,12 +31,30 @@ const Function& Program::function(const std::string& wanted) const {
   return *found;
 }
 
-std::vector<std::string> Program::dimensions() const {
+std::vector<std::string> Declarations::dimensions() const {
   std::vector<std::string> names;
   for (const Input& input : inputs) {
     for (const Dimension& d : input.shape) d.collect_symbols(names);
   }
   return names;
+}
+
+const std::vector<Interface::Result>& Interface::results_of(const std::string& function) const {
+  const auto found = results.find(function);
+  if (found == results.end()) throw Error("the program '" + name + "' has no function '" + function + "'");
+  return found->second;
+}
+
+Interface interface_of(const Program& program) {
+  Interface interface{program, {}, {}};
+  static_cast<Declarations&>(interface.initial) = program;
+  interface.initial.graph = program.graph;
+  for (const Function& function : program.functions) {
+    if (function.name == "initial") interface.initial.functions.push_back(function);
+    auto& results = interface.results[function.name];
+    for (const Binding& result : function.results) results.push_back({result.name, result.node->shape()});
+  }
+  return interface;
 }
 
 }  // namespace descent::ir

@@ -1,6 +1,7 @@
 // A program: the tensors a model knows and its functions, all over one graph.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -30,6 +31,19 @@ struct Variable {
   bool of_optimizer = false;  ///< needed to go on training, not to predict
 };
 
+/// What a program is made for: the tensors that it is given and those that it keeps.
+struct Declarations {
+  std::string name;
+  std::vector<Input> inputs;
+  std::vector<Variable> variables;
+
+  const Variable* find_variable(const std::string& name) const;
+  const Input* find_input(const std::string& name) const;
+  /// The symbolic dimensions of the inputs, in order of appearance: the order in which native code is given their
+  /// values.
+  std::vector<std::string> dimensions() const;
+};
+
 /// A result, or the new value of a variable.
 struct Binding {
   std::string name;
@@ -51,20 +65,25 @@ struct Function {
 ///             alone (dropout)
 ///   predict   results: the outputs by name
 ///   metrics   results: the metrics by name, each one number, of all rows together
-struct Program {
-  std::string name;
+struct Program : Declarations {
   std::shared_ptr<Graph> graph = std::make_shared<Graph>();
-  std::vector<Input> inputs;
-  std::vector<Variable> variables;
   std::vector<Function> functions;
 
   const Function& function(const std::string& name) const;  ///< throws descent::Error if there is none
   const Function* find_function(const std::string& name) const;
-  const Variable* find_variable(const std::string& name) const;
-  const Input* find_input(const std::string& name) const;
-  /// The symbolic dimensions of the inputs, in order of appearance: the order in which native code is given their
-  /// values.
-  std::vector<std::string> dimensions() const;
 };
+
+/// A program as its users see it, without the graphs of what is compiled.
+struct Interface : Declarations {
+  struct Result {
+    std::string name;
+    Shape shape;
+  };
+  std::map<std::string, std::vector<Result>> results;  ///< of every function
+  Program initial;                                     ///< with the function `initial` alone
+
+  const std::vector<Result>& results_of(const std::string& function) const;  ///< throws descent::Error if there is none
+};
+Interface interface_of(const Program& program);
 
 }  // namespace descent::ir

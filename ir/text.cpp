@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <sstream>
@@ -295,6 +296,38 @@ Program parse(const std::string& text) {
   }
   verify(program, "parse");
   return program;
+}
+
+std::string print(const Interface& interface) {
+  std::string text = print(interface.initial);
+  for (const auto& [function, results] : interface.results) {
+    text += "gives " + function;
+    for (const Interface::Result& r : results)
+      text += fmt::format(" {} : {}", r.name, to_string(Type{DType::f32, r.shape}));
+    text += "\n";
+  }
+  return text;
+}
+
+Interface parse_interface(const std::string& text) {
+  const std::size_t results = std::min(text.find("\ngives "), text.size());
+  Interface interface;
+  interface.initial = parse(text.substr(0, results));
+  static_cast<Declarations&>(interface) = interface.initial;
+  std::stringstream lines(text.substr(results));
+  std::string content;
+  for (int line = 0; std::getline(lines, content); ++line) {
+    LineReader in(content, line);
+    if (in.at_end()) continue;
+    in.expect("gives");
+    auto& given = interface.results[in.word()];
+    while (!in.at_end()) {
+      std::string name = in.word();
+      in.expect(":");
+      given.push_back({std::move(name), in.type().shape});
+    }
+  }
+  return interface;
 }
 
 void verify(const Program& program, const std::string& pass) {

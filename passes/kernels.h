@@ -15,22 +15,10 @@
 
 #include "ir/program.h"
 #include "passes/blocking.h"
+#include "passes/memory.h"
 #include "passes/views.h"
 
 namespace descent::passes {
-
-/// Memory that kernels read and write.
-struct Buffer {
-  enum class Kind { input, variable, temporary, result } kind;
-  std::string name;  ///< of the input, variable or result; empty for a temporary
-  ir::Shape shape;
-  int first = 0, last = 0;  ///< the kernels between which a temporary lives
-};
-
-/// Whether whole numbers are themselves in it: variables and results hold them as floats.
-inline bool holds_whole_numbers(const Buffer& buffer) {
-  return buffer.kind == Buffer::Kind::temporary || buffer.kind == Buffer::Kind::input;
-}
 
 /// A node of a kernel's space that is written to a buffer: to the whole of it, or to the part that `strides` and
 /// `offset` say.
@@ -57,14 +45,11 @@ struct Kernel {
   int group = 0;  ///< as in KernelPlan::group
 };
 
-struct KernelPlan {
-  std::vector<Kernel> kernels;  ///< in the order in which they run
-  std::vector<Buffer> buffers;
-  std::unordered_map<std::string, int> names;       ///< of inputs, variables and results: their buffers
+struct KernelPlan : BufferTable {
+  std::vector<Kernel> kernels;                      ///< in the order in which they run
   std::unordered_map<const ir::Node*, int> group;   ///< the kernel group that computes an elementwise node; absent: any
   std::unordered_map<const ir::Node*, int> stored;  ///< the buffer that holds a node's value
   std::shared_ptr<ir::Graph> own_graph;             ///< of leaves that stand for buffers
-  int buffer(const std::string& name) const;        ///< of an input, variable or result; -1 if there is none
 };
 
 /// Where the elements of a node are that is stored, or a view of one that is. With `itself_stored` false the buffer of
@@ -92,15 +77,6 @@ std::vector<int> buffers_read(const Kernel& kernel, const KernelPlan& plan);
 std::vector<int> buffers_written(const Kernel& kernel);
 
 KernelPlan plan_kernels(const ir::Program& program, const ir::Function& function, const Machine& machine = {});
-
-/// Where each buffer lies in one block of memory; only temporaries and results have a place.
-struct MemoryPlan {
-  std::vector<std::int64_t> offsets;  ///< in bytes, multiples of 64; -1 for buffers that lie elsewhere
-  std::int64_t bytes = 0;
-};
-/// Places temporaries that do not live at the same time over each other: largest first, at the lowest offset that is
-/// free during its life (best-fit by decreasing size, as in Pisarchyk and Lee, "Efficient memory management", 2020).
-MemoryPlan plan_memory(const KernelPlan& plan, const ir::DimensionValues& sizes);
 
 std::string print(const KernelPlan& plan);
 /// A kernel in a few words: "[n, 64] = x . dense.0.w".

@@ -276,7 +276,7 @@ Dataset Dataset::select(const std::vector<std::uint32_t>& which) const {
   return part;
 }
 
-Tensors Dataset::views(bool with_targets, const ir::Program& program) const {
+Tensors Dataset::views(bool with_targets, const ir::Declarations& program) const {
   Tensors result;
   for (std::size_t i = 0; i < tensors.size(); ++i) {
     if (with_targets || !program.inputs[i].is_target) result.push_back(tensors[i].view());
@@ -284,12 +284,12 @@ Tensors Dataset::views(bool with_targets, const ir::Program& program) const {
   return result;
 }
 
-Dataset make_dataset(const Table& table, const frontend::Model& model, bool with_targets,
-                     CategoriesByTensor& categories) {
+Dataset make_dataset(const Table& table, const ir::Declarations& program, const frontend::Model& model,
+                     bool with_targets, CategoriesByTensor& categories) {
   Dataset data;
   data.rows = static_cast<std::int64_t>(table.rows());
   std::size_t next_column = 0;
-  for (const ir::Input& input : model.program->inputs) {
+  for (const ir::Input& input : program.inputs) {
     Numbers& values = data.tensors.emplace_back();
     if (input.is_target && !with_targets) continue;
     const auto index = model.index_counts.find(input.name);

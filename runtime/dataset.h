@@ -35,16 +35,16 @@ struct Dataset {
   /// The rows of these indexes, in their order.
   Dataset select(const std::vector<std::uint32_t>& which) const;
   /// The tensors as the trainer takes them; without the targets if `with_targets` is false.
-  Tensors views(bool with_targets, const ir::Program& program) const;
+  Tensors views(bool with_targets, const ir::Declarations& program) const;
 };
 
-/// Fills the tensors as the data block says. Without a data block the inputs take the first columns and the targets the
-/// next ones, in the order of the model. Without targets, the table need not have their columns. The categories of
-/// columns of texts are taken from `categories`; where it has none for a tensor they are found in the table and added.
-/// Throws descent::Error: at the data block's line for an unknown column, a range written backwards, another number of
-/// columns or categories than the model declares, or a text that no row holds; at the table's line for a cell that is
-/// no number or no category, or that the input cannot hold.
-Dataset make_dataset(const Table& table, const frontend::Model& model, bool with_targets,
-                     CategoriesByTensor& categories);
+/// Fills the tensors of the program as the data block of the model says. Without a data block the inputs take the first
+/// columns and the targets the next ones, in the order of the model. Without targets, the table need not have their
+/// columns. The categories of columns of texts are taken from `categories`; where it has none for a tensor they are
+/// found in the table and added. Throws descent::Error: at the data block's line for an unknown column, a range written
+/// backwards, another number of columns or categories than the model declares, or a text that no row holds; at the
+/// table's line for a cell that is no number or no category, or that the input cannot hold.
+Dataset make_dataset(const Table& table, const ir::Declarations& program, const frontend::Model& model,
+                     bool with_targets, CategoriesByTensor& categories);
 
 }  // namespace descent::runtime

@@ -12,10 +12,10 @@ namespace {
 constexpr std::int64_t kChunkRows = 4096;
 
 /// Whether every output has a row for each row of the inputs, so that rows can be computed some at a time.
-bool outputs_are_rows(const ir::Program& program) {
-  const auto& outputs = program.function("predict").results;
-  return std::all_of(outputs.begin(), outputs.end(), [&](const ir::Binding& output) {
-    const ir::Shape& shape = output.node->shape();
+bool outputs_are_rows(const ir::Interface& program) {
+  const auto& outputs = program.results_of("predict");
+  return std::all_of(outputs.begin(), outputs.end(), [&](const ir::Interface::Result& output) {
+    const ir::Shape& shape = output.shape;
     return !shape.empty() && !program.inputs.empty() && shape[0] == program.inputs[0].shape[0];
   });
 }
@@ -24,7 +24,7 @@ bool outputs_are_rows(const ir::Program& program) {
 void run_once(Trainer::Implementation& self, const std::string& name, const ir::DimensionValues& sizes,
               Trainer::Implementation::Workspace& w) {
   codegen::RunState state = self.state;
-  const ir::Program& program = self.model->program;
+  const ir::Interface& program = self.model->interface;
   const codegen::CompiledFunction& function = self.model->compiled(name).function(name);
   if (runtime::SharedFunction* shared = self.shared_function(name, sizes); shared != nullptr) {
     for (const ir::Input& input : program.inputs) {
@@ -40,7 +40,7 @@ void run_once(Trainer::Implementation& self, const std::string& name, const ir::
 template <typename Use>
 void run_chunks(Trainer::Implementation& self, const std::string& name, const Tensors& tensors, std::int64_t rows,
                 ir::DimensionValues sizes, Use use) {
-  const ir::Program& program = self.model->program;
+  const ir::Interface& program = self.model->interface;
   const codegen::CompiledFunction& function = self.model->compiled(name).function(name);
   const std::int64_t chunk = outputs_are_rows(program) ? std::min(rows, kChunkRows) : rows;
   std::int64_t batch = chunk;
@@ -50,7 +50,7 @@ void run_chunks(Trainer::Implementation& self, const std::string& name, const Te
   };
   set_batch(chunk);
   auto& w = self.workspace(name, sizes, false);
-  const std::vector<const float*>& addresses = self.given.read(self.model->model, tensors);
+  const std::vector<const float*>& addresses = self.given.read(self.model->interface, self.model->settings, tensors);
   for (std::int64_t begin = 0; begin < rows; begin += chunk) {
     set_batch(std::min(chunk, rows - begin));
     std::size_t at = 0;
@@ -64,10 +64,10 @@ void run_chunks(Trainer::Implementation& self, const std::string& name, const Te
   }
 }
 
-void append(std::vector<float>& to, const passes::KernelPlan& plan, const std::vector<float*>& buffers,
-            const ir::Binding& output, const ir::DimensionValues& sizes) {
+void append(std::vector<float>& to, const passes::BufferTable& plan, const std::vector<float*>& buffers,
+            const ir::Interface::Result& output, const ir::DimensionValues& sizes) {
   const float* values = buffers[static_cast<std::size_t>(plan.buffer(output.name))];
-  to.insert(to.end(), values, values + ir::element_count(output.node->shape(), sizes));
+  to.insert(to.end(), values, values + ir::element_count(output.shape, sizes));
 }
 
 }  // namespace
@@ -78,18 +78,18 @@ float Trainer::evaluate(const Tensors& tensors, std::int64_t rows, std::vector<f
 
 std::vector<Trainer::Figure> Trainer::measure(const Tensors& tensors, std::int64_t rows, std::vector<float>* outputs) {
   Implementation& self = *implementation_;
-  const ir::Program& program = self.model->program;
+  const ir::Interface& program = self.model->interface;
   const ir::DimensionValues sizes = runtime::sizes_of_call(program, tensors, rows, true);
   self.need_fit("evaluation");
-  const auto& results = program.function("evaluate").results;
-  const std::size_t output_count = program.function("predict").results.size();
+  const auto& results = program.results_of("evaluate");
+  const std::size_t output_count = program.results_of("predict").size();
   const std::size_t losses = results.size() - output_count - self.model->metrics.parts.size();
   std::vector<Figure> figures;
   for (std::size_t i = 0; i < losses; ++i) figures.push_back({results[i].name, 0.0});
   runtime::RowGatherer gatherer(self.model->metrics.parts);
   run_chunks(self, "evaluate", tensors, rows, sizes,
              [&](const auto& plan, const auto& buffers, const ir::DimensionValues& now, std::int64_t count) {
-               const auto values = [&](const ir::Binding& result) {
+               const auto values = [&](const auto& result) {
                  return buffers[static_cast<std::size_t>(plan.buffer(result.name))];
                };
                for (std::size_t i = 0; i < losses; ++i) {
@@ -115,8 +115,8 @@ std::vector<Trainer::Figure> Trainer::Implementation::metrics(std::map<std::stri
   environment.tensors = std::move(gathered);
   for (const ir::Node* node : ir::reachable(rest.roots())) {
     if (node->op != ir::Op::parameter && node->op != ir::Op::state) continue;
-    const ir::Variable& v = *model->program.find_variable(node->attributes.name);
-    const auto& values = variables[static_cast<std::size_t>(&v - model->program.variables.data())];
+    const ir::Variable& v = *model->interface.find_variable(node->attributes.name);
+    const auto& values = variables[static_cast<std::size_t>(&v - model->interface.variables.data())];
     environment.tensors[v.name] = {ir::evaluate(v.shape, {}), {values.begin(), values.end()}};
   }
   std::vector<Figure> figures;
@@ -131,11 +131,11 @@ std::vector<float> Trainer::predict(const Tensors& inputs, std::int64_t rows) {
 
 std::vector<Trainer::Output> Trainer::predict_all(const Tensors& inputs, std::int64_t rows) {
   Implementation& self = *implementation_;
-  const ir::DimensionValues sizes = runtime::sizes_of_call(self.model->program, inputs, rows, false);
+  const ir::DimensionValues sizes = runtime::sizes_of_call(self.model->interface, inputs, rows, false);
   self.need_fit("prediction");
-  const auto& bindings = self.model->program.function("predict").results;
+  const auto& bindings = self.model->interface.results_of("predict");
   std::vector<Output> outputs;
-  for (const ir::Binding& binding : bindings) outputs.push_back({binding.name, {}});
+  for (const ir::Interface::Result& binding : bindings) outputs.push_back({binding.name, {}});
   run_chunks(self, "predict", inputs, rows, sizes,
              [&](const auto& plan, const auto& buffers, const ir::DimensionValues& now, std::int64_t) {
                for (std::size_t i = 0; i < bindings.size(); ++i) {

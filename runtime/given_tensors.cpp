@@ -60,8 +60,9 @@ void convert(const ir::Input& input, const TensorView& tensor, std::vector<float
 
 }  // namespace
 
-const std::vector<const float*>& GivenTensors::read(const frontend::Model& model, const Tensors& tensors) {
-  const std::vector<ir::Input>& inputs = model.program->inputs;
+const std::vector<const float*>& GivenTensors::read(const ir::Declarations& program, const frontend::Model& model,
+                                                    const Tensors& tensors) {
+  const std::vector<ir::Input>& inputs = program.inputs;
   const bool with_targets = tensors.size() == inputs.size();
   addresses_.resize(tensors.size());
   copies_.resize(tensors.size());

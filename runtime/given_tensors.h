@@ -13,7 +13,8 @@ class GivenTensors {
   /// The address of each tensor: the caller's own, or of a copy as the model declares it. Copies are kept until the
   /// next call. Throws descent::Error for a number that the input cannot hold: one that is not whole, or names no
   /// category or row of a table.
-  const std::vector<const float*>& read(const frontend::Model& model, const Tensors& tensors);
+  const std::vector<const float*>& read(const ir::Declarations& program, const frontend::Model& model,
+                                        const Tensors& tensors);
 
  private:
   std::vector<const float*> addresses_;

@@ -2,18 +2,32 @@
 
 #include <chrono>
 
-#include "frontend/frontend.h"
 #include "passes/passes.h"
 #include "runtime/file.h"
+#include "runtime/known_model.h"
 
 namespace descent {
 
 namespace {
-double milliseconds_since(std::chrono::steady_clock::time_point begin) {
-  return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count();
-}
+
+/// Adds the time that it lives to a sum.
+class AddMilliseconds {
+ public:
+  explicit AddMilliseconds(double& sum) : sum_(sum) {}
+  ~AddMilliseconds() {
+    sum_ += std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin_).count();
+  }
+  AddMilliseconds(const AddMilliseconds&) = delete;
+  AddMilliseconds& operator=(const AddMilliseconds&) = delete;
+
+ private:
+  double& sum_;
+  std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
+};
+
 std::mutex cache_mutex;
 std::shared_ptr<codegen::ObjectCache> current_cache;  // guarded by cache_mutex; null until first used
+
 }  // namespace
 
 std::shared_ptr<codegen::ObjectCache> object_cache() {
@@ -27,32 +41,15 @@ void set_cache_folder(const std::string& folder) {
   current_cache = std::make_shared<codegen::ObjectCache>(folder);
 }
 
-void Model::Implementation::divide_metrics() {
-  const ir::Function* whole = program.find_function("metrics");
-  const std::vector<std::string> symbols = program.dimensions();
-  if (whole == nullptr) return;
-  metrics = passes::divide_by_rows(*program.graph, *whole, symbols.empty() ? "" : symbols[0]);
-  for (ir::Function& f : program.functions) {
-    if (f.name != "evaluate") continue;
-    for (const passes::RowPart& part : metrics.parts) f.results.push_back(part.value);
-  }
-}
-
 Model Model::from_file(const std::string& path) { return from_string(runtime::read_file(path), path); }
 
 Model Model::from_string(const std::string& text, const std::string& name) {
-  const auto begin = std::chrono::steady_clock::now();
-  auto implementation = std::make_shared<Implementation>();
-  implementation->model = frontend::load_model(text, name);
-  implementation->program = passes::run_pipeline(*implementation->model.program);
-  implementation->divide_metrics();
-  implementation->prepare_ms = milliseconds_since(begin);
-  return Model(implementation);
+  return Model(std::make_shared<Implementation>(text, name));
 }
 
 std::vector<Model::Input> Model::inputs() const {
   std::vector<Input> result;
-  for (const ir::Input& input : implementation_->program.inputs) {
+  for (const ir::Input& input : implementation_->interface.inputs) {
     std::int64_t width = 1;
     for (std::size_t i = 1; i < input.shape.size(); ++i) {
       width *= input.shape[i].is_constant() ? input.shape[i].constant() : 0;
@@ -64,36 +61,98 @@ std::vector<Model::Input> Model::inputs() const {
 
 std::vector<std::string> Model::outputs() const {
   std::vector<std::string> names;
-  for (const ir::Binding& b : implementation_->program.function("predict").results) names.push_back(b.name);
+  for (const ir::Interface::Result& b : implementation_->interface.results_of("predict")) names.push_back(b.name);
   return names;
 }
 
 std::int64_t Model::parameter_count() const {
   std::int64_t count = 0;
-  for (const ir::Variable& v : implementation_->program.variables) {
+  for (const ir::Variable& v : implementation_->interface.variables) {
     if (v.kind == ir::Variable::Kind::parameter) count += ir::element_count(v.shape).constant();
   }
   return count;
 }
 
+namespace {
+
+/// The optimized program of a model, whose function `evaluate` also gives the parts of the metrics.
+ir::Program optimized(const frontend::Model& lowered, passes::DividedFunction& metrics) {
+  ir::Program program = passes::run_pipeline(*lowered.program);
+  const ir::Function* whole = program.find_function("metrics");
+  const std::vector<std::string> symbols = program.dimensions();
+  if (whole == nullptr) return program;
+  metrics = passes::divide_by_rows(*program.graph, *whole, symbols.empty() ? "" : symbols[0]);
+  for (ir::Function& f : program.functions) {
+    if (f.name != "evaluate") continue;
+    for (const passes::RowPart& part : metrics.parts) f.results.push_back(part.value);
+  }
+  return program;
+}
+
+}  // namespace
+
+Model::Implementation::Implementation(const std::string& text, const std::string& name) : cache_(object_cache()) {
+  const AddMilliseconds timer(compile_ms_);
+  source_.emplace(text, name);
+  settings = source_->settings();
+  if (auto known = runtime::find_known(source_->text(), *cache_)) {
+    interface = std::move(known->interface);
+    metrics = std::move(known->metrics);
+    metrics_graph_ = std::move(known->metrics_graph);
+    digests_ = std::move(known->digests);
+    settings.category_counts = std::move(known->category_counts);
+    settings.index_counts = std::move(known->index_counts);
+    return;
+  }
+  const frontend::Model lowered = source_->lower();
+  program_ = optimized(lowered, metrics);
+  metrics_graph_ = program_->graph;
+  interface = ir::interface_of(*program_);
+  settings.category_counts = lowered.category_counts;
+  settings.index_counts = lowered.index_counts;
+  if (!cache_->is_open()) return;
+  digests_ = codegen::digests_of(*program_);
+  runtime::store_known(source_->text(),
+                       {interface, metrics, metrics_graph_, digests_, settings.category_counts, settings.index_counts},
+                       *cache_);
+}
+
+const ir::Program& Model::Implementation::program() {
+  const std::lock_guard lock(mutex_);
+  passes::DividedFunction same;
+  if (!program_) program_ = optimized(source_->lower(), same);
+  return *program_;
+}
+
+const codegen::KernelCalls& Model::Implementation::kernel_calls(const std::string& function) {
+  const std::lock_guard lock(mutex_);
+  const codegen::CompiledProgram& of = compiled(function);
+  auto at = kernel_calls_.find(&of);
+  if (at == kernel_calls_.end()) at = kernel_calls_.emplace(&of, codegen::kernel_calls(program(), of)).first;
+  return at->second;
+}
+
+std::shared_ptr<const codegen::CompiledProgram> Model::Implementation::compile(
+    const std::vector<std::string>& functions) {
+  const AddMilliseconds timer(compile_ms_);
+  if (digests_.empty()) return codegen::compile(program(), functions);
+  codegen::Digests wanted;
+  for (const std::string& function : functions) wanted[function] = digests_.at(function);
+  if (auto known = codegen::find_compiled(wanted, *cache_)) return known;
+  return codegen::compile_and_store(program(), wanted, *cache_);
+}
+
 const codegen::CompiledProgram& Model::Implementation::compiled(const std::string& function) {
   const std::lock_guard lock(mutex_);
   auto& slot = compiled_[function];
-  if (!slot) {
-    const auto begin = std::chrono::steady_clock::now();
-    slot = codegen::compile(program, {function}, object_cache().get());
-    compiled_ms_ += milliseconds_since(begin);
-  }
+  if (!slot) slot = compile({function});
   return *slot;
 }
 
 void Model::Implementation::compile_together(const std::vector<std::string>& functions) {
   const std::lock_guard lock(mutex_);
-  const auto begin = std::chrono::steady_clock::now();
-  const std::shared_ptr<const codegen::CompiledProgram> together =
-      codegen::compile(program, functions, object_cache().get());
+  const auto together = compile(functions);
   for (const std::string& function : functions) compiled_[function] = together;
-  compiled_ms_ += milliseconds_since(begin);
 }
 
 void Arena::reserve(std::int64_t bytes) {

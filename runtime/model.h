@@ -3,12 +3,14 @@
 
 #include <map>
 #include <mutex>
+#include <optional>
 
 #include "codegen/compile.h"
 #include "codegen/native/object_cache.h"
 #include "descent/descent.h"
-#include "frontend/model.h"
+#include "frontend/frontend.h"
 #include "ir/interpreter.h"
+#include "ir/program.h"
 #include "passes/by_rows.h"
 #include "runtime/categories.h"
 #include "runtime/given_tensors.h"
@@ -20,24 +22,34 @@ namespace descent {
 std::shared_ptr<codegen::ObjectCache> object_cache();
 
 struct Model::Implementation {
-  frontend::Model model;
-  ir::Program program;  ///< optimized; `evaluate` also gives the parts of the metrics
+  Implementation(const std::string& text, const std::string& name);
+
+  frontend::Model settings;  ///< without a program
+  ir::Interface interface;   ///< `evaluate` also gives the parts of the metrics
   passes::DividedFunction metrics;
-  double prepare_ms = 0;
 
-  /// Makes `metrics` of the program's function of that name.
-  void divide_metrics();
-
+  /// The optimized program; made when it is asked for, since code from the cache does not need it.
+  const ir::Program& program();
+  /// The kernels of a compiled function, likewise.
+  const codegen::KernelCalls& kernel_calls(const std::string& function);
   /// A function compiled on first use; `compile_ms` counts what that took.
   const codegen::CompiledProgram& compiled(const std::string& function);
   /// Compiles several functions at the same time; what they have in common is made once.
   void compile_together(const std::vector<std::string>& functions);
-  double compile_ms() const { return prepare_ms + compiled_ms_; }
+  double compile_ms() const { return compile_ms_; }
 
  private:
-  std::mutex mutex_;
+  std::shared_ptr<const codegen::CompiledProgram> compile(const std::vector<std::string>& functions);
+
+  std::recursive_mutex mutex_;
+  std::optional<frontend::ModelSource> source_;
+  std::shared_ptr<codegen::ObjectCache> cache_;
+  codegen::Digests digests_;  ///< of the functions, where they are known
+  std::optional<ir::Program> program_;
+  std::shared_ptr<ir::Graph> metrics_graph_;  ///< of what `metrics` has
   std::map<std::string, std::shared_ptr<const codegen::CompiledProgram>> compiled_;
-  double compiled_ms_ = 0;
+  std::map<const codegen::CompiledProgram*, codegen::KernelCalls> kernel_calls_;
+  double compile_ms_ = 0;
 };
 
 /// Memory aligned to cache lines.

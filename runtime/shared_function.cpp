@@ -30,18 +30,18 @@ struct Touched {
 
 }  // namespace
 
-SharedFunction::SharedFunction(const codegen::CompiledProgram& program, const std::string& function,
+SharedFunction::SharedFunction(const codegen::KernelCalls& kernels, const std::string& function,
                                const ir::DimensionValues& sizes, std::vector<std::int64_t> dimensions,
                                const std::vector<float*>& buffers, int threads, double barrier_us)
     : threads_(threads),
       barrier_us_(barrier_us),
       dimensions_(std::move(dimensions)),
       buffers_(static_cast<std::size_t>(threads), buffers) {
-  const passes::KernelPlan& plan = program.function(function).plan;
+  const passes::KernelPlan& plan = kernels.plans.at(function);
   double saved = 0;
-  for (codegen::KernelCall& call : program.calls(function)) {
+  for (const codegen::KernelCall& call : kernels.calls.at(function)) {
     const passes::Kernel& kernel = plan.kernels[tasks_.size()];
-    tasks_.push_back({std::move(call), false, {}});
+    tasks_.push_back({call, false, {}});
     saved += share(tasks_.back(), kernel, plan, sizes);
   }
   place_barriers(plan, sizes);

@@ -7,7 +7,7 @@
 // any number of threads.
 #pragma once
 
-#include "codegen/compile.h"
+#include "codegen/kernel_calls.h"
 #include "runtime/team.h"
 
 namespace descent::runtime {
@@ -16,7 +16,7 @@ class SharedFunction {
  public:
   /// For one batch size: `sizes`, and the same in native order. `buffers` has an address for each buffer of the plan.
   /// `barrier_us` is what it is taken to cost that members wait for each other; with 0 all that can be shared is.
-  SharedFunction(const codegen::CompiledProgram& program, const std::string& function, const ir::DimensionValues& sizes,
+  SharedFunction(const codegen::KernelCalls& kernels, const std::string& function, const ir::DimensionValues& sizes,
                  std::vector<std::int64_t> dimensions, const std::vector<float*>& buffers, int threads,
                  double barrier_us);
 

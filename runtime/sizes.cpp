@@ -42,7 +42,7 @@ bool solve(const ir::Shape& shape, const std::string& symbol, std::int64_t count
 
 }  // namespace
 
-ir::DimensionValues sizes_of_call(const ir::Program& program, const Tensors& tensors, std::int64_t rows,
+ir::DimensionValues sizes_of_call(const ir::Declarations& program, const Tensors& tensors, std::int64_t rows,
                                   bool with_targets) {
   if (rows < 1) throw Error("there must be at least one row");
   std::vector<const ir::Input*> given;
@@ -84,7 +84,7 @@ ir::DimensionValues sizes_of_call(const ir::Program& program, const Tensors& ten
   return sizes;
 }
 
-std::vector<std::int64_t> in_order(const ir::Program& program, const ir::DimensionValues& sizes) {
+std::vector<std::int64_t> in_order(const ir::Declarations& program, const ir::DimensionValues& sizes) {
   std::vector<std::int64_t> values;
   for (const std::string& symbol : program.dimensions()) values.push_back(sizes.at(symbol));
   return values;

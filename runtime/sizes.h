@@ -10,11 +10,11 @@ namespace descent::runtime {
 /// tensors have. `tensors` are the inputs with or without the targets; sizes of targets alone are 1 where those are
 /// left out. Throws descent::Error where the number of tensors or the length of one does not fit, or a size stays
 /// unknown.
-ir::DimensionValues sizes_of_call(const ir::Program& program, const Tensors& tensors, std::int64_t rows,
+ir::DimensionValues sizes_of_call(const ir::Declarations& program, const Tensors& tensors, std::int64_t rows,
                                   bool with_targets);
 
-/// The same values in the order in which native code takes them (Program::dimensions).
-std::vector<std::int64_t> in_order(const ir::Program& program, const ir::DimensionValues& sizes);
+/// The same values in the order in which native code takes them (Declarations::dimensions).
+std::vector<std::int64_t> in_order(const ir::Declarations& program, const ir::DimensionValues& sizes);
 
 /// How many numbers a row of the input has.
 std::int64_t row_width(const ir::Input& input, const ir::DimensionValues& sizes);

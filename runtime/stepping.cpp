@@ -21,12 +21,12 @@ void Trainer::set_threads(int threads) {
 runtime::SharedFunction* Trainer::Implementation::shared_function(const std::string& name,
                                                                   const ir::DimensionValues& sizes) {
   if (threads == 1) return nullptr;
-  std::vector<std::int64_t> dimensions = runtime::in_order(model->program, sizes);
+  std::vector<std::int64_t> dimensions = runtime::in_order(model->interface, sizes);
   auto key = std::pair(name, dimensions);
   auto at = shared.find(key);
   if (at == shared.end()) {
-    runtime::SharedFunction made(model->compiled(name), name, sizes, std::move(dimensions), workspaces.at(name).buffers,
-                                 threads, barrier_us);
+    runtime::SharedFunction made(model->kernel_calls(name), name, sizes, std::move(dimensions),
+                                 workspaces.at(name).buffers, threads, barrier_us);
     at = shared.emplace(std::move(key), std::move(made)).first;
   }
   return at->second.is_worth_it() ? &at->second : nullptr;
@@ -46,16 +46,16 @@ bool Trainer::Implementation::Step::fits(const Tensors& tensors, std::int64_t co
 }
 
 void Trainer::Implementation::prepare(const Tensors& tensors, std::int64_t rows) {
-  const ir::DimensionValues sizes = runtime::sizes_of_call(model->program, tensors, rows, true);
+  const ir::DimensionValues sizes = runtime::sizes_of_call(model->interface, tensors, rows, true);
   need_fit("step");
   const codegen::CompiledFunction& function = model->compiled("step").function("step");
   const Workspace& w = workspace("step", sizes, true);
   Step step;
   for (const auto& tensor : tensors) step.lengths.push_back(tensor.size());
-  for (const ir::Input& input : model->program.inputs)
+  for (const ir::Input& input : model->interface.inputs)
     step.inputs.push_back(static_cast<std::size_t>(function.plan.buffer(input.name)));
   step.buffers = w.buffers;
-  step.dimensions = runtime::in_order(model->program, sizes);
+  step.dimensions = runtime::in_order(model->interface, sizes);
   step.run = function.run;
   step.loss = w.buffers[static_cast<std::size_t>(function.plan.buffer("loss"))];
   step.rows = rows;
@@ -67,7 +67,7 @@ float Trainer::step(const Tensors& tensors, std::int64_t rows) {
   Implementation& self = *implementation_;
   Implementation::Step& step = self.prepared;
   if (!step.fits(tensors, rows)) self.prepare(tensors, rows);
-  const std::vector<const float*>& addresses = self.given.read(self.model->model, tensors);
+  const std::vector<const float*>& addresses = self.given.read(self.model->interface, self.model->settings, tensors);
   for (std::size_t i = 0; i < tensors.size(); ++i) {
     auto* address = const_cast<float*>(addresses[i]);  // kernels only read inputs
     step.buffers[step.inputs[i]] = address;
@@ -90,7 +90,7 @@ class SharedEpoch {
   SharedEpoch(Trainer::Implementation& trainer, const codegen::EpochArguments& arguments,
               const ir::DimensionValues& sizes)
       : trainer_(trainer),
-        program_(trainer.model->program),
+        program_(trainer.model->interface),
         arguments_(arguments),
         step_(share(sizes, arguments.batch)),
         last_(share(sizes, last_rows())) {}
@@ -103,7 +103,7 @@ class SharedEpoch {
     const float first_epoch = trainer_.state.epoch;
     const float part = 1.0f / static_cast<float>(batches());
     double loss_sum = 0;
-    const passes::KernelPlan& plan = trainer_.model->compiled("step").function("step").plan;
+    const passes::BufferTable& plan = trainer_.model->compiled("step").function("step").plan;
     const float* loss = arguments_.buffers[plan.buffer("loss")];
     trainer_.run_together([&](int member) {
       for (std::int64_t index = 0; index < batches(); ++index) {
@@ -132,7 +132,7 @@ class SharedEpoch {
     sizes[program_.dimensions()[0]] = rows;
     runtime::SharedFunction* step = trainer_.shared_function("step", sizes);
     if (step == nullptr) return nullptr;
-    const passes::KernelPlan& plan = trainer_.model->compiled("step").function("step").plan;
+    const passes::BufferTable& plan = trainer_.model->compiled("step").function("step").plan;
     for (const ir::Input& input : program_.inputs) {
       const auto buffer = static_cast<std::size_t>(plan.buffer(input.name));
       step->set_buffer(buffer, arguments_.buffers[buffer]);
@@ -141,7 +141,7 @@ class SharedEpoch {
   }
 
   /// A member's share of the batch's rows, from all over the data into the input buffers.
-  void gather(const passes::KernelPlan& plan, std::int64_t index, std::int64_t count, int member) {
+  void gather(const passes::BufferTable& plan, std::int64_t index, std::int64_t count, int member) {
     const std::int64_t begin = count * member / trainer_.threads, end = count * (member + 1) / trainer_.threads;
     for (std::size_t i = 0; i < program_.inputs.size(); ++i) {
       const std::int64_t width = arguments_.widths[i];
@@ -154,7 +154,7 @@ class SharedEpoch {
   }
 
   Trainer::Implementation& trainer_;
-  const ir::Program& program_;
+  const ir::Interface& program_;
   const codegen::EpochArguments& arguments_;
   runtime::SharedFunction *step_, *last_;
 };
@@ -163,7 +163,7 @@ class SharedEpoch {
 
 float Trainer::epoch(const Tensors& tensors, std::int64_t rows, std::int64_t batch) {
   Implementation& self = *implementation_;
-  const ir::Program& program = self.model->program;
+  const ir::Interface& program = self.model->interface;
   ir::DimensionValues sizes = runtime::sizes_of_call(program, tensors, rows, true);
   if (batch < 1) throw Error("the batch must have at least one row");
   if (!self.fitted) fit(tensors, rows);
@@ -173,7 +173,7 @@ float Trainer::epoch(const Tensors& tensors, std::int64_t rows, std::int64_t bat
   sizes[program.dimensions()[0]] = batch;
   auto& w = self.workspace("step", sizes, true);
   const auto order = runtime::shuffled_rows(static_cast<std::uint32_t>(rows), self.state.seed, self.epochs++);
-  std::vector<const float*> data = self.given.read(self.model->model, tensors);
+  std::vector<const float*> data = self.given.read(self.model->interface, self.model->settings, tensors);
   std::vector<std::int64_t> dimensions = runtime::in_order(program, sizes), widths;
   for (const ir::Input& input : program.inputs) widths.push_back(runtime::row_width(input, sizes));
   codegen::EpochArguments arguments{

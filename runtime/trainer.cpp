@@ -16,12 +16,12 @@ Trainer::Trainer(const Model& model, std::uint64_t seed) : implementation_(std::
   Implementation& self = *implementation_;
   self.model = model.implementation();
   self.state.seed = static_cast<std::uint32_t>(seed);
-  const ir::Program& program = self.model->program;
+  const ir::Interface& program = self.model->interface;
   self.fitted = true;
   ir::Environment environment;
   environment.seed = seed;
   environment.counters = {{"step", 0}, {"epoch", 0}};
-  const ir::Function& initial = program.function("initial");
+  const ir::Function& initial = program.initial.function("initial");
   for (const ir::Variable& v : program.variables) {
     std::vector<float> values(static_cast<std::size_t>(ir::element_count(v.shape).constant()), 0.0f);
     if (v.kind == ir::Variable::Kind::fitted) {
@@ -51,7 +51,7 @@ void Trainer::Implementation::need_fit(const char* what) const {
 Trainer::Implementation::Workspace& Trainer::Implementation::workspace(const std::string& function,
                                                                        const ir::DimensionValues& sizes,
                                                                        bool copies_inputs) {
-  const passes::KernelPlan& plan = model->compiled(function).function(function).plan;
+  const passes::BufferTable& plan = model->compiled(function).function(function).plan;
   Workspace& w = workspaces[function];
   const auto fits = [&](const auto& size) {
     return w.capacity.contains(size.first) && size.second <= w.capacity.at(size.first);
@@ -65,7 +65,7 @@ Trainer::Implementation::Workspace& Trainer::Implementation::workspace(const std
   const passes::MemoryPlan memory = passes::plan_memory(plan, capacity);
   std::int64_t bytes = memory.bytes;
   std::vector<std::int64_t> inputs;
-  for (const ir::Input& input : model->program.inputs) {
+  for (const ir::Input& input : model->interface.inputs) {
     inputs.push_back(bytes);
     if (copies_inputs) bytes += (ir::element_count(input.shape, capacity) * 4 + 127) / 64 * 64;
   }
@@ -75,11 +75,11 @@ Trainer::Implementation::Workspace& Trainer::Implementation::workspace(const std
     if (memory.offsets[b] >= 0) w.buffers[b] = w.arena.at(memory.offsets[b]);
   }
   for (std::size_t i = 0; i < inputs.size(); ++i) {
-    w.buffers[static_cast<std::size_t>(plan.buffer(model->program.inputs[i].name))] =
+    w.buffers[static_cast<std::size_t>(plan.buffer(model->interface.inputs[i].name))] =
         copies_inputs ? w.arena.at(inputs[i]) : nullptr;
   }
   for (std::size_t i = 0; i < variables.size(); ++i) {
-    w.buffers[static_cast<std::size_t>(plan.buffer(model->program.variables[i].name))] = variables[i].data();
+    w.buffers[static_cast<std::size_t>(plan.buffer(model->interface.variables[i].name))] = variables[i].data();
   }
   w.capacity = std::move(capacity);
   return w;
@@ -87,7 +87,7 @@ Trainer::Implementation::Workspace& Trainer::Implementation::workspace(const std
 
 void Trainer::fit(const Tensors& tensors, std::int64_t rows) {
   Implementation& self = *implementation_;
-  const ir::Program& program = self.model->program;
+  const ir::Interface& program = self.model->interface;
   ir::Environment environment;
   environment.seed = self.state.seed;
   environment.counters = {{"step", 0}, {"epoch", 0}};
@@ -96,13 +96,13 @@ void Trainer::fit(const Tensors& tensors, std::int64_t rows) {
     ir::Tensor& tensor = environment.tensors[name] = {ir::evaluate(shape, environment.dimensions), {}};
     for (std::size_t i = 0; i < values.size(); ++i) tensor.values.push_back(values[i]);
   };
-  self.given.read(self.model->model, tensors);  // reports numbers that cannot be
+  self.given.read(self.model->interface, self.model->settings, tensors);  // reports numbers that cannot be
   std::size_t at = 0;
   for (const ir::Input& input : program.inputs) {
     if (input.is_target && tensors.size() != program.inputs.size()) continue;
     add(input.name, input.shape, tensors[at++]);
   }
-  for (const ir::Binding& update : program.function("initial").updates) {
+  for (const ir::Binding& update : program.initial.function("initial").updates) {
     const ir::Variable& v = *program.find_variable(update.name);
     std::vector<float>& values = self.variables[static_cast<std::size_t>(&v - program.variables.data())];
     if (v.kind == ir::Variable::Kind::fitted) {
@@ -120,13 +120,13 @@ void Trainer::save(const std::string& path) const {
   const Implementation& self = *implementation_;
   self.need_fit("save");
   runtime::TensorFile file;
-  const auto& variables = self.model->program.variables;
+  const auto& variables = self.model->interface.variables;
   for (std::size_t i = 0; i < variables.size(); ++i) {
     file.tensors.emplace_back(variables[i].name,
                               runtime::SavedTensor{ir::evaluate(variables[i].shape, {}), self.variables[i]});
   }
   file.metadata = {{"format", "descent"},
-                   {"model", self.model->program.name},
+                   {"model", self.model->interface.name},
                    {"step", std::to_string(self.state.step)},
                    {"epochs", std::to_string(self.epochs)},
                    {"seed", std::to_string(self.state.seed)}};
@@ -139,10 +139,10 @@ void Trainer::save(const std::string& path) const {
 void Trainer::load(const std::string& path, bool resume) {
   Implementation& self = *implementation_;
   const runtime::TensorFile file = runtime::load_tensors(path);
-  const auto& variables = self.model->program.variables;
+  const auto& variables = self.model->interface.variables;
   const auto fail = [&](const std::string& what) {
     throw Error(Diagnostic{path, 0, 0, 1,
-                           "these weights are not of the model '" + self.model->program.name + "': " + what,
+                           "these weights are not of the model '" + self.model->interface.name + "': " + what,
                            "use the weights that were saved by training this model file", ""});
   };
   std::vector<const runtime::SavedTensor*> found;

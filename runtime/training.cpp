@@ -36,14 +36,14 @@ struct Parts {
   Dataset training, validation;  ///< no rows of validation where nothing is held out
 };
 
-Parts split_data(const Dataset& all, const frontend::Model& description) {
+Parts split_data(const Dataset& all, const ir::Declarations& program, const frontend::Model& description) {
   if (!description.data || !description.data->validation) return {all, {}};
   const frontend::SplitSpec& spec = *description.data->validation;
   if (!spec.stratify) {
     const Split split = split_rows(spec, static_cast<std::uint32_t>(all.rows));
     return {all.select(split.training), all.select(split.held_out)};
   }
-  const auto& inputs = description.program->inputs;
+  const auto& inputs = program.inputs;
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     if (inputs[i].name != *spec.stratify) continue;
     const auto width = static_cast<std::uint32_t>(all.tensors[i].size() / static_cast<std::size_t>(all.rows));
@@ -55,10 +55,10 @@ Parts split_data(const Dataset& all, const frontend::Model& description) {
 }
 
 /// The loss, the named losses and the metrics.
-void set_figures(Scores& scores, const std::vector<Trainer::Figure>& figures, const ir::Program& program) {
+void set_figures(Scores& scores, const std::vector<Trainer::Figure>& figures, const ir::Interface& program) {
   scores.loss = figures[0].value;
-  const ir::Function* metrics = program.find_function("metrics");
-  const std::size_t first_metric = figures.size() - (metrics == nullptr ? 0 : metrics->results.size());
+  const auto metrics = program.results.find("metrics");
+  const std::size_t first_metric = figures.size() - (metrics == program.results.end() ? 0 : metrics->second.size());
   const auto at = [&](std::size_t i) { return figures.begin() + static_cast<std::ptrdiff_t>(i); };
   scores.losses.assign(at(1), at(first_metric));
   scores.metrics.assign(at(first_metric), figures.end());
@@ -66,7 +66,7 @@ void set_figures(Scores& scores, const std::vector<Trainer::Figure>& figures, co
 
 /// How well the first output says the classes of the first target.
 void judge_classes(Scores& scores, const std::vector<float>& predictions, const Dataset& data,
-                   const ir::Program& program) {
+                   const ir::Declarations& program) {
   for (std::size_t i = 0; i < program.inputs.size(); ++i) {
     if (!program.inputs[i].is_target) continue;
     if (data.tensors[i].size() != predictions.size()) return;
@@ -85,7 +85,7 @@ void judge_classes(Scores& scores, const std::vector<float>& predictions, const 
 
 /// The figures of data; those of classes only where they are wanted, as they need the rows sorted.
 Scores measure(Trainer& trainer, const Dataset& data, bool with_classes) {
-  const ir::Program& program = trainer.implementation().model->program;
+  const ir::Interface& program = trainer.implementation().model->interface;
   Scores scores;
   scores.rows = data.rows;
   std::vector<float> predictions;
@@ -138,7 +138,7 @@ class EarlyStop {
 /// Trains for at most so many epochs.
 void run_epochs(Trainer& trainer, const Parts& data, const frontend::Model& description, std::int64_t epochs,
                 std::int64_t batch, const std::function<void(const TrainProgress&)>& progress, TrainReport& report) {
-  const ir::Program& program = *description.program;
+  const ir::Interface& program = trainer.implementation().model->interface;
   const Tensors training = data.training.views(true, program);
   const bool validates = data.validation.rows > 0;
   std::optional<EarlyStop> stop;
@@ -162,9 +162,10 @@ void run_epochs(Trainer& trainer, const Parts& data, const frontend::Model& desc
 
 Dataset load_dataset(Trainer& trainer, const Model& model, const std::string& model_path,
                      const std::optional<std::string>& override_path, bool with_targets) {
-  const frontend::Model& description = model.implementation()->model;
+  const frontend::Model& description = model.implementation()->settings;
   const Table table = load_csv(data_path(description, model_path, override_path));
-  return make_dataset(table, description, with_targets, trainer.implementation().categories);
+  return make_dataset(table, model.implementation()->interface, description, with_targets,
+                      trainer.implementation().categories);
 }
 
 double Scores::figure(const std::string& name) const {
@@ -184,8 +185,8 @@ Scores score(Trainer& trainer, const Dataset& data) { return measure(trainer, da
 
 TrainReport train(const Model& model, const std::string& model_path, const TrainOptions& options,
                   const std::function<void(const TrainProgress&)>& progress) {
-  const frontend::Model& description = model.implementation()->model;
-  if (model.implementation()->program.find_function("step") == nullptr) {
+  const frontend::Model& description = model.implementation()->settings;
+  if (!model.implementation()->interface.results.contains("step")) {
     throw file_error(model_path, "the model '" + description.name + "' has no loss, so it cannot be trained",
                      "add a line such as: loss = bce(p, y)");
   }
@@ -193,9 +194,10 @@ TrainReport train(const Model& model, const std::string& model_path, const Train
   Trainer trainer(model, options.seed.value_or(description.train.seed));
   trainer.set_threads(options.threads);
   if (!options.resume.empty()) trainer.load(options.resume, true);
-  const Parts data = split_data(load_dataset(trainer, model, model_path, options.data, true), description);
+  const Parts data = split_data(load_dataset(trainer, model, model_path, options.data, true),
+                                model.implementation()->interface, description);
   if (options.resume.empty()) {
-    trainer.fit(data.training.views(true, model.implementation()->program), data.training.rows);
+    trainer.fit(data.training.views(true, model.implementation()->interface), data.training.rows);
   }
   const std::int64_t epochs = options.epochs.value_or(description.train.epochs);
   if (epochs > 0) model.implementation()->compile_together({"step", "evaluate"});

@@ -75,7 +75,7 @@ std::optional<std::vector<std::string>> unpack(const std::string& bytes) {
   std::memcpy(&header, bytes.data(), sizeof header);
   if (std::memcmp(header.magic, kMagic, sizeof kMagic) != 0) return std::nullopt;
   if (XXH3_64bits(bytes.data() + sizeof header, bytes.size() - sizeof header) != header.checksum) return std::nullopt;
-  std::vector<std::string> objects;
+  std::vector<std::string> pieces;
   std::size_t at = sizeof header;
   for (std::uint64_t i = 0; i < header.count; ++i) {
     std::uint64_t size = 0;
@@ -83,22 +83,22 @@ std::optional<std::vector<std::string>> unpack(const std::string& bytes) {
     std::memcpy(&size, bytes.data() + at, sizeof size);
     at += sizeof size;
     if (bytes.size() - at < size) return std::nullopt;
-    objects.push_back(bytes.substr(at, size));
+    pieces.push_back(bytes.substr(at, size));
     at += size;
   }
   if (at != bytes.size()) return std::nullopt;
-  return objects;
+  return pieces;
 }
 
-std::string pack(const std::vector<std::string>& objects) {
+std::string pack(const std::vector<std::string>& pieces) {
   Header header = {};
   std::memcpy(header.magic, kMagic, sizeof kMagic);
-  header.count = objects.size();
+  header.count = pieces.size();
   std::string bytes(sizeof header, '\0');
-  for (const std::string& object : objects) {
-    const std::uint64_t size = object.size();
+  for (const std::string& piece : pieces) {
+    const std::uint64_t size = piece.size();
     bytes.append(reinterpret_cast<const char*>(&size), sizeof size);
-    bytes += object;
+    bytes += piece;
   }
   header.checksum = XXH3_64bits(bytes.data() + sizeof header, bytes.size() - sizeof header);
   std::memcpy(bytes.data(), &header, sizeof header);
@@ -161,9 +161,9 @@ std::optional<std::vector<std::string>> ObjectCache::find(const std::string& key
   }
   if (is_trusted_folder(folder_)) {
     if (const auto bytes = read_trusted(path)) {
-      if (auto objects = unpack(*bytes)) {
+      if (auto pieces = unpack(*bytes)) {
         ++hits_;
-        return objects;
+        return pieces;
       }
     }
   }
@@ -171,7 +171,7 @@ std::optional<std::vector<std::string>> ObjectCache::find(const std::string& key
   return std::nullopt;
 }
 
-void ObjectCache::store(const std::string& key, const std::vector<std::string>& objects) {
+void ObjectCache::store(const std::string& key, const std::vector<std::string>& pieces) {
   if (folder_.empty()) return;
   std::error_code ignored;
   if (!fs::exists(folder_, ignored)) {
@@ -185,7 +185,7 @@ void ObjectCache::store(const std::string& key, const std::vector<std::string>& 
   {
     const Descriptor file(::open(unfinished.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
     if (file.number() < 0) return;
-    if (!write_all(file.number(), pack(objects)) || ::rename(unfinished.c_str(), path.c_str()) != 0) {
+    if (!write_all(file.number(), pack(pieces)) || ::rename(unfinished.c_str(), path.c_str()) != 0) {
       ::unlink(unfinished.c_str());
       return;
     }

@@ -1,4 +1,4 @@
-// Object files on disk, so that what has been compiled once need not be compiled again.
+// What the compiler made, on disk, so that it need not be made again.
 //
 // One file an entry, named by its key, in a folder that belongs to the user alone. A file is written under another name
 // and renamed, so that any number of processes may read and write at once; its content is checksummed, so that a
@@ -21,11 +21,11 @@ class ObjectCache {
   /// Uses the folder, made when the first entry is stored. Empty: a cache that holds nothing.
   explicit ObjectCache(std::string folder, std::uint64_t limit = kDefaultLimit);
 
-  /// The objects stored under the key. Nothing where there is no such entry, or one that cannot be trusted: damaged,
-  /// of another user, or in a folder to which others may write.
+  /// The pieces stored under the key: object files, and texts that belong to them. Nothing where there is no such
+  /// entry, or one that cannot be trusted: damaged, of another user, or in a folder to which others may write.
   std::optional<std::vector<std::string>> find(const std::string& key);
   /// Failure is silent: a full disk is no reason not to train.
-  void store(const std::string& key, const std::vector<std::string>& objects);
+  void store(const std::string& key, const std::vector<std::string>& pieces);
   /// Removes every entry; returns how many there were.
   std::uint64_t clear();
 
@@ -35,6 +35,7 @@ class ObjectCache {
   };
   Statistics statistics() const;
   void count_damaged() { ++damaged_; }
+  bool is_open() const { return !folder_.empty(); }  ///< or one that holds nothing
   const std::string& folder() const { return folder_; }
   std::uint64_t limit() const { return limit_; }
 

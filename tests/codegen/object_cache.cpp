@@ -1,6 +1,5 @@
 // Compiled code kept on disk: what is found is what was stored, or nothing.
 #include "codegen/native/object_cache.h"
-#include "codegen/compile.h"
 
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -12,6 +11,8 @@
 #include <fstream>
 #include <random>
 
+#include "codegen/compile.h"
+#include "codegen/native/buffer_text.h"
 #include "codegen/native/object_image.h"
 #include "frontend/frontend.h"
 #include "ir/interpreter.h"
@@ -207,7 +208,7 @@ TEST_CASE("code_from_the_cache_does_what_the_code_that_was_compiled_does") {
   CHECK(cache.statistics().hits == 1);
   CHECK(outcome(*loaded) == outcome(*compiled));
   CHECK((loaded->epoch() != nullptr) == (compiled->epoch() != nullptr));
-  CHECK(loaded->calls("step").size() == compiled->calls("step").size());
+  CHECK(loaded->kernel(0) != nullptr);
   // Another function is another entry.
   codegen::compile(program, {"evaluate"}, &cache);
   CHECK(cache.statistics().entries == 2);
@@ -219,7 +220,16 @@ TEST_CASE("an_object_that_is_malformed_is_rejected_and_compiled_again") {
   const ir::Program program = example();
   const auto compiled = codegen::compile(program, {"step"}, &cache);
   const std::string key = folder.only_file().stem().string();
-  const Objects objects = *cache.find(key);
+  const Objects entry = *cache.find(key);  // the table of buffers, then the objects
+  const std::string& table = entry[0];
+  CHECK(codegen::print_buffers(codegen::parse_buffers(table)) == table);
+  for (std::size_t length = 0; length < table.size(); ++length) {
+    try {
+      codegen::parse_buffers(table.substr(0, length));
+    } catch (const std::runtime_error&) {
+    }
+  }
+  const Objects objects(entry.begin() + 1, entry.end());
   CHECK_NOTHROW(codegen::load_objects(objects));
   const std::string& object = objects[0];
   for (std::size_t length = 0; length < object.size(); length += 1 + length / 50) {
@@ -240,8 +250,8 @@ TEST_CASE("an_object_that_is_malformed_is_rejected_and_compiled_again") {
     } catch (const std::bad_alloc&) {
     }
   }
-  cache.store(key, {"no object"});
+  cache.store(key, {table, "no object"});
   CHECK(outcome(*codegen::compile(program, {"step"}, &cache)) == outcome(*compiled));
   CHECK(cache.statistics().damaged == 1);
-  CHECK(cache.find(key) == objects);
+  CHECK(cache.find(key) == entry);
 }

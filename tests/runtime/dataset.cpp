@@ -41,9 +41,13 @@ Table example() {
   return load_csv("data.csv");
 }
 
+Dataset make_dataset(const Table& table, const frontend::Model& model, bool with_targets,
+                     CategoriesByTensor& categories) {
+  return runtime::make_dataset(table, *model.program, model, with_targets, categories);
+}
 Dataset make_dataset(const Table& table, const frontend::Model& model, bool with_targets) {
   CategoriesByTensor categories;
-  return runtime::make_dataset(table, model, with_targets, categories);
+  return make_dataset(table, model, with_targets, categories);
 }
 
 using Values = std::vector<float>;
@@ -185,19 +189,18 @@ frontend::Model one_hot_model(std::int64_t width, std::vector<std::string> categ
 TEST_CASE("one_hot_gives_every_category_a_column_in_sorted_order") {
   const Folder folder;
   CategoriesByTensor categories;
-  CHECK(runtime::make_dataset(example(), one_hot_model(2), true, categories).tensors[1] == Values{0, 1, 1, 0, 0, 1});
+  CHECK(make_dataset(example(), one_hot_model(2), true, categories).tensors[1] == Values{0, 1, 1, 0, 0, 1});
   CHECK(categories == CategoriesByTensor{{"y", {"B", "M"}}});
   // In the order of the list, if there is one.
   categories.clear();
-  CHECK(runtime::make_dataset(example(), one_hot_model(2, {"M", "B"}), true, categories).tensors[1] ==
-        Values{1, 0, 0, 1, 1, 0});
+  CHECK(make_dataset(example(), one_hot_model(2, {"M", "B"}), true, categories).tensors[1] == Values{1, 0, 0, 1, 1, 0});
   // New data are encoded as the data before.
   write("data.csv", "kind,area,radius\nM,1,2\n");
-  CHECK(runtime::make_dataset(load_csv("data.csv"), one_hot_model(2), true, categories).tensors[1] == Values{1, 0});
+  CHECK(make_dataset(load_csv("data.csv"), one_hot_model(2), true, categories).tensors[1] == Values{1, 0});
   // Numbers are sorted as numbers.
   write("data.csv", "kind,area,radius\n10,1,2\n9,1,2\n-1,0,0\n");
   categories.clear();
-  runtime::make_dataset(load_csv("data.csv"), one_hot_model(3), true, categories);
+  make_dataset(load_csv("data.csv"), one_hot_model(3), true, categories);
   CHECK(categories.at("y") == Categories{"-1", "9", "10"});
 }
 
@@ -208,7 +211,7 @@ TEST_CASE("one_hot_says_which_categories_do_not_fit") {
             "    = help: declare y: [n, 2]");
   CategoriesByTensor known{{"y", {"Benign", "Malignant"}}};
   write("data.csv", "kind,area,radius\nBenign,1,2\nMalignent,3,4\n");
-  CHECK(error_of([&] { runtime::make_dataset(load_csv("data.csv"), one_hot_model(2), true, known); }) ==
+  CHECK(error_of([&] { make_dataset(load_csv("data.csv"), one_hot_model(2), true, known); }) ==
         "data.csv:3:1: error: column \"kind\" holds \"Malignent\", which is none of its 2 categories\n"
         "  3 | Malignent,3,4\n"
         "    | ^^^^^^^^^\n"

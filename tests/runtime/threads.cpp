@@ -51,11 +51,11 @@ TEST_CASE("several threads give bitwise the numbers of one", "[threads]") {
     const std::string file = entry.path().string();
     INFO(file);
     const Model model = Model::from_file(file);
-    if (!model.implementation()->model.data) continue;
+    if (!model.implementation()->settings.data) continue;
     Trainer first(model);
     const runtime::Dataset data = runtime::load_dataset(first, model, file, std::nullopt, true);
     const std::int64_t rows = std::min<std::int64_t>(data.rows, 300);
-    Tensors tensors = data.views(true, *model.implementation()->model.program);
+    Tensors tensors = data.views(true, model.implementation()->interface);
     for (auto& tensor : tensors)
       tensor = tensor.first(tensor.size() / static_cast<std::size_t>(data.rows) * static_cast<std::size_t>(rows));
     const Outcome alone = train(model, tensors, rows, 32, 1);

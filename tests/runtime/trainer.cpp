@@ -3,6 +3,7 @@
 #include <cstdio>
 
 #include "descent/descent.h"
+#include "frontend/frontend.h"
 #include "ir/interpreter.h"
 #include "ir/threefry.h"
 #include "passes/passes.h"
@@ -25,7 +26,7 @@ std::vector<float> numbers(std::size_t count, std::uint32_t stream) {
 void check_steps(const std::string& text, std::int64_t rows, std::size_t width) {
   const Model model = Model::from_string(text);
   INFO(text);
-  const ir::Program program = passes::differentiate(*model.implementation()->model.program);
+  const ir::Program program = passes::differentiate(*frontend::load_model(text, "m.descent").program);
   const std::vector<float> x = numbers(static_cast<std::size_t>(rows) * width, 1);
   std::vector<float> y = numbers(static_cast<std::size_t>(rows), 2);
   for (float& v : y) v = v > 0 ? 1.0f : 0.0f;

@@ -24,7 +24,7 @@ runtime::Dataset dataset(const std::string& table, const std::string& lines, con
   write("data.csv", table);
   const std::string block = data.empty() ? "" : "data {\n source = csv(\"data.csv\")\n " + data + "\n}\n";
   const frontend::Model model = frontend::load_model("model m {\n" + lines + "\n}\n" + block, "m.descent");
-  return runtime::make_dataset(runtime::load_csv("data.csv"), model, true, categories);
+  return runtime::make_dataset(runtime::load_csv("data.csv"), *model.program, model, true, categories);
 }
 
 runtime::Dataset dataset(const std::string& table, const std::string& lines, const std::string& data = "") {

@@ -1,0 +1,94 @@
+// One line a buffer, in order, with a tab between its parts; then one for each name that callers know.
+//     buffer  2  [n, 16]  0  3
+//     name    x  0
+#include "codegen/native/buffer_text.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <stdexcept>
+#include <string_view>
+#include <vector>
+
+#include "descent/error.h"
+
+namespace descent::codegen {
+
+namespace {
+
+using passes::Buffer;
+
+[[noreturn]] void fail() { throw std::runtime_error("the table of buffers cannot be read"); }
+
+std::vector<std::string_view> split(std::string_view text, char separator) {
+  std::vector<std::string_view> parts;
+  for (std::size_t at = 0;;) {
+    const std::size_t end = std::min(text.find(separator, at), text.size());
+    parts.push_back(text.substr(at, end - at));
+    if (end == text.size()) return parts;
+    at = end + 1;
+  }
+}
+
+int number(std::string_view text) {
+  int value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size()) fail();
+  return value;
+}
+
+ir::Shape shape(std::string_view text) {
+  if (text.size() < 2 || text.front() != '[' || text.back() != ']') fail();
+  text = text.substr(1, text.size() - 2);
+  ir::Shape sizes;
+  if (text.empty()) return sizes;
+  for (std::string_view size : split(text, ',')) sizes.push_back(ir::Dimension::parse(std::string(size)));
+  return sizes;
+}
+
+}  // namespace
+
+std::string print_buffers(const BufferTables& tables) {
+  std::string text;
+  for (const auto& [function, table] : tables) {
+    text += "function\t" + function + "\n";
+    for (const Buffer& b : table.buffers) {
+      text += fmt::format("buffer\t{}\t{}\t{}\t{}\t{}\n", static_cast<int>(b.kind), ir::to_string(b.shape), b.first,
+                          b.last, b.name);
+    }
+    const std::map<std::string, int> sorted(table.names.begin(), table.names.end());  // equal tables, equal texts
+    for (const auto& [name, buffer] : sorted) text += fmt::format("name\t{}\t{}\n", name, buffer);
+  }
+  return text;
+}
+
+BufferTables parse_buffers(const std::string& text) {
+  BufferTables tables;
+  passes::BufferTable* table = nullptr;
+  try {
+    for (std::string_view line : split(text, '\n')) {
+      const auto parts = split(line, '\t');
+      if (line.empty()) continue;
+      if (parts[0] == "function" && parts.size() == 2) {
+        table = &tables[std::string(parts[1])];
+      } else if (table != nullptr && parts[0] == "buffer" && parts.size() == 6) {
+        const int kind = number(parts[1]);
+        if (kind < 0 || kind > static_cast<int>(Buffer::Kind::result)) fail();
+        table->buffers.push_back({static_cast<Buffer::Kind>(kind), std::string(parts[5]), shape(parts[2]),
+                                  number(parts[3]), number(parts[4])});
+      } else if (table != nullptr && parts[0] == "name" && parts.size() == 3) {
+        const int buffer = number(parts[2]);
+        if (buffer < 0 || static_cast<std::size_t>(buffer) >= table->buffers.size()) fail();
+        table->names.emplace(parts[1], buffer);
+      } else {
+        fail();
+      }
+    }
+  } catch (const Error&) {  // of Dimension::parse
+    fail();
+  }
+  return tables;
+}
+
+}  // namespace descent::codegen

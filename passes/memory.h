@@ -1,0 +1,41 @@
+// The memory of a compiled function: which buffers there are, and where temporaries lie.
+#pragma once
+
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "ir/dimension.h"
+
+namespace descent::passes {
+
+/// Memory that kernels read and write.
+struct Buffer {
+  enum class Kind { input, variable, temporary, result } kind;
+  std::string name;  ///< of the input, variable or result; empty for a temporary
+  ir::Shape shape;
+  int first = 0, last = 0;  ///< the kernels between which a temporary lives
+};
+
+/// Whether whole numbers are themselves in it: variables and results hold them as floats.
+inline bool holds_whole_numbers(const Buffer& buffer) {
+  return buffer.kind == Buffer::Kind::temporary || buffer.kind == Buffer::Kind::input;
+}
+
+/// All memory of a function: what its callers have to provide.
+struct BufferTable {
+  std::vector<Buffer> buffers;
+  std::unordered_map<std::string, int> names;  ///< of inputs, variables and results: their buffers
+  int buffer(const std::string& name) const;   ///< of an input, variable or result; -1 if there is none
+};
+
+/// Where each buffer lies in one block of memory; only temporaries and results have a place.
+struct MemoryPlan {
+  std::vector<std::int64_t> offsets;  ///< in bytes, multiples of 64; -1 for buffers that lie elsewhere
+  std::int64_t bytes = 0;
+};
+/// Places temporaries that do not live at the same time over each other: largest first, at the lowest offset that is
+/// free during its life (best-fit by decreasing size, as in Pisarchyk and Lee, "Efficient memory management", 2020).
+MemoryPlan plan_memory(const BufferTable& table, const ir::DimensionValues& sizes);
+
+}  // namespace descent::passes
