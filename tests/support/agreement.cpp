@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <bit>
 #include <cmath>
 
 #include "codegen/compile.h"
@@ -28,7 +29,11 @@ std::vector<std::vector<float>> run(const codegen::CompiledFunction& function, c
     std::vector<float>& floats = memory.emplace_back(count + kGuards, kGuard);
     if (buffer.kind != passes::Buffer::Kind::input && buffer.kind != passes::Buffer::Kind::variable) continue;
     const std::vector<double>& values = test.environment.tensors.at(buffer.name).values;
-    for (std::size_t i = 0; i < count; ++i) floats[i] = static_cast<float>(values[i]);
+    const ir::Input* input = test.program.find_input(buffer.name);
+    const bool is_whole = input != nullptr && input->dtype == ir::DType::i32;
+    for (std::size_t i = 0; i < count; ++i) {
+      floats[i] = is_whole ? std::bit_cast<float>(static_cast<std::int32_t>(values[i])) : static_cast<float>(values[i]);
+    }
   }
   std::vector<float*> addresses;
   for (auto& floats : memory) addresses.push_back(floats.data());
