@@ -10,6 +10,7 @@
 #include "ir/op.h"
 #include "passes/dependencies.h"
 #include "passes/row_fusion.h"
+#include "passes/schedule.h"
 
 namespace descent::passes {
 
@@ -478,6 +479,7 @@ class Planner {
     }
     for (const Kernel& copy : copies) plan_.kernels.push_back(copy_kernel(copy));
     fuse_rows(plan_);
+    schedule(plan_);
     set_lives();
   }
 
@@ -502,6 +504,8 @@ class Planner {
   }
 
   void set_lives() {
+    // Memory is not used again at once: on several threads, what uses it next would have to wait.
+    constexpr int kRest = 2;
     std::vector<char> seen(plan_.buffers.size(), 0);
     for (std::size_t k = 0; k < plan_.kernels.size(); ++k) {
       const Kernel& kernel = plan_.kernels[k];
@@ -512,7 +516,7 @@ class Planner {
         Buffer& buffer = plan_.buffers[static_cast<std::size_t>(b)];
         if (!seen[static_cast<std::size_t>(b)]) buffer.first = static_cast<int>(k);
         seen[static_cast<std::size_t>(b)] = 1;
-        buffer.last = static_cast<int>(k);
+        buffer.last = static_cast<int>(k) + kRest;
       }
     }
     for (Buffer& buffer : plan_.buffers) {
