@@ -59,7 +59,7 @@ void KernelEmitter::emit_contraction() {
     const bool first_batch = &levels == &batches && at == 0;
     const Range range = first_batch ? part(passes::Partition::Axis::outer, axis.size) : Range{i64(0), size(axis.size)};
     loop(range.begin, range.end, i64(1), [&](Value* i) {
-      loops[static_cast<std::size_t>(at)].base = i;
+      loops[static_cast<std::size_t>(at)].base = loops[static_cast<std::size_t>(at)].index = i;
       self(self, levels, level + 1, element(a, multiply(i, size(axis.lhs))), element(b, multiply(i, size(axis.rhs))),
            body);
     });
@@ -157,21 +157,28 @@ void KernelEmitter::emit_blocks(const Product& whole, std::vector<Loop>& loops) 
       Value* row_count = minimum(block_rows, builder_.CreateSub(rows.end, row));
       const Block block{row, row_count, column, column_count, scratch};
       branch(has_tiles(whole), [&] { emit_block(product, block, loops); });
-      if (may_be_narrow(whole)) {
-        branch(builder_.CreateNot(has_tiles(whole)), [&] { emit_single_rows(whole, block); });
-      }
-      if (product.row_loop != nullptr) {
-        product.row_loop->base = row;
-        product.row_loop->count = row_count;
-        product.row_loop->tile_stride = i64(stride);
-      }
-      if (product.column_loop != nullptr) {
-        product.column_loop->base = column;
-        product.column_loop->count = column_count;
-        product.column_loop->tile_stride = i64(1);
-        product.column_loop->whole_vectors = whole_vectors;
-      }
-      emit_part(loops, scratch);
+      const auto finish = [&] {
+        if (product.row_loop != nullptr) {
+          product.row_loop->base = row;
+          product.row_loop->count = row_count;
+          product.row_loop->tile_stride = i64(stride);
+        }
+        if (product.column_loop != nullptr) {
+          product.column_loop->base = column;
+          product.column_loop->count = column_count;
+          product.column_loop->tile_stride = i64(1);
+          product.column_loop->whole_vectors = whole_vectors;
+        }
+        emit_part(loops, scratch);
+      };
+      const auto single_rows = [&] {
+        branch(builder_.CreateNot(has_tiles(whole)), [&] {
+          emit_single_rows(whole, block);
+          if (finishes_tiles()) finish();
+        });
+      };
+      if (may_be_narrow(whole)) single_rows();
+      if (!finishes_tiles()) finish();
     });
   });
 }
@@ -299,14 +306,18 @@ void KernelEmitter::emit_pass(const Product& product, const Block& block, Value*
         tile.masks.push_back(whole ? nullptr : lane_mask(left));
       }
     }
-    emit_rows(product, block, begin, tile, at, loops);
+    const Panel columns_of{
+        column, {add(block.column, j), add(block.column, block.column_count)}, known && columns % panel == 0};
+    if (finishes_tiles()) begin_columns();
+    emit_rows(product, block, begin, tile, columns_of, loops);
+    if (finishes_tiles()) end_columns(product, columns_of, loops);
   });
 }
 
 /// The tiles of one panel of columns. Rows that are left at the end are made by a last tile that overlaps the one
 /// before it; packed rows have a whole last panel; where there are fewer rows than a tile has, they are made one by
 /// one.
-void KernelEmitter::emit_rows(const Product& product, const Block& block, Value* begin, Tile tile, Value* column,
+void KernelEmitter::emit_rows(const Product& product, const Block& block, Value* begin, Tile tile, const Panel& panel,
                               std::vector<Loop>& loops) {
   const Blocking& blocking = kernel_.blocking;
   const std::int64_t tile_rows = blocking.tile_rows;
@@ -323,9 +334,12 @@ void KernelEmitter::emit_rows(const Product& product, const Block& block, Value*
     tile.splits = static_cast<unsigned>(blocking.splits);
     Value* start = multiply(row, blocking.pack_lhs ? size(k.size) : size(product.a_row));
     tile.a = element(product.a, add(start, multiply(begin, size(k.lhs))));
+    Value* column = builder_.CreateSub(panel.column, block.column);
     tile.scratch = element(block.scratch, add(multiply(at, i64(blocking.block_columns)), column));
-    if (!tile.accumulate) prefetch(product, tile, row, add(block.column, column), loops);
-    emit_tile(product, tile);
+    if (!tile.accumulate) prefetch(product, tile, row, panel.column, loops);
+    if (!finishes_tiles()) return emit_tile(product, tile);
+    const TileRows rows{row, {add(block.row, i), add(block.row, block.row_count)}, exact};
+    finish_tile(product, panel, rows, tile_sums(product, tile), loops);
   });
 }
 

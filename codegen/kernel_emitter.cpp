@@ -447,6 +447,13 @@ void KernelEmitter::emit_part(std::vector<Loop> loops, Value* tile) {
 /// Whether a reduction takes the innermost axis away but keeps another.
 bool KernelEmitter::is_row(const Accumulator& a) const { return a.vector != nullptr && !is_whole(a); }
 
+/// Whether a reduction keeps the innermost axis alone.
+bool KernelEmitter::is_column(const Accumulator& a) const {
+  const auto& strides = a.place.strides;
+  return a.place.indirections.empty() && !strides.empty() && strides.back().is_one() &&
+         std::all_of(strides.begin(), strides.end() - 1, [](const Dimension& d) { return d == Dimension(0); });
+}
+
 /// Where a vector takes long to compute, all are under a mask: code once instead of twice counts more than the mask.
 void KernelEmitter::for_vectors(Loop& inner, const std::function<void(Value*)>& body) {
   auto* constant = llvm::dyn_cast<llvm::ConstantInt>(inner.count);
@@ -473,13 +480,9 @@ void KernelEmitter::for_vectors(Loop& inner, const std::function<void(Value*)>& 
 
 /// One vector of columns after the other, down all rows of the block.
 void KernelEmitter::emit_columns(std::vector<Loop>& loops, Value* tile) {
-  std::vector<Accumulator*> columns;  // reductions that keep the columns and take the rows away
+  std::vector<Accumulator*> columns;
   for (Accumulator& a : accumulators_) {
-    const auto& strides = a.place.strides;
-    const bool rows_gone =
-        a.place.indirections.empty() &&
-        std::all_of(strides.begin(), strides.end() - 1, [](const Dimension& d) { return d == Dimension(0); });
-    if (a.vector == nullptr && rows_gone) columns.push_back(&a);
+    if (is_column(a)) columns.push_back(&a);
   }
   for_vectors(loops.back(), [&](Value* mask) {
     for (Accumulator* a : columns) {
@@ -487,7 +490,7 @@ void KernelEmitter::emit_columns(std::vector<Loop>& loops, Value* tile) {
       builder_.CreateStore(identity(a->node), a->vector);
     }
     const auto nest = [&](auto&& self, std::size_t axis) -> void {
-      if (axis + 1 >= loops.size()) return emit_vector(loops, tile, mask);
+      if (axis + 1 >= loops.size()) return emit_vector(loops, tile_vector(loops, tile), mask);
       loop(i64(0), loops[axis].count, i64(1), [&](Value* local) {
         loops[axis].index = add(loops[axis].base, local);
         self(self, axis + 1);
@@ -507,14 +510,14 @@ void KernelEmitter::emit_columns(std::vector<Loop>& loops, Value* tile) {
 /// The innermost axis: whole vectors, then what is left under a mask.
 void KernelEmitter::emit_inner(std::vector<Loop>& loops, Value* tile) {
   if (loops.empty()) {  // a single number: one lane of a vector
-    emit_vector(loops, tile, machine_.lanes == 1 ? nullptr : lane_mask(i64(1)));
+    emit_vector(loops, tile_vector(loops, tile), machine_.lanes == 1 ? nullptr : lane_mask(i64(1)));
     return;
   }
   Loop& inner = loops.back();
   for (Accumulator& a : accumulators_) {
     if (is_row(a)) builder_.CreateStore(identity(a.node), a.vector);
   }
-  for_vectors(inner, [&](Value* mask) { emit_vector(loops, tile, mask); });
+  for_vectors(inner, [&](Value* mask) { emit_vector(loops, tile_vector(loops, tile), mask); });
   for (Accumulator& a : accumulators_) {
     if (!is_row(a)) continue;
     inner.index = i64(0);
@@ -652,19 +655,23 @@ void KernelEmitter::accumulate_each(const Accumulator& a, Value* value) {
   });
 }
 
+/// The contraction's values of the vector at hand; null where the kernel has no contraction.
+llvm::Value* KernelEmitter::tile_vector(const std::vector<Loop>& loops, Value* tile) {
+  if (tile == nullptr) return nullptr;
+  Value* offset = i64(0);
+  for (const Loop& l : loops) {
+    if (l.tile_stride != nullptr) offset = add(offset, multiply(builder_.CreateSub(l.index, l.base), l.tile_stride));
+  }
+  // The tile is padded to whole vectors, so that loads beyond a row's end stay inside it.
+  return builder_.CreateAlignedLoad(lanes_.float_vector(), element(tile, offset), llvm::Align(4));
+}
+
 /// One vector of the innermost axis: computes, stores, accumulates.
-void KernelEmitter::emit_vector(std::vector<Loop>& loops, Value* tile, Value* mask) {
+void KernelEmitter::emit_vector(std::vector<Loop>& loops, Value* product, Value* mask) {
   values_.clear();
   current_ = &loops;
   mask_ = mask;
-  if (tile != nullptr) {
-    Value* offset = i64(0);
-    for (const Loop& l : loops) {
-      if (l.tile_stride != nullptr) offset = add(offset, multiply(builder_.CreateSub(l.index, l.base), l.tile_stride));
-    }
-    // The tile is padded to whole vectors, so that loads beyond a row's end stay inside it.
-    tile_value_ = builder_.CreateAlignedLoad(lanes_.float_vector(), element(tile, offset), llvm::Align(4));
-  }
+  tile_value_ = product;
   // Everything is computed before anything is stored: a variable may be read and written here.
   std::vector<Value*> stored, reduced;
   for (const passes::Store& s : kernel_.stores) stored.push_back(lane_value(s.node));

@@ -33,6 +33,9 @@ class KernelEmitter {
   using Dimension = ir::Dimension;
   using Indirection = passes::Indirection;
 
+  struct Range {
+    Value *begin, *end;
+  };
   /// One axis of the space while its loop runs: elements base + local, local in [0, count).
   struct Loop {
     Value* base;                   ///< where this part of the axis begins
@@ -46,8 +49,9 @@ class KernelEmitter {
   struct Accumulator {
     const ir::Node* node;
     int buffer;
-    passes::View place;       ///< of each element in the result; stride 0 along reduced axes
-    Value* vector = nullptr;  ///< memory for partial sums in lanes, where the innermost axis is reduced
+    passes::View place;                ///< of each element in the result; stride 0 along reduced axes
+    Value* vector = nullptr;           ///< memory for partial sums in lanes, where the innermost axis is reduced
+    std::vector<Value*> columns = {};  ///< the same for each vector of a tile, where only the rows are
   };
 
   // rows.cpp: phases of a row, and what is done element after element
@@ -65,10 +69,12 @@ class KernelEmitter {
   void emit_part(std::vector<Loop> loops, Value* tile);
   void emit_inner(std::vector<Loop>& loops, Value* tile);
   bool is_row(const Accumulator& accumulator) const;
+  bool is_column(const Accumulator& accumulator) const;
   void emit_columns(std::vector<Loop>& loops, Value* tile);
   /// Calls `body` for the vectors of the innermost axis: whole ones, then what is left under a mask.
   void for_vectors(Loop& inner, const std::function<void(Value* mask)>& body);
-  void emit_vector(std::vector<Loop>& loops, Value* tile, Value* mask);
+  Value* tile_vector(const std::vector<Loop>& loops, Value* tile);
+  void emit_vector(std::vector<Loop>& loops, Value* product, Value* mask);
   bool merge_axes();
 
   // lane values, of the current vector
@@ -133,15 +139,37 @@ class KernelEmitter {
     std::int64_t stride = 0;  ///< of the scratch memory's rows
     bool accumulate = false;  ///< adds to what is there
   };
-  void emit_rows(const Product& product, const Block& block, Value* begin, Tile tile, Value* column,
+  /// The columns of a row of tiles, and those of them that no panel before has made.
+  struct Panel {
+    Value* column;  ///< the first one
+    Range own;
+    bool all;  ///< known to be all of them
+  };
+  /// The same of the rows of one tile.
+  struct TileRows {
+    Value* first;
+    Range own;
+    bool all;
+  };
+  void emit_rows(const Product& product, const Block& block, Value* begin, Tile tile, const Panel& panel,
                  std::vector<Loop>& loops);
   void prefetch(const Product& product, const Tile& tile, Value* row, Value* column, const std::vector<Loop>& loops);
+  Value* place_in(const Tile& tile, unsigned r, unsigned v);
   void emit_tile(const Product& product, const Tile& tile);
+  Values tile_sums(const Product& product, const Tile& tile);
   void emit_tile_step(const Product& product, const Tile& tile, Value* a, Value* b, Value** sums);
   Values walk_depth(const Product& product, const Tile& tile, Value* a, Value* b, Value* depth, Values sums);
   void emit_dot_products(const Product& product, std::vector<Loop>& loops);
   Values dot_rows(const Product& product, unsigned rows, Value* first);
   Value* add_lanes(Values vectors);
+
+  // finish.cpp: the rest of the kernel while a tile's sums are in registers
+  bool finishes_tiles() const;
+  void begin_columns();
+  void for_own_vectors(const Product& product, const Panel& panel, const std::function<void(std::size_t)>& body);
+  void finish_tile(const Product& product, const Panel& panel, const TileRows& rows, const Values& sums,
+                   std::vector<Loop>& loops);
+  void end_columns(const Product& product, const Panel& panel, std::vector<Loop>& loops);
 
   // pack.cpp
   /// A matrix to pack: `lines` are rows of the first operand or columns of the second.
@@ -160,9 +188,6 @@ class KernelEmitter {
   Values transpose(Values vectors);
 
   /// The part of an axis that this call makes: the whole of it, unless it is the one that threads share.
-  struct Range {
-    Value *begin, *end;
-  };
   Range part(passes::Partition::Axis axis, const ir::Dimension& whole);
   bool is_shared(passes::Partition::Axis axis) const { return partition_.axis == axis; }
 

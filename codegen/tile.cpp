@@ -73,15 +73,17 @@ KernelEmitter::Values KernelEmitter::walk_depth(const Product& product, const Ti
   return Values(values.begin() + 2, values.end());
 }
 
-void KernelEmitter::emit_tile(const Product& product, const Tile& tile) {
+llvm::Value* KernelEmitter::place_in(const Tile& tile, unsigned r, unsigned v) {
+  return element(tile.scratch, i64(r * tile.stride + std::int64_t{v} * machine_.lanes));
+}
+
+/// The sums of a tile, row by row.
+KernelEmitter::Values KernelEmitter::tile_sums(const Product& product, const Tile& tile) {
   auto* type = lanes_.float_vector();
-  const auto place = [&](unsigned r, unsigned v) {
-    return element(tile.scratch, i64(r * tile.stride + std::int64_t{v} * machine_.lanes));
-  };
   Values sums;
   for (unsigned r = 0; r < tile.rows; ++r) {
     for (unsigned v = 0; v < tile.vectors; ++v) {
-      sums.push_back(tile.accumulate ? builder_.CreateAlignedLoad(type, place(r, v), llvm::Align(4))
+      sums.push_back(tile.accumulate ? builder_.CreateAlignedLoad(type, place_in(tile, r, v), llvm::Align(4))
                                      : static_cast<Value*>(llvm::Constant::getNullValue(type)));
     }
   }
@@ -92,10 +94,14 @@ void KernelEmitter::emit_tile(const Product& product, const Tile& tile) {
       return self(self, axis + 1, element(a, multiply(i, size(k.lhs))), element(b, multiply(i, size(k.rhs))), now);
     });
   };
-  sums = walk(walk, 0, tile.a, tile.b, sums);
+  return walk(walk, 0, tile.a, tile.b, sums);
+}
+
+void KernelEmitter::emit_tile(const Product& product, const Tile& tile) {
+  const Values sums = tile_sums(product, tile);
   for (unsigned r = 0; r < tile.rows; ++r) {
     for (unsigned v = 0; v < tile.vectors; ++v)
-      builder_.CreateAlignedStore(sums[r * tile.vectors + v], place(r, v), llvm::Align(4));
+      builder_.CreateAlignedStore(sums[r * tile.vectors + v], place_in(tile, r, v), llvm::Align(4));
   }
 }
 

@@ -29,7 +29,7 @@ struct TrainOptions {
   std::optional<std::int64_t> epochs, batch;
   std::optional<std::uint64_t> seed;
   std::string save, resume;
-  int threads = 0;  ///< at most; 0: one for each processor
+  int threads = 1;  ///< at most; 0: one for each processor
 };
 
 struct TrainProgress {

@@ -1,0 +1,88 @@
+// The rest of a kernel done on a tile of a contraction while its sums are in registers: where that is short (a bias, an
+// activation, plain gradient descent), to write the tile to memory first and go through it again would take as long as
+// a tenth of the products.
+//
+// Tiles overlap at the end of a block (contraction.cpp); what a tile makes again is not finished again: reductions
+// would count it twice, and a variable would be updated twice.
+#include "codegen/kernel_emitter.h"
+
+namespace descent::codegen {
+
+using passes::Blocking;
+
+/// Short work on each number, on whole vectors, with sums over all or down the columns only.
+bool KernelEmitter::finishes_tiles() const {
+  constexpr int kShort = 10;  // instructions for a vector; it is in the code once for every vector of the tile
+  const Blocking& blocking = kernel_.blocking;
+  if (blocking.form != Blocking::Form::tiles || blocking.depth > 0 || instructions_ > kShort) return false;
+  const passes::ContractionAxes axes = passes::contraction_axes(kernel_.contraction, plan_);
+  const Dimension& columns = axes.columns.back().size;
+  if (!columns.is_constant() || columns.constant() % machine_.lanes != 0) return false;
+  if (columns.constant() < blocking.panel(machine_)) return false;
+  return std::all_of(accumulators_.begin(), accumulators_.end(),
+                     [&](const Accumulator& a) { return is_whole(a) || is_column(a); });
+}
+
+/// Before the rows of a panel: sums down its columns begin.
+void KernelEmitter::begin_columns() {
+  for (Accumulator& a : accumulators_) {
+    if (!is_column(a)) continue;
+    a.columns.clear();
+    for (std::int64_t v = 0; v < kernel_.blocking.tile_vectors; ++v) {
+      a.columns.push_back(stack(lanes_.float_vector(), "column"));
+      builder_.CreateStore(identity(a.node), a.columns.back());
+    }
+  }
+}
+
+/// For the vectors of columns that are this tile's own.
+void KernelEmitter::for_own_vectors(const Product& product, const Panel& panel,
+                                    const std::function<void(std::size_t)>& body) {
+  for (std::int64_t v = 0; v < kernel_.blocking.tile_vectors; ++v) {
+    Value* column = add(panel.column, i64(v * machine_.lanes));
+    if (product.column_loop != nullptr) product.column_loop->index = column;
+    Value* own = builder_.getTrue();
+    if (!panel.all) {
+      own = builder_.CreateAnd(builder_.CreateICmpSGE(column, panel.own.begin),
+                               builder_.CreateICmpSLT(column, panel.own.end));
+    }
+    branch(own, [&] { body(static_cast<std::size_t>(v)); });
+  }
+}
+
+void KernelEmitter::finish_tile(const Product& product, const Panel& panel, const TileRows& rows, const Values& sums,
+                                std::vector<Loop>& loops) {
+  const auto vectors = static_cast<std::size_t>(kernel_.blocking.tile_vectors);
+  for (std::size_t r = 0; r < sums.size() / vectors; ++r) {
+    Value* row = add(rows.first, i64(static_cast<std::int64_t>(r)));
+    if (product.row_loop != nullptr) product.row_loop->index = row;
+    Value* own = builder_.getTrue();
+    if (!rows.all) {
+      own = builder_.CreateAnd(builder_.CreateICmpSGE(row, rows.own.begin), builder_.CreateICmpSLT(row, rows.own.end));
+    }
+    branch(own, [&] {
+      for_own_vectors(product, panel, [&](std::size_t v) {
+        for (Accumulator& a : accumulators_) {
+          if (is_column(a)) a.vector = a.columns[v];
+        }
+        emit_vector(loops, sums[r * vectors + v], nullptr);
+      });
+    });
+  }
+  for (Accumulator& a : accumulators_) {
+    if (is_column(a)) a.vector = nullptr;
+  }
+}
+
+/// After the rows of a panel: its sums go to the results.
+void KernelEmitter::end_columns(const Product& product, const Panel& panel, std::vector<Loop>& loops) {
+  current_ = &loops;
+  mask_ = nullptr;
+  for_own_vectors(product, panel, [&](std::size_t v) {
+    for (Accumulator& a : accumulators_) {
+      if (is_column(a)) accumulate(a, builder_.CreateLoad(lanes_.float_vector(), a.columns[v]));
+    }
+  });
+}
+
+}  // namespace descent::codegen
