@@ -43,10 +43,16 @@ Value* KernelEmitter::load_vector(Value* pointer, Value* stride, bool unit, Valu
 
 void KernelEmitter::store_vector(Value* value, Value* pointer, Value* stride, bool unit, Value* mask) {
   if (unit) {
-    if (mask == nullptr)
+    if (mask != nullptr && mostly_whole_) {
+      // Many processors store under a mask number by number (AMD's up to Zen 3: 12 cycles and more).
+      Value* all = builder_.CreateAndReduce(mask);
+      branch(all, [&] { builder_.CreateAlignedStore(value, pointer, llvm::Align(4)); });
+      branch(builder_.CreateNot(all), [&] { builder_.CreateMaskedStore(value, pointer, llvm::Align(4), mask); });
+    } else if (mask == nullptr) {
       builder_.CreateAlignedStore(value, pointer, llvm::Align(4));
-    else
+    } else {
       builder_.CreateMaskedStore(value, pointer, llvm::Align(4), mask);
+    }
     return;
   }
   Value* offsets = builder_.CreateMul(lane_numbers(builder_.getInt64Ty()), builder_.CreateVectorSplat(width(), stride));

@@ -49,6 +49,13 @@ int instruction_count(const Node* node) {
   return counter.count;
 }
 
+/// x, where the node is exp(-|x|).
+const Node* magnitude_of_decay(const Node* node) {
+  if (node->op != Op::exponential || node->operands[0]->op != Op::negate) return nullptr;
+  const Node* magnitude = node->operands[0]->operands[0];
+  return magnitude->op == Op::abs ? magnitude->operands[0] : nullptr;
+}
+
 /// A kernel for one number works on it alone, not on a vector with one number in it.
 Machine machine_for(const passes::Kernel& kernel, Machine machine) {
   if (kernel.contraction == nullptr && ir::element_count(kernel.space).is_one()) machine.lanes = 1;
@@ -164,6 +171,7 @@ void KernelEmitter::collect_buffers() {
     if (passes::computed_in(kernel_, node, plan_)) {
       if (!values_.emplace(node, nullptr).second) return;
       instructions_ += instruction_count(node);
+      if (const Node* x = magnitude_of_decay(node); x != nullptr) decays_.emplace(x, node);
       for (const Node* operand : node->operands) self(self, operand);
       return;
     }
@@ -179,6 +187,9 @@ void KernelEmitter::collect_buffers() {
   for (const auto& [node, b] : kernel_.reductions) {
     visit(visit, passes::reduced_value(node));
     accumulators_.push_back({node, b, squeezed(passes::reduction_place(node, plan_))});
+  }
+  for (Accumulator& a : accumulators_) {
+    if (is_whole(a)) a.logarithm = find_logarithm(a.node);
   }
   values_.clear();
   if (kernel_.contraction == nullptr) {
@@ -325,85 +336,6 @@ llvm::Value* KernelEmitter::lane_mask(Value* remaining) {
   return builder_.CreateICmpSLT(llvm::ConstantVector::get(numbers), builder_.CreateVectorSplat(width(), limit));
 }
 
-/// What a reduction starts from. Accumulated vectors are float vectors; whole numbers lie in them bit by bit.
-llvm::Value* KernelEmitter::identity(const Node* reduction) {
-  const Op op = reduction->op;
-  const bool sum = op != Op::reduce_max && op != Op::reduce_min;
-  if (reduction->type.dtype == ir::DType::i32) {
-    const std::int32_t limit =
-        op == Op::reduce_max ? std::numeric_limits<std::int32_t>::min() : std::numeric_limits<std::int32_t>::max();
-    return builder_.CreateBitCast(static_cast<Value*>(lanes_.i32(sum ? 0 : limit)), lanes_.float_vector());
-  }
-  constexpr float infinity = std::numeric_limits<float>::infinity();
-  return static_cast<Value*>(lanes_.f32(sum ? 0.0f : op == Op::reduce_max ? -infinity : infinity));
-}
-
-llvm::Value* KernelEmitter::combine(const Node* reduction, Value* a, Value* b) {
-  const Op op = reduction == nullptr ? Op::reduce_sum : reduction->op;
-  if (reduction != nullptr && reduction->type.dtype == ir::DType::i32) {
-    auto* type = llvm::VectorType::get(builder_.getInt32Ty(), llvm::cast<llvm::VectorType>(a->getType()));
-    Value *p = builder_.CreateBitCast(a, type), *q = builder_.CreateBitCast(b, type);
-    Value* both = op == Op::reduce_max   ? builder_.CreateBinaryIntrinsic(llvm::Intrinsic::smax, p, q)
-                  : op == Op::reduce_min ? builder_.CreateBinaryIntrinsic(llvm::Intrinsic::smin, p, q)
-                                         : builder_.CreateAdd(p, q);
-    return builder_.CreateBitCast(both, a->getType());
-  }
-  if (op == Op::reduce_max) return builder_.CreateBinaryIntrinsic(llvm::Intrinsic::maximum, a, b);
-  if (op == Op::reduce_min) return builder_.CreateBinaryIntrinsic(llvm::Intrinsic::minimum, a, b);
-  return builder_.CreateFAdd(a, b);
-}
-
-/// A tree of fixed order, so that the sum is the same everywhere.
-llvm::Value* KernelEmitter::reduce_lanes(const Node* reduction, Value* vector) {
-  for (unsigned half = width() / 2; half > 0; half /= 2) {
-    llvm::SmallVector<int> low, high;
-    for (unsigned i = 0; i < half; ++i) low.push_back(static_cast<int>(i)), high.push_back(static_cast<int>(i + half));
-    vector = combine(reduction, builder_.CreateShuffleVector(vector, low), builder_.CreateShuffleVector(vector, high));
-  }
-  return builder_.CreateExtractElement(vector, std::uint64_t{0});
-}
-
-/// Whether the result is one number.
-bool KernelEmitter::is_whole(const Accumulator& a) const {
-  return a.place.indirections.empty() && std::all_of(a.place.strides.begin(), a.place.strides.end(),
-                                                     [](const Dimension& d) { return d == Dimension(0); });
-}
-
-void KernelEmitter::begin_reductions() {
-  for (Accumulator& a : accumulators_) {
-    // Whole vectors of partial results stay in lanes; others are kept in the result itself.
-    const auto& strides = a.place.strides;
-    if (a.place.indirections.empty() && (strides.empty() || strides.back() == Dimension(0))) {
-      a.vector = stack(lanes_.float_vector(), "partial");
-      builder_.CreateStore(identity(a.node), a.vector);
-    }
-    if (is_whole(a)) continue;
-    Range range{i64(0), size(ir::element_count(a.node->shape()))};
-    if (!is_shared(passes::Partition::Axis::none)) {  // the outermost axis of the result
-      const Range axis = part(partition_.axis, partition_.size);
-      Value* stride = size(merged_ * a.place.strides[partition_.space_axis]);
-      range = {multiply(axis.begin, stride), multiply(axis.end, stride)};
-    }
-    Value* first = builder_.CreateExtractElement(identity(a.node), std::uint64_t{0});
-    Value* memory = element(pointers_.at(a.buffer), range.begin);
-    Value* count = builder_.CreateSub(range.end, range.begin);
-    auto* known = llvm::dyn_cast<llvm::ConstantFP>(first);
-    if (known != nullptr && known->isZero()) {
-      builder_.CreateMemSet(memory, builder_.getInt8(0), builder_.CreateMul(count, i64(4)), llvm::Align(4));
-      continue;
-    }
-    loop(i64(0), count, i64(1), [&](Value* i) { builder_.CreateStore(first, element(memory, i)); });
-  }
-}
-
-void KernelEmitter::end_reductions() {
-  for (Accumulator& a : accumulators_) {
-    if (!is_whole(a)) continue;
-    Value* total = reduce_lanes(a.node, builder_.CreateLoad(lanes_.float_vector(), a.vector));
-    builder_.CreateStore(total, pointers_.at(a.buffer));
-  }
-}
-
 KernelEmitter::Range KernelEmitter::part(passes::Partition::Axis axis, const Dimension& whole) {
   if (!is_shared(axis)) return {i64(0), size(whole)};
   return {part_begin_, minimum(part_end_, size(whole))};
@@ -444,23 +376,15 @@ void KernelEmitter::emit_part(std::vector<Loop> loops, Value* tile) {
   nest(nest, 0);
 }
 
-/// Whether a reduction takes the innermost axis away but keeps another.
-bool KernelEmitter::is_row(const Accumulator& a) const { return a.vector != nullptr && !is_whole(a); }
-
-/// Whether a reduction keeps the innermost axis alone.
-bool KernelEmitter::is_column(const Accumulator& a) const {
-  const auto& strides = a.place.strides;
-  return a.place.indirections.empty() && !strides.empty() && strides.back().is_one() &&
-         std::all_of(strides.begin(), strides.end() - 1, [](const Dimension& d) { return d == Dimension(0); });
-}
-
 /// Where a vector takes long to compute, all are under a mask: code once instead of twice counts more than the mask.
 void KernelEmitter::for_vectors(Loop& inner, const std::function<void(Value*)>& body) {
   auto* constant = llvm::dyn_cast<llvm::ConstantInt>(inner.count);
   if (constant == nullptr && !inner.whole_vectors && instructions_ > kLong) {
     loop(i64(0), inner.count, i64(machine_.lanes), [&](Value* local) {
       inner.index = add(inner.base, local);
+      mostly_whole_ = true;
       body(lane_mask(builder_.CreateSub(inner.count, local)));
+      mostly_whole_ = false;
     });
     return;
   }
@@ -595,6 +519,12 @@ llvm::Value* KernelEmitter::lane_value(const Node* node) {
     // The reciprocal of a divisor that never changes leaves the loop; the quotient is within 1.5 ULP.
     Value* one = static_cast<Value*>(lanes_.f32(1));
     value = builder_.CreateFMul(lane_value(node->operands[0]), builder_.CreateFDiv(one, lane_value(node->operands[1])));
+  } else if (node->op == Op::logistic && decays_.contains(node->operands[0])) {
+    // 1 / (1 + e^-|x|), or e^-|x| times that; the exponential is there already. Within 2 ULP.
+    auto* e = lane_value(decays_.at(node->operands[0]));
+    auto *one = static_cast<Value*>(lanes_.f32(1)), *zero = static_cast<Value*>(lanes_.f32(0));
+    Value* negative = builder_.CreateFCmpOLT(lane_value(node->operands[0]), zero);
+    value = builder_.CreateFDiv(builder_.CreateSelect(negative, e, one), builder_.CreateFAdd(e, one));
   } else {
     ir::Lane operands[3];
     for (std::size_t i = 0; i < node->operands.size(); ++i) {
@@ -609,50 +539,6 @@ llvm::Value* KernelEmitter::lane_value(const Node* node) {
   }
   values_[node] = value;
   return value;
-}
-
-void KernelEmitter::accumulate(Accumulator& a, Value* value) {
-  if (a.node->type.dtype == ir::DType::i32) value = builder_.CreateBitCast(value, lanes_.float_vector());
-  if (a.vector != nullptr) {
-    if (mask_ != nullptr) value = builder_.CreateSelect(mask_, value, identity(a.node));
-    builder_.CreateStore(combine(a.node, builder_.CreateLoad(lanes_.float_vector(), a.vector), value), a.vector);
-    return;
-  }
-  const auto& strides = a.place.strides;
-  const Place to = place(pointers_.at(a.buffer), a.place);
-  // Lanes that may meet at one element are added one by one.
-  if (to.offsets != nullptr || strides.empty() || strides.back() == Dimension(0)) return accumulate_each(a, value);
-  Value* stride = size(strides.back());
-  const bool unit = strides.back().is_one();
-  store_vector(combine(a.node, load_vector(to.address, stride, unit, mask_), value), to.address, stride, unit, mask_);
-}
-
-void KernelEmitter::accumulate_each(const Accumulator& a, Value* value) {
-  const Place to = place(pointers_.at(a.buffer), a.place);
-  auto* offsets_type = llvm::FixedVectorType::get(builder_.getInt64Ty(), width());
-  Value *values = stack(lanes_.float_vector(), "values"), *offsets = stack(offsets_type, "offsets");
-  builder_.CreateStore(value, values);
-  Value* by_lane = to.offsets != nullptr ? to.offsets : llvm::Constant::getNullValue(offsets_type);
-  const auto& strides = a.place.strides;
-  if (!strides.empty()) {
-    by_lane =
-        builder_.CreateAdd(by_lane, builder_.CreateMul(lane_numbers(builder_.getInt64Ty()),
-                                                       builder_.CreateVectorSplat(width(), size(strides.back()))));
-  }
-  builder_.CreateStore(by_lane, offsets);
-  Value* count = i64(machine_.lanes);
-  if (mask_ != nullptr) {  // the first lanes
-    auto* wide = llvm::FixedVectorType::get(builder_.getInt64Ty(), width());
-    count = builder_.CreateAddReduce(builder_.CreateZExt(mask_, wide));
-  }
-  loop(i64(0), count, i64(1), [&](Value* lane) {
-    Value* offset =
-        builder_.CreateLoad(builder_.getInt64Ty(), builder_.CreateGEP(builder_.getInt64Ty(), offsets, lane));
-    Value* at = element(to.address, offset);
-    Value* sum = builder_.CreateFAdd(builder_.CreateLoad(builder_.getFloatTy(), at),
-                                     builder_.CreateLoad(builder_.getFloatTy(), element(values, lane)));
-    builder_.CreateStore(sum, at);
-  });
 }
 
 /// The contraction's values of the vector at hand; null where the kernel has no contraction.
@@ -672,6 +558,9 @@ void KernelEmitter::emit_vector(std::vector<Loop>& loops, Value* product, Value*
   current_ = &loops;
   mask_ = mask;
   tile_value_ = product;
+  for (const Accumulator& a : accumulators_) {
+    if (a.logarithm != nullptr) values_[a.logarithm] = static_cast<Value*>(lanes_.f32(-0.0f));
+  }
   // Everything is computed before anything is stored: a variable may be read and written here.
   std::vector<Value*> stored, reduced;
   for (const passes::Store& s : kernel_.stores) stored.push_back(lane_value(s.node));

@@ -49,8 +49,12 @@ class KernelEmitter {
   struct Accumulator {
     const ir::Node* node;
     int buffer;
-    passes::View place;                ///< of each element in the result; stride 0 along reduced axes
-    Value* vector = nullptr;           ///< memory for partial sums in lanes, where the innermost axis is reduced
+    passes::View place;       ///< of each element in the result; stride 0 along reduced axes
+    Value* vector = nullptr;  ///< memory for partial sums in lanes, where the innermost axis is reduced
+    /// A summand log(1 + e) with 0 <= e <= 1, which is not computed each time: the sum of such logarithms is the
+    /// logarithm of a product, and `product` is memory for that product less 1, in lanes.
+    const ir::Node* logarithm = nullptr;
+    Value* product = nullptr;
     std::vector<Value*> columns = {};  ///< the same for each vector of a tile, where only the rows are
   };
 
@@ -99,6 +103,9 @@ class KernelEmitter {
   Value* load_vector(Value* pointer, Value* stride, bool unit, Value* mask);
   void store_vector(Value* value, Value* pointer, Value* stride, bool unit, Value* mask);
   void accumulate(Accumulator& accumulator, Value* value);
+  const ir::Node* find_logarithm(const ir::Node* reduction) const;
+  void accumulate_logarithm(Accumulator& accumulator);
+  void add_logarithms(Accumulator& accumulator, Value* product);
   void accumulate_each(const Accumulator& accumulator, Value* value);
   bool is_whole(const Accumulator& accumulator) const;
 
@@ -238,12 +245,14 @@ class KernelEmitter {
   // While the loops run: the space without axes of size 1, possibly with neighbours merged, and how views look on it.
   ir::Shape axes_;
   std::map<const ir::Node*, passes::View> views_;
+  std::map<const ir::Node*, const ir::Node*> decays_;  // x → exp(-|x|), where the kernel computes that
   std::vector<ir::Dimension> space_strides_;
   std::vector<passes::View> store_places_;  // by store
   Dimension merged_ = 1;                    // elements of the axes that were merged into the first one
   std::size_t row_axes_ = 0;                // leading axes whose loops are shared with other phases
   std::vector<Loop>* current_ = nullptr;
   Value* mask_ = nullptr;
+  bool mostly_whole_ = false;  // whether a mask is that of a loop over whole vectors and a last one
   Value* tile_value_ = nullptr;
   std::map<const ir::Node*, Value*> values_;
 };

@@ -1,0 +1,204 @@
+// Reductions, accumulated while a kernel's loops run.
+#include <llvm/IR/Intrinsics.h>
+
+#include <algorithm>
+#include <limits>
+
+#include "codegen/kernel_emitter.h"
+#include "passes/facts.h"
+
+namespace descent::codegen {
+
+using ir::Dimension;
+using ir::Node;
+using ir::Op;
+
+/// What a reduction starts from. Accumulated vectors are float vectors; whole numbers lie in them bit by bit.
+llvm::Value* KernelEmitter::identity(const Node* reduction) {
+  const Op op = reduction->op;
+  const bool sum = op != Op::reduce_max && op != Op::reduce_min;
+  if (reduction->type.dtype == ir::DType::i32) {
+    const std::int32_t limit =
+        op == Op::reduce_max ? std::numeric_limits<std::int32_t>::min() : std::numeric_limits<std::int32_t>::max();
+    return builder_.CreateBitCast(static_cast<Value*>(lanes_.i32(sum ? 0 : limit)), lanes_.float_vector());
+  }
+  constexpr float infinity = std::numeric_limits<float>::infinity();
+  return static_cast<Value*>(lanes_.f32(sum ? 0.0f : op == Op::reduce_max ? -infinity : infinity));
+}
+
+llvm::Value* KernelEmitter::combine(const Node* reduction, Value* a, Value* b) {
+  const Op op = reduction == nullptr ? Op::reduce_sum : reduction->op;
+  if (reduction != nullptr && reduction->type.dtype == ir::DType::i32) {
+    auto* type = llvm::VectorType::get(builder_.getInt32Ty(), llvm::cast<llvm::VectorType>(a->getType()));
+    Value *p = builder_.CreateBitCast(a, type), *q = builder_.CreateBitCast(b, type);
+    Value* both = op == Op::reduce_max   ? builder_.CreateBinaryIntrinsic(llvm::Intrinsic::smax, p, q)
+                  : op == Op::reduce_min ? builder_.CreateBinaryIntrinsic(llvm::Intrinsic::smin, p, q)
+                                         : builder_.CreateAdd(p, q);
+    return builder_.CreateBitCast(both, a->getType());
+  }
+  if (op == Op::reduce_max) return builder_.CreateBinaryIntrinsic(llvm::Intrinsic::maximum, a, b);
+  if (op == Op::reduce_min) return builder_.CreateBinaryIntrinsic(llvm::Intrinsic::minimum, a, b);
+  return builder_.CreateFAdd(a, b);
+}
+
+/// A tree of fixed order, so that the sum is the same everywhere.
+llvm::Value* KernelEmitter::reduce_lanes(const Node* reduction, Value* vector) {
+  for (unsigned half = width() / 2; half > 0; half /= 2) {
+    llvm::SmallVector<int> low, high;
+    for (unsigned i = 0; i < half; ++i) low.push_back(static_cast<int>(i)), high.push_back(static_cast<int>(i + half));
+    vector = combine(reduction, builder_.CreateShuffleVector(vector, low), builder_.CreateShuffleVector(vector, high));
+  }
+  return builder_.CreateExtractElement(vector, std::uint64_t{0});
+}
+
+/// Whether the result is one number.
+bool KernelEmitter::is_whole(const Accumulator& a) const {
+  return a.place.indirections.empty() && std::all_of(a.place.strides.begin(), a.place.strides.end(),
+                                                     [](const Dimension& d) { return d == Dimension(0); });
+}
+
+void KernelEmitter::begin_reductions() {
+  for (Accumulator& a : accumulators_) {
+    // Whole vectors of partial results stay in lanes; others are kept in the result itself.
+    const auto& strides = a.place.strides;
+    if (a.place.indirections.empty() && (strides.empty() || strides.back() == Dimension(0))) {
+      a.vector = stack(lanes_.float_vector(), "partial");
+      builder_.CreateStore(identity(a.node), a.vector);
+    }
+    if (a.logarithm != nullptr) {
+      a.product = stack(lanes_.float_vector(), "product");
+      builder_.CreateStore(identity(a.node), a.product);
+    }
+    if (is_whole(a)) continue;
+    Range range{i64(0), size(ir::element_count(a.node->shape()))};
+    if (!is_shared(passes::Partition::Axis::none)) {  // the outermost axis of the result
+      const Range axis = part(partition_.axis, partition_.size);
+      Value* stride = size(merged_ * a.place.strides[partition_.space_axis]);
+      range = {multiply(axis.begin, stride), multiply(axis.end, stride)};
+    }
+    Value* first = builder_.CreateExtractElement(identity(a.node), std::uint64_t{0});
+    Value* memory = element(pointers_.at(a.buffer), range.begin);
+    Value* count = builder_.CreateSub(range.end, range.begin);
+    auto* known = llvm::dyn_cast<llvm::ConstantFP>(first);
+    if (known != nullptr && known->isZero()) {
+      builder_.CreateMemSet(memory, builder_.getInt8(0), builder_.CreateMul(count, i64(4)), llvm::Align(4));
+      continue;
+    }
+    loop(i64(0), count, i64(1), [&](Value* i) { builder_.CreateStore(first, element(memory, i)); });
+  }
+}
+
+void KernelEmitter::end_reductions() {
+  for (Accumulator& a : accumulators_) {
+    if (!is_whole(a)) continue;
+    if (a.logarithm != nullptr) add_logarithms(a, builder_.CreateLoad(lanes_.float_vector(), a.product));
+    Value* total = reduce_lanes(a.node, builder_.CreateLoad(lanes_.float_vector(), a.vector));
+    builder_.CreateStore(total, pointers_.at(a.buffer));
+  }
+}
+
+/// Whether a reduction takes the innermost axis away but keeps another.
+bool KernelEmitter::is_row(const Accumulator& a) const { return a.vector != nullptr && !is_whole(a); }
+
+/// Whether a reduction keeps the innermost axis alone.
+bool KernelEmitter::is_column(const Accumulator& a) const {
+  const auto& strides = a.place.strides;
+  return a.place.indirections.empty() && !strides.empty() && strides.back().is_one() &&
+         std::all_of(strides.begin(), strides.end() - 1, [](const Dimension& d) { return d == Dimension(0); });
+}
+
+void KernelEmitter::accumulate(Accumulator& a, Value* value) {
+  if (a.logarithm != nullptr) accumulate_logarithm(a);
+  if (a.node->type.dtype == ir::DType::i32) value = builder_.CreateBitCast(value, lanes_.float_vector());
+  if (a.vector != nullptr) {
+    if (mask_ != nullptr) value = builder_.CreateSelect(mask_, value, identity(a.node));
+    builder_.CreateStore(combine(a.node, builder_.CreateLoad(lanes_.float_vector(), a.vector), value), a.vector);
+    return;
+  }
+  const auto& strides = a.place.strides;
+  const Place to = place(pointers_.at(a.buffer), a.place);
+  // Lanes that may meet at one element are added one by one.
+  if (to.offsets != nullptr || strides.empty() || strides.back() == Dimension(0)) return accumulate_each(a, value);
+  Value* stride = size(strides.back());
+  const bool unit = strides.back().is_one();
+  store_vector(combine(a.node, load_vector(to.address, stride, unit, mask_), value), to.address, stride, unit, mask_);
+}
+
+void KernelEmitter::accumulate_each(const Accumulator& a, Value* value) {
+  const Place to = place(pointers_.at(a.buffer), a.place);
+  auto* offsets_type = llvm::FixedVectorType::get(builder_.getInt64Ty(), width());
+  Value *values = stack(lanes_.float_vector(), "values"), *offsets = stack(offsets_type, "offsets");
+  builder_.CreateStore(value, values);
+  Value* by_lane = to.offsets != nullptr ? to.offsets : llvm::Constant::getNullValue(offsets_type);
+  const auto& strides = a.place.strides;
+  if (!strides.empty()) {
+    by_lane =
+        builder_.CreateAdd(by_lane, builder_.CreateMul(lane_numbers(builder_.getInt64Ty()),
+                                                       builder_.CreateVectorSplat(width(), size(strides.back()))));
+  }
+  builder_.CreateStore(by_lane, offsets);
+  Value* count = i64(machine_.lanes);
+  if (mask_ != nullptr) {  // the first lanes
+    auto* wide = llvm::FixedVectorType::get(builder_.getInt64Ty(), width());
+    count = builder_.CreateAddReduce(builder_.CreateZExt(mask_, wide));
+  }
+  loop(i64(0), count, i64(1), [&](Value* lane) {
+    Value* offset =
+        builder_.CreateLoad(builder_.getInt64Ty(), builder_.CreateGEP(builder_.getInt64Ty(), offsets, lane));
+    Value* at = element(to.address, offset);
+    Value* sum = builder_.CreateFAdd(builder_.CreateLoad(builder_.getFloatTy(), at),
+                                     builder_.CreateLoad(builder_.getFloatTy(), element(values, lane)));
+    builder_.CreateStore(sum, at);
+  });
+}
+
+/// A summand log(1 + e) of the reduction to one number, with 0 <= e <= 1, that nothing else needs; null if there is
+/// none.
+const Node* KernelEmitter::find_logarithm(const Node* reduction) const {
+  if (reduction->op != Op::reduce_sum || reduction->type.dtype != ir::DType::f32) return nullptr;
+  std::map<const Node*, int> uses;
+  for (const passes::Store& s : kernel_.stores) ++uses[s.node];
+  for (const auto& [node, buffer] : kernel_.reductions) ++uses[passes::reduced_value(node)];
+  for (const auto& [node, value] : values_) {
+    for (const Node* operand : node->operands) ++uses[operand];
+  }
+  passes::FactTable facts;
+  for (const auto& [node, view] : views_) facts.assume(node, {});
+  if (kernel_.contraction != nullptr) facts.assume(kernel_.contraction, {});
+  const auto find = [&](auto&& self, const Node* node) -> const Node* {
+    if (uses[node] != 1 || !values_.contains(node)) return nullptr;
+    if (node->op == Op::log_plus_one) {
+      const passes::Facts known = facts.of(node->operands[0]);
+      return known.low >= 0 && known.high <= 1 ? node : nullptr;
+    }
+    if (node->op != Op::add) return nullptr;
+    const Node* left = self(self, node->operands[0]);
+    return left != nullptr ? left : self(self, node->operands[1]);
+  };
+  return find(find, passes::reduced_value(reduction));
+}
+
+/// (1 + p) (1 + e) = 1 + (p + e + p e): small numbers are summed as they would be without the logarithm, and large
+/// products multiply to within a rounding each. Long before they overflow, their logarithm is taken.
+void KernelEmitter::accumulate_logarithm(Accumulator& a) {
+  constexpr float large = 0x1p60f;
+  auto* type = lanes_.float_vector();
+  Value *zero = llvm::Constant::getNullValue(type), *e = lane_value(a.logarithm->operands[0]);
+  if (mask_ != nullptr) e = builder_.CreateSelect(mask_, e, zero);
+  Value* product = builder_.CreateLoad(type, a.product);
+  product = builder_.CreateIntrinsic(llvm::Intrinsic::fma, {type}, {product, e, builder_.CreateFAdd(product, e)});
+  builder_.CreateStore(product, a.product);
+  Value* limit = static_cast<Value*>(lanes_.f32(large));
+  branch(builder_.CreateOrReduce(builder_.CreateFCmpOGT(product, limit)), [&] {
+    add_logarithms(a, product);
+    builder_.CreateStore(zero, a.product);
+  });
+}
+
+void KernelEmitter::add_logarithms(Accumulator& a, Value* product) {
+  auto* logarithm = static_cast<Value*>(ir::scalar::log1p(ir::Lane{&lanes_, product}).handle);
+  Value* sum = builder_.CreateLoad(lanes_.float_vector(), a.vector);
+  builder_.CreateStore(builder_.CreateFAdd(sum, logarithm), a.vector);
+}
+
+}  // namespace descent::codegen
