@@ -29,8 +29,9 @@ void KernelEmitter::pack(const Panels& panels, Value* to) {
   });
 }
 
-/// Neighbouring lines: for each contracted element from one end of the source's memory to the other, which the
-/// processor sees and fetches ahead; what is written is spread over the panels.
+/// Neighbouring lines. Panels of whole vectors: for each contracted element from one end of the source's memory to the
+/// other, which the processor sees and fetches ahead; what is written is spread over the panels. Narrow ones one after
+/// the other: what is written is then contiguous, and each store begins where the last one ended.
 void KernelEmitter::pack_contiguous(const Panels& panels, Value* to) {
   Value *depth = size(panels.depth), *width = i64(panels.width);
   Value* whole = builder_.CreateSub(panels.lines, builder_.CreateSRem(panels.lines, width));
@@ -46,14 +47,23 @@ void KernelEmitter::pack_contiguous(const Panels& panels, Value* to) {
       store_lanes(load_vector(element(from, i64(group)), i64(1), true, mask), element(target, i64(group)), number);
     }
   };
-  carry(i64(0), depth, i64(1), {panels.from, to}, [&](Value*, Values rows) {
-    loop(i64(0), whole, width,
-         [&](Value* first) { copy(element(rows[0], first), element(rows[1], multiply(first, depth)), nullptr); });
-    branch(builder_.CreateICmpSLT(whole, panels.lines), [&] {
-      copy(element(rows[0], whole), element(rows[1], multiply(whole, depth)), builder_.CreateSub(panels.lines, whole));
+  const auto panel = [&](Value* first, Value* left) {
+    carry(i64(0), depth, i64(1), {element(panels.from, first), element(to, multiply(first, depth))},
+          [&](Value*, Values at) {
+            copy(at[0], at[1], left);
+            return Values{element(at[0], size(panels.depth_step)), element(at[1], width)};
+          });
+  };
+  if (panels.width % machine_.lanes != 0) {
+    loop(i64(0), whole, width, [&](Value* first) { panel(first, nullptr); });
+  } else {
+    carry(i64(0), depth, i64(1), {panels.from, to}, [&](Value*, Values rows) {
+      loop(i64(0), whole, width,
+           [&](Value* first) { copy(element(rows[0], first), element(rows[1], multiply(first, depth)), nullptr); });
+      return Values{element(rows[0], size(panels.depth_step)), element(rows[1], width)};
     });
-    return Values{element(rows[0], size(panels.depth_step)), element(rows[1], width)};
-  });
+  }
+  branch(builder_.CreateICmpSLT(whole, panels.lines), [&] { panel(whole, builder_.CreateSub(panels.lines, whole)); });
 }
 
 /// `number` lines, of which `left` exist.

@@ -156,11 +156,8 @@ void Model::Implementation::compile_together(const std::vector<std::string>& fun
 }
 
 void Arena::reserve(std::int64_t bytes) {
-  if (bytes <= size_ && base_ != nullptr) return;
-  // Vectors are read whole: a cache line of slack keeps the last one inside.
-  memory_.assign(static_cast<std::size_t>(bytes) + 192, 0);
-  base_ = memory_.data() + (64 - reinterpret_cast<std::uintptr_t>(memory_.data()) % 64) % 64;
-  size_ = bytes;
+  const auto count = static_cast<std::size_t>(bytes) / sizeof(float);
+  if (count > memory_.size() || memory_.empty()) memory_ = runtime::Floats(count + 1);
 }
 
 }  // namespace descent

@@ -14,6 +14,7 @@
 #include "passes/by_rows.h"
 #include "runtime/categories.h"
 #include "runtime/given_tensors.h"
+#include "runtime/memory.h"
 #include "runtime/shared_function.h"
 
 namespace descent {
@@ -56,21 +57,18 @@ struct Model::Implementation {
 class Arena {
  public:
   void reserve(std::int64_t bytes);  ///< at least so many; what it held is lost when it grows
-  float* at(std::int64_t offset) { return reinterpret_cast<float*>(base_ + offset); }
-  std::int64_t bytes() const { return size_; }
+  float* at(std::int64_t offset) { return memory_.data() + offset / static_cast<std::int64_t>(sizeof(float)); }
 
  private:
-  std::vector<char> memory_;
-  char* base_ = nullptr;
-  std::int64_t size_ = 0;
+  runtime::Floats memory_;
 };
 
 struct Trainer::Implementation {
   std::shared_ptr<Model::Implementation> model;
   codegen::RunState state;
   bool fitted = false;
-  runtime::GivenTensors given;                ///< of the call that is being made
-  std::vector<std::vector<float>> variables;  ///< as Program::variables; padded to whole cache lines by their allocator
+  runtime::GivenTensors given;             ///< of the call that is being made
+  std::vector<runtime::Floats> variables;  ///< as Program::variables
   std::uint32_t epochs = 0;
   runtime::CategoriesByTensor categories;  ///< of the data it has been trained on
 

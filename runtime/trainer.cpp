@@ -23,7 +23,7 @@ Trainer::Trainer(const Model& model, std::uint64_t seed) : implementation_(std::
   environment.counters = {{"step", 0}, {"epoch", 0}};
   const ir::Function& initial = program.initial.function("initial");
   for (const ir::Variable& v : program.variables) {
-    std::vector<float> values(static_cast<std::size_t>(ir::element_count(v.shape).constant()), 0.0f);
+    runtime::Floats values(static_cast<std::size_t>(ir::element_count(v.shape).constant()), 0.0f);
     if (v.kind == ir::Variable::Kind::fitted) {
       self.fitted = false;
     } else {
@@ -104,7 +104,7 @@ void Trainer::fit(const Tensors& tensors, std::int64_t rows) {
   }
   for (const ir::Binding& update : program.initial.function("initial").updates) {
     const ir::Variable& v = *program.find_variable(update.name);
-    std::vector<float>& values = self.variables[static_cast<std::size_t>(&v - program.variables.data())];
+    runtime::Floats& values = self.variables[static_cast<std::size_t>(&v - program.variables.data())];
     if (v.kind == ir::Variable::Kind::fitted) {
       const ir::Tensor fitted = ir::interpret({update.node}, environment)[0];
       std::copy(fitted.values.begin(), fitted.values.end(), values.begin());
@@ -123,7 +123,8 @@ void Trainer::save(const std::string& path) const {
   const auto& variables = self.model->interface.variables;
   for (std::size_t i = 0; i < variables.size(); ++i) {
     file.tensors.emplace_back(variables[i].name,
-                              runtime::SavedTensor{ir::evaluate(variables[i].shape, {}), self.variables[i]});
+                              runtime::SavedTensor{ir::evaluate(variables[i].shape, {}),
+                                                   {self.variables[i].begin(), self.variables[i].end()}});
   }
   file.metadata = {{"format", "descent"},
                    {"model", self.model->interface.name},

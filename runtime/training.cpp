@@ -132,7 +132,7 @@ class EarlyStop {
   Trainer::Implementation& trainer_;
   double best_ = std::numeric_limits<double>::infinity();
   int since_best_ = 0;
-  std::vector<std::vector<float>> best_variables_;
+  std::vector<Floats> best_variables_;
 };
 
 /// Trains for at most so many epochs.

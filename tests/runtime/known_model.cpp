@@ -35,7 +35,7 @@ const char* const kModel =
 
 struct Outcome {
   float loss = 0;
-  std::vector<std::vector<float>> variables;
+  std::vector<runtime::Floats> variables;
   std::vector<float> prediction;
   std::vector<double> figures;
   bool operator==(const Outcome&) const = default;

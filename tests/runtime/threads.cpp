@@ -12,7 +12,7 @@ namespace {
 
 struct Outcome {
   std::vector<float> losses;
-  std::vector<std::vector<float>> variables;
+  std::vector<runtime::Floats> variables;
   std::vector<float> outputs;
   bool operator==(const Outcome&) const = default;
 };
