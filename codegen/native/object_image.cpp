@@ -1,5 +1,7 @@
 #include "codegen/native/object_image.h"
 
+#include "codegen/native/debuggers.h"
+
 #include <dlfcn.h>
 #include <elf.h>
 #include <sys/mman.h>
@@ -73,6 +75,17 @@ class Object {
     if (offset >= strings.sh_size) fail("a name is missing");
     return {begin + offset, strnlen(begin + offset, strings.sh_size - offset)};
   }
+  /// The file, with the address of every section in its header.
+  template <typename AddressOf>
+  std::string with_addresses(AddressOf address_of) const {
+    std::string copy = bytes_;
+    for (std::size_t i = 0; i < sections_.size(); ++i) {
+      Elf64_Shdr section = sections_[i];
+      section.sh_addr = address_of(i);
+      std::memcpy(copy.data() + header_.e_shoff + i * sizeof section, &section, sizeof section);
+    }
+    return copy;
+  }
   /// Code and constants, which are kept in memory. Tables to unwind the stack are not: no exception passes a kernel.
   bool is_loaded(const Elf64_Shdr& s) const {
     if ((s.sh_flags & SHF_ALLOC) == 0 || s.sh_size == 0) return false;
@@ -99,6 +112,7 @@ class Memory {
   Memory(const Memory&) = delete;
   Memory& operator=(const Memory&) = delete;
   unsigned char* base() const { return base_; }
+  std::unique_ptr<GdbRegistration> known_to_gdb;
   void make_executable() {
     if (mprotect(base_, size_, PROT_READ | PROT_EXEC) != 0) fail("its memory cannot be made executable");
     __builtin___clear_cache(reinterpret_cast<char*>(base_), reinterpret_cast<char*>(base_ + size_));
@@ -127,6 +141,7 @@ class Loader {
     find_symbols();
     for (std::size_t o = 0; o < objects_.size(); ++o) relocate(o);
     memory_->make_executable();
+    if (wants_debug_names()) memory_->known_to_gdb = name_for_tools();
     return {memory_, std::move(exported_)};
   }
 
@@ -185,6 +200,22 @@ class Loader {
         exported_[name] = reinterpret_cast<void*>(globals_[name]);
       });
     }
+  }
+
+  std::unique_ptr<GdbRegistration> name_for_tools() const {
+    std::vector<CodeSymbol> symbols;
+    std::vector<std::string> located;  // the objects, whose headers say where sections are in memory
+    for (std::size_t o = 0; o < objects_.size(); ++o) {
+      each_symbol(o, [&](const Elf64_Shdr& table, const Elf64_Sym& symbol) {
+        if (ELF64_ST_TYPE(symbol.st_info) != STT_FUNC || symbol.st_shndx >= SHN_LORESERVE) return;
+        symbols.push_back({objects_[o].name(objects_[o].section(table.sh_link), symbol.st_name),
+                           address(o, symbol.st_shndx, symbol.st_value), symbol.st_size});
+      });
+      located.push_back(objects_[o].with_addresses(
+          [&](std::size_t section) { return places_[o][section] == kNowhere ? 0 : address(o, section, 0); }));
+    }
+    tell_perf(symbols);
+    return std::make_unique<GdbRegistration>(std::move(located));
   }
 
   std::uint64_t value_of(std::size_t o, const Elf64_Shdr& table, const Elf64_Sym& symbol) {
