@@ -14,7 +14,7 @@ void set_parameters(Trainer& trainer, std::span<const float> parameters) {
   std::size_t used = 0;
   for (std::size_t i = 0; i < self.variables.size(); ++i) {
     if (self.model->interface.variables[i].kind != ir::Variable::Kind::parameter) continue;
-    std::vector<float>& values = self.variables[i];
+    runtime::Floats& values = self.variables[i];
     if (used + values.size() > parameters.size()) break;
     std::copy_n(parameters.begin() + static_cast<std::ptrdiff_t>(used), values.size(), values.begin());
     used += values.size();
