@@ -336,7 +336,11 @@ void KernelEmitter::emit_rows(const Product& product, const Block& block, Value*
     tile.a = element(product.a, add(start, multiply(begin, size(k.lhs))));
     Value* column = builder_.CreateSub(panel.column, block.column);
     tile.scratch = element(block.scratch, add(multiply(at, i64(blocking.block_columns)), column));
-    if (!tile.accumulate) prefetch(product, tile, row, panel.column, loops);
+    // Where few products are summed, memory is needed at once.
+    constexpr std::int64_t few = 16;
+    if (!tile.accumulate) {
+      branch(builder_.CreateICmpSGT(tile.depth, i64(few)), [&] { prefetch(product, tile, row, panel.column, loops); });
+    }
     if (!finishes_tiles()) return emit_tile(product, tile);
     const TileRows rows{row, {add(block.row, i), add(block.row, block.row_count)}, exact};
     finish_tile(product, panel, rows, tile_sums(product, tile), loops);

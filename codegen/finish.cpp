@@ -10,15 +10,14 @@ namespace descent::codegen {
 
 using passes::Blocking;
 
-/// Short work on each number, on whole vectors, with sums over all or down the columns only.
+/// Short work on each number, with sums over all or down the columns only.
 bool KernelEmitter::finishes_tiles() const {
   constexpr int kShort = 10;  // instructions for a vector; it is in the code once for every vector of the tile
   const Blocking& blocking = kernel_.blocking;
   if (blocking.form != Blocking::Form::tiles || blocking.depth > 0 || instructions_ > kShort) return false;
   const passes::ContractionAxes axes = passes::contraction_axes(kernel_.contraction, plan_);
   const Dimension& columns = axes.columns.back().size;
-  if (!columns.is_constant() || columns.constant() % machine_.lanes != 0) return false;
-  if (columns.constant() < blocking.panel(machine_)) return false;
+  if (!columns.is_constant()) return false;
   return std::all_of(accumulators_.begin(), accumulators_.end(),
                      [&](const Accumulator& a) { return is_whole(a) || is_column(a); });
 }
@@ -35,18 +34,29 @@ void KernelEmitter::begin_columns() {
   }
 }
 
-/// For the vectors of columns that are this tile's own.
+/// For the vectors of columns that are this tile's own; of one that is in part, the lanes under a mask.
 void KernelEmitter::for_own_vectors(const Product& product, const Panel& panel,
-                                    const std::function<void(std::size_t)>& body) {
+                                    const std::function<void(std::size_t, Value*)>& body) {
+  const bool whole_vectors = product.columns.constant() % machine_.lanes == 0;
   for (std::int64_t v = 0; v < kernel_.blocking.tile_vectors; ++v) {
-    Value* column = add(panel.column, i64(v * machine_.lanes));
+    const auto vector = static_cast<std::size_t>(v);
+    Value *column = add(panel.column, i64(v * machine_.lanes)), *next = add(column, i64(machine_.lanes));
     if (product.column_loop != nullptr) product.column_loop->index = column;
-    Value* own = builder_.getTrue();
-    if (!panel.all) {
-      own = builder_.CreateAnd(builder_.CreateICmpSGE(column, panel.own.begin),
-                               builder_.CreateICmpSLT(column, panel.own.end));
+    if (panel.all) {
+      body(vector, nullptr);
+      continue;
     }
-    branch(own, [&] { body(static_cast<std::size_t>(v)); });
+    Value* own = builder_.CreateAnd(builder_.CreateICmpSGE(column, panel.own.begin),
+                                    builder_.CreateICmpSLE(next, panel.own.end));
+    branch(own, [&] { body(vector, nullptr); });
+    if (whole_vectors) continue;
+    Value* some = builder_.CreateAnd(builder_.CreateICmpSGT(next, panel.own.begin),
+                                     builder_.CreateICmpSLT(column, panel.own.end));
+    branch(builder_.CreateAnd(some, builder_.CreateNot(own)), [&] {
+      Value* before = lane_mask(builder_.CreateSub(panel.own.begin, column));
+      Value* until = lane_mask(builder_.CreateSub(panel.own.end, column));
+      body(vector, builder_.CreateAnd(until, builder_.CreateNot(before)));
+    });
   }
 }
 
@@ -61,11 +71,11 @@ void KernelEmitter::finish_tile(const Product& product, const Panel& panel, cons
       own = builder_.CreateAnd(builder_.CreateICmpSGE(row, rows.own.begin), builder_.CreateICmpSLT(row, rows.own.end));
     }
     branch(own, [&] {
-      for_own_vectors(product, panel, [&](std::size_t v) {
+      for_own_vectors(product, panel, [&](std::size_t v, Value* mask) {
         for (Accumulator& a : accumulators_) {
           if (is_column(a)) a.vector = a.columns[v];
         }
-        emit_vector(loops, sums[r * vectors + v], nullptr);
+        emit_vector(loops, sums[r * vectors + v], mask);
       });
     });
   }
@@ -77,8 +87,8 @@ void KernelEmitter::finish_tile(const Product& product, const Panel& panel, cons
 /// After the rows of a panel: its sums go to the results.
 void KernelEmitter::end_columns(const Product& product, const Panel& panel, std::vector<Loop>& loops) {
   current_ = &loops;
-  mask_ = nullptr;
-  for_own_vectors(product, panel, [&](std::size_t v) {
+  for_own_vectors(product, panel, [&](std::size_t v, Value* mask) {
+    mask_ = mask;
     for (Accumulator& a : accumulators_) {
       if (is_column(a)) accumulate(a, builder_.CreateLoad(lanes_.float_vector(), a.columns[v]));
     }

@@ -173,7 +173,8 @@ class KernelEmitter {
   // finish.cpp: the rest of the kernel while a tile's sums are in registers
   bool finishes_tiles() const;
   void begin_columns();
-  void for_own_vectors(const Product& product, const Panel& panel, const std::function<void(std::size_t)>& body);
+  void for_own_vectors(const Product& product, const Panel& panel,
+                       const std::function<void(std::size_t, Value*)>& body);
   void finish_tile(const Product& product, const Panel& panel, const TileRows& rows, const Values& sums,
                    std::vector<Loop>& loops);
   void end_columns(const Product& product, const Panel& panel, std::vector<Loop>& loops);
