@@ -21,6 +21,8 @@ namespace descent::codegen {
 
 using passes::Machine;
 
+ir::LaneKind kind_of(const ir::Node* node);
+
 class KernelEmitter {
  public:
   KernelEmitter(llvm::Module& module, const ir::Program& program, const passes::KernelPlan& plan,
@@ -64,16 +66,14 @@ class KernelEmitter {
   void emit_row(std::vector<Loop> loops);
   void emit_scan();
 
-  // kernel_emitter.cpp: frame, reductions, loops.
+  // kernel_emitter.cpp
   void collect_buffers();
-  void begin_reductions();
-  void end_reductions();
+
+  // nest.cpp
   void emit_elementwise();
   /// The loops over a part of the space; the contraction's values are in `tile` (null without a contraction).
   void emit_part(std::vector<Loop> loops, Value* tile);
   void emit_inner(std::vector<Loop>& loops, Value* tile);
-  bool is_row(const Accumulator& accumulator) const;
-  bool is_column(const Accumulator& accumulator) const;
   void emit_columns(std::vector<Loop>& loops, Value* tile);
   /// Calls `body` for the vectors of the innermost axis: whole ones, then what is left under a mask.
   void for_vectors(Loop& inner, const std::function<void(Value* mask)>& body);
@@ -81,7 +81,7 @@ class KernelEmitter {
   void emit_vector(std::vector<Loop>& loops, Value* product, Value* mask);
   bool merge_axes();
 
-  // lane values, of the current vector
+  // vector.cpp, access.cpp: lane values, of the current vector
   Value* lane_value(const ir::Node* node);
   /// Memory of one vector: a first address, and by lane what is added to it where that is not a stride alone.
   struct Place {
@@ -102,6 +102,12 @@ class KernelEmitter {
   Value* offset_of(const std::vector<ir::Dimension>& strides, const std::vector<Loop>& loops);
   Value* load_vector(Value* pointer, Value* stride, bool unit, Value* mask);
   void store_vector(Value* value, Value* pointer, Value* stride, bool unit, Value* mask);
+
+  // reductions.cpp
+  void begin_reductions();
+  void end_reductions();
+  bool is_row(const Accumulator& accumulator) const;
+  bool is_column(const Accumulator& accumulator) const;
   void accumulate(Accumulator& accumulator, Value* value);
   const ir::Node* find_logarithm(const ir::Node* reduction) const;
   void accumulate_logarithm(Accumulator& accumulator);

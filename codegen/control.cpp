@@ -1,0 +1,119 @@
+// What kernels are built from: sizes, arithmetic on indices, loops and branches.
+#include "codegen/kernel_emitter.h"
+
+namespace descent::codegen {
+
+using ir::Dimension;
+
+llvm::Value* KernelEmitter::size(const Dimension& dimension) {
+  Value* sum = i64(dimension.constant());
+  for (const Dimension::Term& term : dimension.terms()) {
+    Value* product = i64(term.coefficient);
+    for (const std::string& symbol : term.symbols) product = multiply(product, symbols_.at(symbol));
+    sum = add(sum, product);
+  }
+  return sum;
+}
+
+llvm::Value* KernelEmitter::multiply(Value* a, Value* b) {
+  const auto is = [](Value* v, std::uint64_t n) {
+    auto* c = llvm::dyn_cast<llvm::ConstantInt>(v);
+    return c != nullptr && c->getZExtValue() == n;
+  };
+  if (is(a, 0) || is(b, 1)) return a;
+  if (is(b, 0) || is(a, 1)) return b;
+  return builder_.CreateNSWMul(a, b);
+}
+
+llvm::Value* KernelEmitter::add(Value* a, Value* b) {
+  const auto zero = [](Value* v) {
+    auto* c = llvm::dyn_cast<llvm::ConstantInt>(v);
+    return c != nullptr && c->isZero();
+  };
+  return zero(a) ? b : zero(b) ? a : builder_.CreateNSWAdd(a, b);
+}
+
+llvm::Value* KernelEmitter::stack(llvm::Type* type, const char* name) {
+  llvm::BasicBlock& entry = function_->getEntryBlock();
+  llvm::IRBuilder<> at_entry(&entry, entry.begin());
+  auto* memory = at_entry.CreateAlloca(type, nullptr, name);
+  memory->setAlignment(llvm::Align(64));
+  return memory;
+}
+
+void KernelEmitter::loop(Value* begin, Value* end, Value* step, const std::function<void(Value*)>& body) {
+  carry(begin, end, step, {}, [&](Value* index, const Values&) {
+    body(index);
+    return Values{};
+  });
+}
+
+/// The condition stands at the end of the loop, and once before it; a loop that runs once or never is none.
+KernelEmitter::Values KernelEmitter::carry(Value* begin, Value* end, Value* step, Values values,
+                                           const std::function<Values(Value*, const Values&)>& body) {
+  auto *first = llvm::dyn_cast<llvm::ConstantInt>(begin), *last = llvm::dyn_cast<llvm::ConstantInt>(end),
+       *by = llvm::dyn_cast<llvm::ConstantInt>(step);
+  const bool known = first != nullptr && last != nullptr && by != nullptr;
+  const std::int64_t length = known ? last->getSExtValue() - first->getSExtValue() : 0;
+  if (known && length <= 0) return values;
+  if (known && length <= by->getSExtValue()) return body(begin, values);
+  llvm::BasicBlock* before = builder_.GetInsertBlock();
+  auto* start = llvm::BasicBlock::Create(context_, "start", function_);
+  auto* inside = llvm::BasicBlock::Create(context_, "loop", function_);
+  auto* done = llvm::BasicBlock::Create(context_, "done", function_);
+  auto* after = llvm::BasicBlock::Create(context_, "after", function_);
+  if (known) {
+    builder_.CreateBr(start);
+  } else {
+    builder_.CreateCondBr(builder_.CreateICmpSLT(begin, end), start, after);
+  }
+  builder_.SetInsertPoint(start);
+  builder_.CreateBr(inside);
+  builder_.SetInsertPoint(inside);
+  auto* index = builder_.CreatePHI(builder_.getInt64Ty(), 2);
+  index->addIncoming(begin, start);
+  Values now;
+  for (Value* value : values) {
+    auto* phi = builder_.CreatePHI(value->getType(), 2);
+    phi->addIncoming(value, start);
+    now.push_back(phi);
+  }
+  const Values next = body(index, now);
+  Value* next_index = builder_.CreateNSWAdd(index, step);
+  llvm::BasicBlock* latch = builder_.GetInsertBlock();
+  index->addIncoming(next_index, latch);
+  builder_.CreateCondBr(builder_.CreateICmpSLT(next_index, end), inside, done);
+  for (std::size_t i = 0; i < now.size(); ++i) llvm::cast<llvm::PHINode>(now[i])->addIncoming(next[i], latch);
+  builder_.SetInsertPoint(done);
+  builder_.CreateBr(after);
+  builder_.SetInsertPoint(after);
+  Values results;
+  for (std::size_t i = 0; i < now.size(); ++i) {
+    auto* phi = builder_.CreatePHI(values[i]->getType(), 2);
+    phi->addIncoming(next[i], done);
+    if (!known) phi->addIncoming(values[i], before);
+    results.push_back(phi);
+  }
+  return results;
+}
+
+void KernelEmitter::branch(Value* condition, const std::function<void()>& body) {
+  if (auto* known = llvm::dyn_cast<llvm::ConstantInt>(condition); known != nullptr && known->isOne()) return body();
+  auto* inside = llvm::BasicBlock::Create(context_, "then", function_);
+  auto* after = llvm::BasicBlock::Create(context_, "after", function_);
+  builder_.CreateCondBr(condition, inside, after);
+  builder_.SetInsertPoint(inside);
+  body();
+  builder_.CreateBr(after);
+  builder_.SetInsertPoint(after);
+}
+
+/// True in the first `remaining` lanes.
+llvm::Value* KernelEmitter::lane_mask(Value* remaining) {
+  llvm::SmallVector<llvm::Constant*> numbers;
+  for (unsigned i = 0; i < width(); ++i) numbers.push_back(builder_.getInt32(i));
+  Value* limit = builder_.CreateTrunc(minimum(remaining, i64(machine_.lanes)), builder_.getInt32Ty());
+  return builder_.CreateICmpSLT(llvm::ConstantVector::get(numbers), builder_.CreateVectorSplat(width(), limit));
+}
+
+}  // namespace descent::codegen

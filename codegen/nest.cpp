@@ -1,0 +1,131 @@
+// The loops of a kernel over its space, or over the block that a contraction has just made.
+#include <algorithm>
+
+#include "codegen/kernel_emitter.h"
+
+namespace descent::codegen {
+
+using ir::Dimension;
+
+namespace {
+constexpr int kLong = 60;  // instructions of a vector, from which on it is worth less to have code for whole vectors
+}
+
+KernelEmitter::Range KernelEmitter::part(passes::Partition::Axis axis, const Dimension& whole) {
+  if (!is_shared(axis)) return {i64(0), size(whole)};
+  return {part_begin_, minimum(part_end_, size(whole))};
+}
+
+void KernelEmitter::emit_elementwise() {
+  std::vector<Loop> loops;
+  for (const Dimension& d : axes_) loops.push_back(Loop{i64(0), size(d), d});
+  if (is_shared(passes::Partition::Axis::first)) {
+    const Range range = part(passes::Partition::Axis::first, partition_.size);
+    Value* scale = size(merged_);
+    loops[0].base = multiply(range.begin, scale);
+    loops[0].count = multiply(builder_.CreateSub(range.end, range.begin), scale);
+    loops[0].whole_vectors = merged_.is_constant() && merged_.constant() % machine_.lanes == 0;
+  }
+  emit_part(std::move(loops), nullptr);
+}
+
+void KernelEmitter::emit_part(std::vector<Loop> loops, Value* tile) {
+  // Column by column, sums over the rows stay in registers. That is for reductions which take the rows away and keep
+  // the columns, and for rows that are so short that a column of them is in few lines of the cache's sets; a reduction
+  // along the innermost axis alone wants that axis inside, and so does memory.
+  constexpr std::int64_t kShort = 256;
+  const auto keeps_columns = [](const Accumulator& a) { return a.vector == nullptr; };
+  const bool is_short = !loops.empty() && loops.back().size.is_constant() && loops.back().size.constant() <= kShort;
+  const bool rows_inside =
+      tile != nullptr && loops.size() > 1 && is_short &&
+      std::any_of(accumulators_.begin(), accumulators_.end(), keeps_columns) &&
+      std::none_of(accumulators_.begin(), accumulators_.end(), [&](const Accumulator& a) { return is_row(a); });
+  if (rows_inside) return emit_columns(loops, tile);
+  const auto nest = [&](auto&& self, std::size_t axis) -> void {
+    if (axis + 1 >= loops.size()) return emit_inner(loops, tile);
+    loop(i64(0), loops[axis].count, i64(1), [&](Value* local) {
+      loops[axis].index = add(loops[axis].base, local);
+      self(self, axis + 1);
+    });
+  };
+  nest(nest, 0);
+}
+
+/// Where a vector takes long to compute, all are under a mask: code once instead of twice counts more than the mask.
+void KernelEmitter::for_vectors(Loop& inner, const std::function<void(Value*)>& body) {
+  auto* constant = llvm::dyn_cast<llvm::ConstantInt>(inner.count);
+  if (constant == nullptr && !inner.whole_vectors && instructions_ > kLong) {
+    loop(i64(0), inner.count, i64(machine_.lanes), [&](Value* local) {
+      inner.index = add(inner.base, local);
+      mostly_whole_ = true;
+      body(lane_mask(builder_.CreateSub(inner.count, local)));
+      mostly_whole_ = false;
+    });
+    return;
+  }
+  Value* whole = builder_.CreateAnd(inner.count, i64(-machine_.lanes));
+  loop(i64(0), whole, i64(machine_.lanes), [&](Value* local) {
+    inner.index = add(inner.base, local);
+    body(nullptr);
+  });
+  if (inner.whole_vectors || (constant != nullptr && constant->getSExtValue() % machine_.lanes == 0)) return;
+  const auto rest = [&] {
+    inner.index = add(inner.base, whole);
+    body(lane_mask(builder_.CreateSub(inner.count, whole)));
+  };
+  if (constant != nullptr) return rest();
+  branch(builder_.CreateICmpSLT(whole, inner.count), rest);
+}
+
+/// One vector of columns after the other, down all rows of the block.
+void KernelEmitter::emit_columns(std::vector<Loop>& loops, Value* tile) {
+  std::vector<Accumulator*> columns;
+  for (Accumulator& a : accumulators_) {
+    if (is_column(a)) columns.push_back(&a);
+  }
+  for_vectors(loops.back(), [&](Value* mask) {
+    for (Accumulator* a : columns) {
+      a->vector = stack(lanes_.float_vector(), "column");
+      builder_.CreateStore(identity(a->node), a->vector);
+    }
+    const auto nest = [&](auto&& self, std::size_t axis) -> void {
+      if (axis + 1 >= loops.size()) return emit_vector(loops, tile_vector(loops, tile), mask);
+      loop(i64(0), loops[axis].count, i64(1), [&](Value* local) {
+        loops[axis].index = add(loops[axis].base, local);
+        self(self, axis + 1);
+      });
+    };
+    nest(nest, 0);
+    current_ = &loops;
+    mask_ = mask;
+    for (Accumulator* a : columns) {
+      Value* sum = builder_.CreateLoad(lanes_.float_vector(), a->vector);
+      a->vector = nullptr;
+      accumulate(*a, sum);
+    }
+  });
+}
+
+/// The innermost axis: whole vectors, then what is left under a mask.
+void KernelEmitter::emit_inner(std::vector<Loop>& loops, Value* tile) {
+  if (loops.empty()) {  // a single number: one lane of a vector
+    emit_vector(loops, tile_vector(loops, tile), machine_.lanes == 1 ? nullptr : lane_mask(i64(1)));
+    return;
+  }
+  Loop& inner = loops.back();
+  for (Accumulator& a : accumulators_) {
+    if (is_row(a)) builder_.CreateStore(identity(a.node), a.vector);
+  }
+  for_vectors(inner, [&](Value* mask) { emit_vector(loops, tile_vector(loops, tile), mask); });
+  for (Accumulator& a : accumulators_) {
+    if (!is_row(a)) continue;
+    inner.index = i64(0);
+    Value* at = element(pointers_.at(a.buffer), offset_of(a.place.strides, loops));
+    Value* row =
+        builder_.CreateVectorSplat(width(), reduce_lanes(a.node, builder_.CreateLoad(lanes_.float_vector(), a.vector)));
+    Value* old = builder_.CreateVectorSplat(width(), builder_.CreateLoad(builder_.getFloatTy(), at));
+    builder_.CreateStore(builder_.CreateExtractElement(combine(a.node, old, row), std::uint64_t{0}), at);
+  }
+}
+
+}  // namespace descent::codegen

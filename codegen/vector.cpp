@@ -1,0 +1,130 @@
+// The values of one vector of a kernel's space: computed, stored, accumulated.
+#include "codegen/kernel_emitter.h"
+#include "ir/op.h"
+
+namespace descent::codegen {
+
+using ir::Dimension;
+using ir::Node;
+using ir::Op;
+
+llvm::Value* KernelEmitter::offset_of(const std::vector<Dimension>& strides, const std::vector<Loop>& loops) {
+  Value* offset = i64(0);
+  for (std::size_t i = 0; i < loops.size(); ++i) {
+    if (!(strides[i] == Dimension(0))) offset = add(offset, multiply(loops[i].index, size(strides[i])));
+  }
+  return offset;
+}
+
+/// The numbers that do not change while the kernel runs.
+llvm::Value* KernelEmitter::uniform(const Node* leaf) {
+  Value* number = nullptr;
+  switch (leaf->op) {
+    case Op::constant:
+      if (leaf->type.dtype == ir::DType::boolean) {
+        return builder_.CreateVectorSplat(width(), builder_.getInt1(leaf->attributes.value != 0));
+      }
+      if (leaf->type.dtype == ir::DType::i32) {
+        return static_cast<Value*>(lanes_.i32(static_cast<std::int32_t>(leaf->attributes.value)));
+      }
+      return static_cast<Value*>(lanes_.f32(static_cast<float>(leaf->attributes.value)));
+    case Op::dimension:
+      number = builder_.CreateSIToFP(size(leaf->attributes.shape[0]), builder_.getFloatTy());
+      break;
+    default:  // a counter
+      if (leaf->attributes.name == "step") {
+        number = builder_.CreateSIToFP(builder_.CreateLoad(builder_.getInt64Ty(), state_), builder_.getFloatTy());
+      } else {
+        number =
+            builder_.CreateLoad(builder_.getFloatTy(), builder_.CreateConstGEP1_64(builder_.getInt8Ty(), state_, 8));
+      }
+  }
+  return builder_.CreateVectorSplat(width(), number);
+}
+
+bool KernelEmitter::is_uniform(const Node* node) const {
+  auto at = views_.find(node);
+  if (at == views_.end()) return false;
+  for (const Dimension& d : at->second.strides) {
+    if (!(d == Dimension(0))) return false;
+  }
+  return at->second.bounds.empty() && at->second.indirections.empty() && at->second.source->op != Op::iota;
+}
+
+llvm::Value* KernelEmitter::lane_value(const Node* node) {
+  if (auto at = values_.find(node); at != values_.end()) return at->second;
+  Value* value = nullptr;
+  if (node == kernel_.contraction) {
+    value = tile_value_;
+  } else if (node->op == Op::rng_uniform) {
+    llvm::SmallVector<llvm::Constant*> numbers;
+    for (unsigned i = 0; i < width(); ++i) numbers.push_back(builder_.getInt32(i));
+    const auto splat = [&](Value* v) { return ir::Lane{&lanes_, builder_.CreateVectorSplat(width(), v)}; };
+    Value* first = builder_.CreateTrunc(offset_of(space_strides_, *current_), builder_.getInt32Ty());
+    Value* index = builder_.CreateAdd(static_cast<Value*>(splat(first).handle), llvm::ConstantVector::get(numbers));
+    Value* step = builder_.CreateTrunc(builder_.CreateLoad(builder_.getInt64Ty(), state_), builder_.getInt32Ty());
+    Value* seed =
+        builder_.CreateLoad(builder_.getInt32Ty(), builder_.CreateConstGEP1_64(builder_.getInt8Ty(), state_, 12));
+    Value* stream = streams_.at(node->attributes.value);
+    value = static_cast<Value*>(
+        ir::scalar::threefry_uniform(splat(seed), splat(stream), ir::Lane{&lanes_, index}, splat(step)).handle);
+  } else if (views_.contains(node)) {
+    value = load(views_.at(node), node->type.dtype);
+  } else if (node->op == Op::divide && is_uniform(node->operands[1])) {
+    // The reciprocal of a divisor that never changes leaves the loop; the quotient is within 1.5 ULP.
+    Value* one = static_cast<Value*>(lanes_.f32(1));
+    value = builder_.CreateFMul(lane_value(node->operands[0]), builder_.CreateFDiv(one, lane_value(node->operands[1])));
+  } else if (node->op == Op::logistic && decays_.contains(node->operands[0])) {
+    // 1 / (1 + e^-|x|), or e^-|x| times that; the exponential is there already. Within 2 ULP.
+    auto* e = lane_value(decays_.at(node->operands[0]));
+    auto *one = static_cast<Value*>(lanes_.f32(1)), *zero = static_cast<Value*>(lanes_.f32(0));
+    Value* negative = builder_.CreateFCmpOLT(lane_value(node->operands[0]), zero);
+    value = builder_.CreateFDiv(builder_.CreateSelect(negative, e, one), builder_.CreateFAdd(e, one));
+  } else {
+    ir::Lane operands[3];
+    for (std::size_t i = 0; i < node->operands.size(); ++i) {
+      operands[i] = {&lanes_, lane_value(node->operands[i]), kind_of(node->operands[i])};
+    }
+    // A product that is added is rounded once, with the sum; inside the functions of ir/scalar.h every rounding counts.
+    llvm::IRBuilderBase::FastMathFlagGuard guard(builder_);
+    llvm::FastMathFlags flags;
+    flags.setAllowContract(node->op == Op::add || node->op == Op::subtract || node->op == Op::multiply);
+    builder_.setFastMathFlags(flags);
+    value = static_cast<Value*>(ir::info(node).code(operands[0], operands[1], operands[2], kind_of(node)).handle);
+  }
+  values_[node] = value;
+  return value;
+}
+
+/// The contraction's values of the vector at hand; null where the kernel has no contraction.
+llvm::Value* KernelEmitter::tile_vector(const std::vector<Loop>& loops, Value* tile) {
+  if (tile == nullptr) return nullptr;
+  Value* offset = i64(0);
+  for (const Loop& l : loops) {
+    if (l.tile_stride != nullptr) offset = add(offset, multiply(builder_.CreateSub(l.index, l.base), l.tile_stride));
+  }
+  // The tile is padded to whole vectors, so that loads beyond a row's end stay inside it.
+  return builder_.CreateAlignedLoad(lanes_.float_vector(), element(tile, offset), llvm::Align(4));
+}
+
+/// One vector of the innermost axis: computes, stores, accumulates.
+void KernelEmitter::emit_vector(std::vector<Loop>& loops, Value* product, Value* mask) {
+  values_.clear();
+  current_ = &loops;
+  mask_ = mask;
+  tile_value_ = product;
+  for (const Accumulator& a : accumulators_) {
+    if (a.logarithm != nullptr) values_[a.logarithm] = static_cast<Value*>(lanes_.f32(-0.0f));
+  }
+  // Everything is computed before anything is stored: a variable may be read and written here.
+  std::vector<Value*> stored, reduced;
+  for (const passes::Store& s : kernel_.stores) stored.push_back(lane_value(s.node));
+  for (Accumulator& a : accumulators_) reduced.push_back(lane_value(passes::reduced_value(a.node)));
+  for (std::size_t i = 0; i < stored.size(); ++i) {
+    store(kernel_.stores[i], store_places_[i], stored[i]);
+  }
+  for (std::size_t i = 0; i < reduced.size(); ++i) accumulate(accumulators_[i], reduced[i]);
+  values_.clear();
+}
+
+}  // namespace descent::codegen
