@@ -1,0 +1,202 @@
+#!/usr/bin/env python3
+"""How long Descent takes to the first step: with an empty cache and from the cache, beside JAX and torch.compile.
+
+    ./dev bench compile [--json FILE] [--docs] [--rounds N]
+
+Every figure is the least of several rounds, each in a process of its own; all models take turns, so that what else runs
+on the machine falls on all of them. JAX and PyTorch are measured where `./dev frameworks` has installed them. --docs
+writes docs/compile-times.md.
+"""
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+DESCENT = ROOT / "build" / "descent"
+PYTHON = ROOT / "build" / "frameworks" / "bin" / "python3"
+
+
+def dense(widths, batch, optimizer):
+    """A multi-layer perceptron for binary classification."""
+    runs, layers = [], ""
+    for width in widths[1:-1]:  # equal layers in a row are one line
+        if runs and runs[-1][0] == width:
+            runs[-1][1] += 1
+        else:
+            runs.append([width, 1])
+    for width, count in runs:
+        layers += f"    repeat {count} {{ h = h |> dense({width}) |> relu }}\n"
+    text = f"    let h = x\n{layers}    output p = h |> dense(1) |> sigmoid\n"
+    return {"widths": widths, "batch": batch, "optimizer": optimizer, "shape": f"[n, {widths[0]}]", "body": text}
+
+
+def recurrent(inputs, units, steps, batch):
+    return {
+        "widths": [inputs, units, 1],
+        "recurrent": units,
+        "steps": steps,
+        "batch": batch,
+        "optimizer": "adam",
+        "shape": f"[n, {steps}, {inputs}]",
+        "body": f"    output p = x |> gru({units}) |> dense(1) |> sigmoid\n",
+    }
+
+
+MODELS = {  # with what compiling them may take, in ms
+    "logistic": (dense([30, 1], 569, "sgd"), 30),
+    "tiny": (dense([30, 16, 1], 32, "sgd"), 30),
+    "small": (dense([30, 64, 32, 1], 64, "adam"), 30),
+    "medium": (dense([784, 256, 128, 1], 128, "adam"), 30),
+    "deep (65 layers)": (dense([64] * 65 + [1], 64, "sgd"), 60),
+    "1,000 layers": (dense([64] * 1000 + [1], 64, "sgd"), 500),
+    "GRU of 100 steps": (recurrent(8, 16, 100, 32), 150),
+}
+TOO_LARGE_FOR_OTHERS = {"1,000 layers"}  # minutes
+
+
+def source(model):
+    rate = {"sgd": "sgd(lr = 0.01)", "adam": "adam(lr = 1e-3)"}[model["optimizer"]]
+    return (
+        f"model benchmark {{\n    input  x: {model['shape']}\n    target y: [n, 1]\n{model['body']}"
+        f"    loss = bce(p, y)\n}}\n\ntrain {{\n    optimizer = {rate}\n    batch     = {model['batch']}\n}}\n"
+    )
+
+
+def output(command, cache="off"):
+    done = subprocess.run(
+        [str(c) for c in command], capture_output=True, text=True, env={**os.environ, "DESCENT_CACHE": str(cache)}
+    )
+    if done.returncode != 0:
+        sys.exit(f"{' '.join(map(str, command))}\n{done.stderr}")
+    return done.stdout
+
+
+def compile_ms(file, cache="off"):
+    """What descent itself counts: from the text to code that can be called."""
+    return json.loads(output([DESCENT, "bench", file, "--seconds", "0.01", "--json"], cache).splitlines()[-1])["compile_ms"]
+
+
+def measure_models(rounds, folder):
+    files, rows = {}, {}
+    for name, (model, limit) in MODELS.items():
+        files[name] = folder / (name.replace(" ", "_").replace(",", "") + ".descent")
+        files[name].write_text(source(model))
+        rows[name] = {"limit_ms": limit, "cold_ms": float("inf"), "cached_ms": float("inf")}
+        compile_ms(files[name], folder / "cache")  # fills it
+    for _ in range(rounds):
+        for name, file in files.items():
+            row = rows[name]
+            row["cold_ms"] = min(row["cold_ms"], compile_ms(file))
+            row["cached_ms"] = min(row["cached_ms"], compile_ms(file, folder / "cache"))
+    return rows
+
+
+def has(framework):
+    return PYTHON.exists() and subprocess.run([PYTHON, "-c", f"import {framework}"], capture_output=True).returncode == 0
+
+
+def measure_framework(framework, rounds, rows):
+    for _ in range(rounds):
+        for name, (model, _limit) in MODELS.items():
+            if name in TOO_LARGE_FOR_OTHERS:
+                continue
+            text = output([PYTHON, ROOT / "bench" / "frameworks.py", framework, json.dumps(model)])
+            for key, value in json.loads(text.splitlines()[-1]).items():
+                key = f"{framework}_{key}"
+                rows[name][key] = min(rows[name].get(key, float("inf")), value)
+
+
+def run_once(command, cache):
+    """Wall-clock milliseconds and the peak of resident memory of a process, in MB."""
+    begin = time.perf_counter()
+    child = os.fork()
+    if child == 0:
+        os.environ["DESCENT_CACHE"] = str(cache)
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, 1)
+        os.dup2(null, 2)
+        os.execv(command[0], command)
+    _, status, usage = os.wait4(child, 0)
+    if status != 0:
+        sys.exit(f"{' '.join(command)} failed")
+    return 1e3 * (time.perf_counter() - begin), usage.ru_maxrss / 1024
+
+
+def measure_run(rounds, folder):
+    command = [str(DESCENT), "train", str(ROOT / "examples" / "tumour.descent"), "--save", str(folder / "weights")]
+    result = {}
+    for name, cache in (("cold", "off"), ("cached", folder / "cache")):
+        run_once(command, cache)
+        runs = [run_once(command, cache) for _ in range(rounds)]
+        result[name] = {"ms": min(r[0] for r in runs), "peak_mb": max(r[1] for r in runs)}
+    return result
+
+
+def table(rows, run, frameworks):
+    heads = ["model", "cold", "goal", "from the cache"] + [f"{f}, first step" for f in frameworks]
+    lines = ["| " + " | ".join(heads) + " |", "|---" * len(heads) + "|"]
+    for name, row in rows.items():
+        cells = [name, f"{row['cold_ms']:.1f}", str(row["limit_ms"]), f"{row['cached_ms']:.2f}"]
+        for framework in frameworks:
+            value = row.get(f"{framework}_first_step_ms")
+            cells.append("" if value is None else f"{value:.0f}")
+        lines.append("| " + " | ".join(cells) + " |")
+    lines += ["", "| `descent train examples/tumour.descent`, whole process | ms | peak of resident memory, MB |", "|---|---|---|"]
+    for name, figures in run.items():
+        lines.append(f"| {'from the cache' if name == 'cached' else name} | {figures['ms']:.1f} | {figures['peak_mb']:.1f} |")
+    return "\n".join(lines)
+
+
+def processor():
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            return f"{line.split(':', 1)[1].strip()}, {os.cpu_count()} processors"
+    return "unknown processor"
+
+
+DOCUMENT = """# Milliseconds to the first step
+
+`./dev bench compile --docs` has written this page, on {processor}. Milliseconds from the text of a model to a training
+step that can be called: the least of {rounds} rounds, each in a process of its own. *Cold* is without any cache, and includes
+loading LLVM. Frameworks are measured from after their import to the end of the first step, where `./dev frameworks` has
+installed them{absent}.
+
+{table}
+
+`--time-passes` of `descent train`, `bench`, `dump`, `evaluate` and `predict` shows where the time goes.
+"""
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--docs", action="store_true", help="write docs/compile-times.md")
+    parser.add_argument("--rounds", type=int, default=9)
+    arguments = parser.parse_args()
+    frameworks = [f for f in ("jax", "torch") if has(f)]
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        rows = measure_models(arguments.rounds, folder)
+        run = measure_run(arguments.rounds, folder)
+    for framework in frameworks:
+        measure_framework(framework, min(arguments.rounds, 3), rows)
+    text = table(rows, run, frameworks)
+    absent = [f for f in ("jax", "torch") if f not in frameworks]
+    print(text)
+    if absent:
+        print(f"\nnot installed (./dev frameworks {' '.join(absent)}): {', '.join(absent)}", file=sys.stderr)
+    if arguments.json:
+        arguments.json.write_text(json.dumps({"processor": processor(), "models": rows, "train": run}, indent=2) + "\n")
+    if arguments.docs:
+        missing = f"; here {' and '.join(absent)} {'was' if len(absent) == 1 else 'were'} not" if absent else ""
+        page = DOCUMENT.format(processor=processor(), rounds=arguments.rounds, absent=missing, table=text)
+        (ROOT / "docs" / "compile-times.md").write_text(page)
+
+
+if __name__ == "__main__":
+    main()

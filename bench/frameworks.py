@@ -1,0 +1,109 @@
+#!/usr/bin/env python3
+"""The models of the benchmarks in JAX and PyTorch: how long until the first training step has been made.
+
+    python3 bench/frameworks.py jax '{"widths": [30, 16, 1], "batch": 32, "optimizer": "sgd"}'
+
+Prints one JSON object. `import_ms` is what importing the framework takes, `first_step_ms` what comes after that until the
+first step has been made: tracing, compiling and running it. `./dev frameworks` installs both in build/frameworks.
+"""
+import json
+import sys
+import time
+
+import numpy
+
+
+def data(model):
+    random = numpy.random.default_rng(1)
+    widths, batch = model["widths"], model["batch"]
+    if model.get("recurrent"):
+        units, steps = model["recurrent"], model["steps"]
+        shapes = [(widths[0], 3 * units), (units, 3 * units), (3 * units,), (units, 1), (1,)]
+        x = random.standard_normal((batch, steps, widths[0]))
+    else:
+        shapes = [s for i, o in zip(widths, widths[1:]) for s in ((i, o), (o,))]
+        x = random.standard_normal((batch, widths[0]))
+    parameters = [(random.standard_normal(s) * 0.1).astype(numpy.float32) for s in shapes]
+    return parameters, x.astype(numpy.float32), random.integers(0, 2, (batch, 1)).astype(numpy.float32)
+
+
+def forward(model, parameters, x, relu, sigmoid, tanh, zeros):
+    """The logit of every row."""
+    if model.get("recurrent"):
+        w, u, b, v, c = parameters
+        units = model["recurrent"]
+        h = zeros((x.shape[0], units))
+        for step in range(model["steps"]):
+            a = x[:, step] @ w + b
+            gates = h @ u[:, : 2 * units]
+            r = sigmoid(a[:, :units] + gates[:, :units])
+            z = sigmoid(a[:, units : 2 * units] + gates[:, units:])
+            h = z * h + (1 - z) * tanh(a[:, 2 * units :] + (r * h) @ u[:, 2 * units :])
+        return h @ v + c
+    h = x
+    for w, b in zip(parameters[0:-2:2], parameters[1:-2:2]):
+        h = relu(h @ w + b)
+    return h @ parameters[-2] + parameters[-1]
+
+
+def run_jax(model):
+    begin = time.perf_counter()
+    import jax
+    import jax.numpy as jnp
+
+    imported = time.perf_counter()
+    parameters, x, y = data(model)
+
+    def loss(p, x, y):
+        z = forward(model, p, x, jax.nn.relu, jax.nn.sigmoid, jnp.tanh, jnp.zeros)
+        return jnp.mean(jnp.maximum(z, 0) - z * y + jnp.log1p(jnp.exp(-jnp.abs(z))))
+
+    def sgd(p, state, step, x, y):
+        value, gradients = jax.value_and_grad(loss)(p, x, y)
+        return value, [w - 0.01 * g for w, g in zip(p, gradients)], state
+
+    def adam(p, state, step, x, y):
+        value, gradients = jax.value_and_grad(loss)(p, x, y)
+        m = [0.9 * a + 0.1 * g for a, g in zip(state[0], gradients)]
+        v = [0.999 * a + 0.001 * g * g for a, g in zip(state[1], gradients)]
+        new = [
+            w - 1e-3 * (a / (1 - 0.9**step)) / (jnp.sqrt(b / (1 - 0.999**step)) + 1e-8) for w, a, b in zip(p, m, v)
+        ]
+        return value, new, (m, v)
+
+    zeros = [numpy.zeros_like(p) for p in parameters]
+    step = jax.jit(adam if model["optimizer"] == "adam" else sgd)
+    jax.block_until_ready(step(parameters, (zeros, zeros), 1.0, x, y))
+    return imported - begin, time.perf_counter() - imported
+
+
+def run_torch(model):
+    begin = time.perf_counter()
+    import torch
+
+    imported = time.perf_counter()
+    torch.set_num_threads(1)
+    parameters, x, y = data(model)
+    parameters = [torch.nn.Parameter(torch.from_numpy(p)) for p in parameters]
+    x, y = torch.from_numpy(x), torch.from_numpy(y)
+    make = {"adam": torch.optim.Adam, "sgd": torch.optim.SGD}[model["optimizer"]]
+    optimizer = make(parameters, lr=1e-3)
+
+    def loss(x, y):
+        z = forward(model, parameters, x, torch.relu, torch.sigmoid, torch.tanh, torch.zeros)
+        return torch.nn.functional.binary_cross_entropy_with_logits(z, y)
+
+    compiled = torch.compile(loss)
+    compiled(x, y).backward()
+    optimizer.step()
+    return imported - begin, time.perf_counter() - imported
+
+
+def main():
+    framework, model = sys.argv[1], json.loads(sys.argv[2])
+    imported, first_step = {"jax": run_jax, "torch": run_torch}[framework](model)
+    print(json.dumps({"import_ms": 1e3 * imported, "first_step_ms": 1e3 * first_step}))
+
+
+if __name__ == "__main__":
+    main()
