@@ -10,6 +10,7 @@
 #include <limits>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <string_view>
 
 #include "bench/models.h"
@@ -25,8 +26,9 @@ struct Contender {
   const char* name;
   Factory make;
 };
-constexpr Contender contenders[] = {
-    {"Descent", make_descent_step}, {"Eigen", make_eigen_step}, {"OpenBLAS", make_openblas_step}};
+constexpr Contender contenders[] = {{"Descent", make_descent_step},   {"Eigen", make_eigen_step},
+                                    {"OpenBLAS", make_openblas_step}, {"oneDNN", make_onednn_step},
+                                    {"LIBXSMM", make_libxsmm_step},   {"loops", make_loops_step}};
 
 constexpr int batch_count = 8;
 constexpr int checked_steps = 5;
@@ -78,25 +80,30 @@ void measure(benchmark::State& state, const Model& model, const Contender& conte
   }
 }
 
-/// Keeps the shortest time of all rounds, in microseconds, and prints nothing.
-class Shortest : public benchmark::BenchmarkReporter {
+/// Keeps the times of all rounds, in microseconds, and prints nothing.
+class Times : public benchmark::BenchmarkReporter {
  public:
   bool ReportContext(const Context& /*context*/) override { return true; }
   void ReportRuns(const std::vector<Run>& runs) override {
     for (const Run& run : runs) {
       if (run.run_type != Run::RT_Iteration || run.error_occurred) continue;
       // One thread's own time: on a busy machine the wall clock counts other programs too.
-      const double time = run.GetAdjustedCPUTime();
-      const auto [entry, is_new] = microseconds.try_emplace(run.run_name.function_name, time);
-      if (!is_new) entry->second = std::min(entry->second, time);
+      microseconds[run.run_name.function_name].push_back(run.GetAdjustedCPUTime());
     }
   }
-  std::map<std::string, double> microseconds;
+  std::map<std::string, std::vector<double>> microseconds;  ///< by model and contender
 };
 
-double value_or_nan(const std::map<std::string, double>& times, const std::string& name) {
-  const auto found = times.find(name);
-  return found == times.end() ? std::numeric_limits<double>::quiet_NaN() : found->second;
+struct Time {
+  double least = std::numeric_limits<double>::quiet_NaN(), median = least;  ///< NaN where it was not measured
+};
+
+Time time_of(const std::map<std::string, std::vector<double>>& times, const Model& model, const Contender& contender) {
+  const auto found = times.find(model.name + "/" + contender.name);
+  if (found == times.end()) return {};
+  std::vector<double> sorted = found->second;
+  std::sort(sorted.begin(), sorted.end());
+  return {sorted.front(), sorted[sorted.size() / 2]};
 }
 
 std::string cell(double value, int digits) { return std::isnan(value) ? "-" : fmt::format("{:.{}f}", value, digits); }
@@ -108,42 +115,52 @@ std::string processor() {
   return "unknown";
 }
 
-nlohmann::ordered_json report(const std::map<std::string, double>& times, double peak, double bandwidth) {
+nlohmann::ordered_json report(const std::map<std::string, std::vector<double>>& times, double peak, double bandwidth) {
   nlohmann::ordered_json rows = nlohmann::ordered_json::array();
-  fmt::print("\n{}, one thread, {:.1f} GFLOP/s peak, {:.1f} GB/s triad; shortest of all rounds\n\n", processor(), peak,
-             bandwidth);
-  fmt::print("| model | Descent µs | Eigen µs | OpenBLAS µs | faster rival / Descent | of the FMA peak |\n");
-  fmt::print("|---|--:|--:|--:|--:|--:|\n");
+  fmt::print(
+      "\n{}, one thread, {:.1f} GFLOP/s peak, {:.1f} GB/s triad; microseconds, shortest of all rounds\n\n| model |",
+      processor(), peak, bandwidth);
+  for (const Contender& contender : contenders) fmt::print(" {} |", contender.name);
+  fmt::print(" fastest by hand / Descent | of the FMA peak |\n|---|");
+  for (std::size_t i = 0; i < std::size(contenders) + 2; ++i) fmt::print("--:|");
+  fmt::print("\n");
   for (const Model& model : models()) {
-    const double descent = value_or_nan(times, model.name + "/Descent");
-    const double eigen = value_or_nan(times, model.name + "/Eigen");
-    const double openblas = value_or_nan(times, model.name + "/OpenBLAS");
-    if (std::isnan(descent) && std::isnan(eigen) && std::isnan(openblas)) continue;
-    const double ratio = std::fmin(eigen, openblas) / descent;
-    const double fraction = step_flops(model) / (descent * 1e3) / peak;
-    fmt::print("| {} | {} | {} | {} | {} | {} |\n", model.name, cell(descent, 2), cell(eigen, 2), cell(openblas, 2),
-               cell(ratio, 2), std::isnan(fraction) ? "-" : cell(100 * fraction, 0) + " %");
+    std::string cells;
+    nlohmann::ordered_json all;
+    double rival = std::numeric_limits<double>::quiet_NaN(), descent = rival;
+    for (const Contender& contender : contenders) {
+      const Time time = time_of(times, model, contender);
+      cells += " " + cell(time.least, 2) + " |";
+      all[contender.name] = {{"min_us", time.least}, {"median_us", time.median}};  // NaN is written as null
+      double& best = &contender == contenders ? descent : rival;
+      best = std::fmin(best, time.least);
+    }
+    if (std::isnan(descent) && std::isnan(rival)) continue;
+    const double ratio = rival / descent, fraction = step_flops(model) / (descent * 1e3) / peak;
+    fmt::print("| {} |{} {} | {} |\n", model.name, cells, cell(ratio, 2),
+               std::isnan(fraction) ? "-" : cell(100 * fraction, 0) + " %");
     rows.push_back({{"model", model.name},
                     {"batch", model.batch},
                     {"parameters", parameter_count(model)},
                     {"flops", step_flops(model)},
-                    {"descent_us", descent},  // NaN is written as null
-                    {"eigen_us", eigen},
-                    {"openblas_us", openblas},
+                    {"times", all},
                     {"ratio", ratio},
                     {"peak_fraction", fraction}});
   }
   return {{"processor", processor()}, {"peak_gflops", peak}, {"triad_gbytes_per_second", bandwidth}, {"models", rows}};
 }
 
-/// Takes `--json FILE` out of the arguments and gives Google Benchmark its settings, which the user's own override.
-std::string take_arguments(int argc, char** argv, std::vector<std::string>& rest) {
+/// Takes `--json FILE` and `--model NAME` out of the arguments and gives Google Benchmark its settings, which the
+/// user's own override.
+std::string take_arguments(int argc, char** argv, std::vector<std::string>& rest, std::set<std::string>& chosen) {
   std::string json;
   rest = {argv[0], "--benchmark_enable_random_interleaving=true", "--benchmark_repetitions=15",
           "--benchmark_min_time=0.03"};
   for (int i = 1; i < argc; ++i) {
     if (std::string_view(argv[i]) == "--json" && i + 1 < argc) {
       json = argv[++i];
+    } else if (std::string_view(argv[i]) == "--model" && i + 1 < argc) {
+      chosen.insert(argv[++i]);
     } else {
       rest.emplace_back(argv[i]);
     }
@@ -159,7 +176,8 @@ bool write(const std::string& path, const nlohmann::ordered_json& result) {
 
 int run(int argc, char** argv) {
   std::vector<std::string> arguments;
-  const std::string json = take_arguments(argc, argv, arguments);
+  std::set<std::string> chosen;
+  const std::string json = take_arguments(argc, argv, arguments, chosen);
   if (arguments.back() == "sweep") {
     _mm_setcsr(_mm_getcsr() | 0x8040U);  // as below
     return write(json, {{"processor", processor()}, {"shapes", sweep()}}) ? 0 : 1;
@@ -174,7 +192,15 @@ int run(int argc, char** argv) {
   // processor is a hundred times slower. Everyone who trains flushes them; here it is done once for all contenders.
   _mm_setcsr(_mm_getcsr() | 0x8040U);
 
+  for (const std::string& name : chosen) {
+    const auto is_it = [&](const Model& model) { return model.name == name; };
+    if (std::none_of(models().begin(), models().end(), is_it)) {
+      fmt::print(stderr, "there is no model '{}'\n", name);
+      return 2;
+    }
+  }
   for (const Model& model : models()) {
+    if (chosen.empty() ? model.name == "xl" : !chosen.contains(model.name)) continue;
     if (!same_losses(model)) return 1;
     for (const Contender& contender : contenders) {
       benchmark::RegisterBenchmark(fmt::format("{}/{}", model.name, contender.name).c_str(), measure, model, contender)
@@ -186,7 +212,7 @@ int run(int argc, char** argv) {
   // Before and after: the clock rate may change in between.
   double peak = peak_gflops();
   const double bandwidth = triad_gbytes_per_second();
-  Shortest reporter;
+  Times reporter;
   benchmark::RunSpecifiedBenchmarks(&reporter);
   peak = std::max(peak, peak_gflops());
 

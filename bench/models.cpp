@@ -55,6 +55,7 @@ const std::vector<Model>& models() {
       make_model("medium", {784, 256, 128, 1}, 128, Optimizer::adam),
       make_model("deep", deep_widths(), 64, Optimizer::sgd),
       make_model("large", {1024, 1024, 1024, 1}, 256, Optimizer::adam),
+      make_model("xl", {4096, 4096, 4096, 1}, 1024, Optimizer::sgd),
   };
   return all;
 }

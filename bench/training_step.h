@@ -25,5 +25,8 @@ class TrainingStep {
 std::unique_ptr<TrainingStep> make_descent_step(const Model& model, std::span<const float> parameters);
 std::unique_ptr<TrainingStep> make_eigen_step(const Model& model, std::span<const float> parameters);
 std::unique_ptr<TrainingStep> make_openblas_step(const Model& model, std::span<const float> parameters);
+std::unique_ptr<TrainingStep> make_onednn_step(const Model& model, std::span<const float> parameters);
+std::unique_ptr<TrainingStep> make_libxsmm_step(const Model& model, std::span<const float> parameters);
+std::unique_ptr<TrainingStep> make_loops_step(const Model& model, std::span<const float> parameters);
 
 }  // namespace descent::bench

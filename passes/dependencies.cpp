@@ -1,7 +1,6 @@
 #include "passes/dependencies.h"
 
 #include <algorithm>
-#include <unordered_set>
 
 namespace descent::passes {
 
@@ -36,14 +35,18 @@ void Dependencies::require(int task, int other) {
 }
 
 bool Dependencies::waits(int task, int other) const {
-  std::unordered_set<int> seen;
+  if (rank_[at(task)] <= rank_[at(other)]) return false;
+  seen_.resize(rank_.size(), 0);
+  ++search_;
   std::vector<int> work{task};
   while (!work.empty()) {
     const int t = work.back();
     work.pop_back();
     for (int need : needs_[at(t)]) {
       if (need == other) return true;
-      if (rank_[at(need)] > rank_[at(other)] && seen.insert(need).second) work.push_back(need);
+      if (rank_[at(need)] <= rank_[at(other)] || seen_[at(need)] == search_) continue;
+      seen_[at(need)] = search_;
+      work.push_back(need);
     }
   }
   return false;

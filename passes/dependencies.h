@@ -24,6 +24,8 @@ class Dependencies {
  private:
   std::vector<std::vector<int>> needs_, users_;
   std::vector<int> rank_;
+  mutable std::vector<int> seen_;  ///< by task: the last search that has met it
+  mutable int search_ = 0;
 };
 
 }  // namespace descent::passes

@@ -21,21 +21,22 @@ MemoryPlan plan_memory(const BufferTable& table, const ir::DimensionValues& size
     by_size.push_back(i);
   }
   std::stable_sort(by_size.begin(), by_size.end(), [&](std::size_t a, std::size_t b) { return bytes[a] > bytes[b]; });
+  std::vector<std::size_t> placed;  // by offset
+  placed.reserve(by_size.size());
   for (std::size_t i : by_size) {
-    std::vector<std::pair<std::int64_t, std::int64_t>> taken;
-    for (std::size_t j : by_size) {
-      const bool together =
-          table.buffers[j].first <= table.buffers[i].last && table.buffers[i].first <= table.buffers[j].last;
-      if (memory.offsets[j] >= 0 && together) taken.emplace_back(memory.offsets[j], memory.offsets[j] + bytes[j]);
-    }
-    std::sort(taken.begin(), taken.end());
+    const Buffer& buffer = table.buffers[i];
     std::int64_t offset = 0;
-    for (const auto& [begin, end] : taken) {
-      if (offset + bytes[i] <= begin) break;
-      offset = std::max(offset, end);
+    for (std::size_t j : placed) {
+      const Buffer& other = table.buffers[j];
+      if (other.first > buffer.last || buffer.first > other.last) continue;  // they never live together
+      if (offset + bytes[i] <= memory.offsets[j]) break;
+      offset = std::max(offset, memory.offsets[j] + bytes[j]);
     }
     memory.offsets[i] = offset;
     memory.bytes = std::max(memory.bytes, offset + bytes[i]);
+    const auto behind = std::upper_bound(placed.begin(), placed.end(), offset,
+                                         [&](std::int64_t value, std::size_t j) { return value < memory.offsets[j]; });
+    placed.insert(behind, i);
   }
   return memory;
 }

@@ -15,6 +15,8 @@
 
 namespace descent::runtime {
 
+using codegen::Descriptor, codegen::write_all;
+
 namespace {
 
 std::string reason(int error_number) { return std::generic_category().message(error_number); }
@@ -37,19 +39,6 @@ std::string nearest_file(const std::string& path) {
     return "";
   }
   return (folder / *name).string();
-}
-
-/// Writes everything, however many calls it takes; 0 or the system's error number.
-int write_all(int descriptor, std::span<const std::string_view> pieces) {
-  for (std::string_view piece : pieces) {
-    while (!piece.empty()) {
-      const ssize_t written = ::write(descriptor, piece.data(), std::min<std::size_t>(piece.size(), 1u << 30));
-      if (written < 0 && errno == EINTR) continue;
-      if (written < 0) return errno;
-      piece.remove_prefix(static_cast<std::size_t>(written));
-    }
-  }
-  return 0;
 }
 
 Error unwritable_file(const std::string& path, int error_number) {
@@ -112,15 +101,6 @@ Error unreadable_file(const std::string& path, int error_number) {
   return file_error(path, "there is no such file", similar.empty() ? "" : "did you mean \"" + similar + "\"?");
 }
 
-Descriptor::~Descriptor() { close(); }
-
-int Descriptor::close() {
-  if (number_ < 0) return 0;
-  const int result = ::close(number_);
-  number_ = -1;
-  return result == 0 ? 0 : errno;
-}
-
 InputFile::InputFile(const std::string& path) : path_(path), descriptor_(::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
   if (descriptor_.number() < 0) throw unreadable_file(path, errno);
   struct stat status = {};
@@ -128,15 +108,9 @@ InputFile::InputFile(const std::string& path) : path_(path), descriptor_(::open(
 }
 
 std::size_t InputFile::read(char* into, std::size_t size) {
-  std::size_t filled = 0;
-  while (filled < size) {
-    const ssize_t count = ::read(descriptor_.number(), into + filled, std::min<std::size_t>(size - filled, 1u << 30));
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) throw unreadable_file(path_, errno);
-    if (count == 0) break;
-    filled += static_cast<std::size_t>(count);
-  }
-  return filled;
+  const auto count = codegen::read_all(descriptor_.number(), into, size);
+  if (!count) throw unreadable_file(path_, errno);
+  return *count;
 }
 
 bool InputFile::seek(std::size_t offset) {

@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "codegen/native/descriptor.h"
 #include "descent/error.h"
 
 namespace descent::runtime {
@@ -16,20 +17,6 @@ Error file_error(const std::string& path, const std::string& message, const std:
 /// The error for a path that cannot be opened or read, from the system's error number. A missing file's hint is the
 /// name in the same folder that is nearest to it.
 Error unreadable_file(const std::string& path, int error_number);
-
-/// An open file descriptor that closes itself.
-class Descriptor {
- public:
-  explicit Descriptor(int number) : number_(number) {}
-  ~Descriptor();
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  int number() const { return number_; }
-  int close();  ///< 0, or the system's error number
-
- private:
-  int number_;
-};
 
 /// A file opened to read; throws descent::Error where that cannot be, and for a folder.
 class InputFile {
@@ -42,7 +29,7 @@ class InputFile {
 
  private:
   std::string path_;
-  Descriptor descriptor_;
+  codegen::Descriptor descriptor_;
 };
 
 /// All bytes of a file. Throws descent::Error.

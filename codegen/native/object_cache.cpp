@@ -11,6 +11,9 @@
 #include <cstring>
 #include <ctime>
 #include <filesystem>
+#include <string_view>
+
+#include "codegen/native/descriptor.h"
 
 namespace descent::codegen {
 
@@ -28,20 +31,6 @@ struct Header {
   std::uint64_t checksum;  ///< XXH3 of everything behind the head
 };
 
-class Descriptor {
- public:
-  explicit Descriptor(int number) : number_(number) {}
-  ~Descriptor() {
-    if (number_ >= 0) ::close(number_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  int number() const { return number_; }
-
- private:
-  int number_;
-};
-
 /// Ours, and nobody else may write: code from there is run.
 bool is_trusted(const struct stat& status) { return status.st_uid == ::geteuid() && (status.st_mode & 022) == 0; }
 
@@ -57,13 +46,7 @@ std::optional<std::string> read_trusted(const std::string& path) {
   if (file.number() < 0 || ::fstat(file.number(), &status) != 0) return std::nullopt;
   if (!S_ISREG(status.st_mode) || !is_trusted(status)) return std::nullopt;
   std::string bytes(static_cast<std::size_t>(status.st_size), '\0');
-  std::size_t filled = 0;
-  while (filled < bytes.size()) {
-    const ssize_t count = ::read(file.number(), bytes.data() + filled, bytes.size() - filled);
-    if (count < 0 && errno == EINTR) continue;
-    if (count <= 0) return std::nullopt;
-    filled += static_cast<std::size_t>(count);
-  }
+  if (read_all(file.number(), bytes.data(), bytes.size()) != bytes.size()) return std::nullopt;
   // Used now: kept longest. Once an hour is often enough.
   if (status.st_mtime + 3600 < ::time(nullptr)) ::futimens(file.number(), nullptr);
   return bytes;
@@ -103,17 +86,6 @@ std::string pack(const std::vector<std::string>& pieces) {
   header.checksum = XXH3_64bits(bytes.data() + sizeof header, bytes.size() - sizeof header);
   std::memcpy(bytes.data(), &header, sizeof header);
   return bytes;
-}
-
-bool write_all(int descriptor, const std::string& bytes) {
-  std::size_t written = 0;
-  while (written < bytes.size()) {
-    const ssize_t count = ::write(descriptor, bytes.data() + written, bytes.size() - written);
-    if (count < 0 && errno == EINTR) continue;
-    if (count <= 0) return false;
-    written += static_cast<std::size_t>(count);
-  }
-  return true;
 }
 
 struct Entry {
@@ -185,7 +157,9 @@ void ObjectCache::store(const std::string& key, const std::vector<std::string>& 
   {
     const Descriptor file(::open(unfinished.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
     if (file.number() < 0) return;
-    if (!write_all(file.number(), pack(pieces)) || ::rename(unfinished.c_str(), path.c_str()) != 0) {
+    const std::string bytes = pack(pieces);
+    const std::string_view all[] = {bytes};
+    if (write_all(file.number(), all) != 0 || ::rename(unfinished.c_str(), path.c_str()) != 0) {
       ::unlink(unfinished.c_str());
       return;
     }
