@@ -164,26 +164,6 @@ const Node* distance_from_largest(const Node* node) {
   return nullptr;
 }
 
-/// The number of elements that a reduction makes one of.
-ir::Dimension reduced_count(const Node* reduction) {
-  ir::Dimension count(1);
-  for (int axis : reduction->attributes.axes) {
-    count = count * reduction->operands[0]->shape()[static_cast<std::size_t>(axis)];
-  }
-  return count;
-}
-
-/// The values of a size. A symbol is 1 or more: with no rows there is nothing to compute.
-Facts of_size(const ir::Dimension& size) {
-  if (size.is_constant()) return exactly(static_cast<double>(size.constant()));
-  std::int64_t least = size.constant();
-  for (const auto& term : size.terms()) {
-    if (term.coefficient < 0) return whole(between(0, kInfinity));
-    least += term.coefficient;
-  }
-  return whole(between(static_cast<double>(std::max<std::int64_t>(least, 0)), kInfinity));
-}
-
 /// `f` where the condition says more of the chosen value: in `if v > 0 then v else 1`, v is positive.
 Facts refined(Facts f, const Node* value, const Node* condition, bool holds) {
   if (condition->op != Op::compare_lt && condition->op != Op::compare_le) return f;
@@ -214,6 +194,24 @@ Facts rounded(Facts f) {
 
 }  // namespace
 
+ir::Dimension reduced_count(const Node* reduction) {
+  ir::Dimension count(1);
+  for (int axis : reduction->attributes.axes) {
+    count = count * reduction->operands[0]->shape()[static_cast<std::size_t>(axis)];
+  }
+  return count;
+}
+
+Facts of_size(const ir::Dimension& size) {
+  if (size.is_constant()) return exactly(static_cast<double>(size.constant()));
+  std::int64_t least = size.constant();
+  for (const auto& term : size.terms()) {
+    if (term.coefficient < 0) return whole(between(0, kInfinity));
+    least += term.coefficient;
+  }
+  return whole(between(static_cast<double>(std::max<std::int64_t>(least, 0)), kInfinity));
+}
+
 const Facts& FactTable::of(const Node* node) {
   if (auto at = facts_.find(node); at != facts_.end()) return at->second;
   std::vector<const Node*> stack{node};
@@ -231,6 +229,14 @@ const Facts& FactTable::of(const Node* node) {
 }
 
 Facts FactTable::derive(const Node* node) const {
+  std::vector<Facts> operands;
+  for (const Node* operand : node->operands) operands.push_back(known(operand));
+  Facts f = interval(node);
+  f.defined = defined(node, operands);
+  return f;
+}
+
+Facts FactTable::interval(const Node* node) const {
   const auto x = [&](std::size_t i) -> const Facts& { return known(node->operands[i]); };
   const auto monotone = [&](auto f) { return increasing(x(0), f); };
   const bool rounds = arithmetic_ == Arithmetic::float32;

@@ -50,6 +50,8 @@ bool holds(const Requirement& r, const Match& match, FactTable& facts) {
       return f.nonpositive();
     case Property::nonzero:
       return f.nonzero();
+    case Property::number:
+      return f.number();
     case Property::can_be_zero:
       return f.contains(0);
     case Property::unbounded:
@@ -159,8 +161,8 @@ const std::vector<Rule>& algebra_rules() {
       // Positive and negative part.
       {max(x, 0) + min(x, 0), x, exact, "one part is 0"},
       {max(x, 0) - min(x, 0), abs(x), exact, "one part is 0"},
-      {max(x, 0) - x, -min(x, 0), exact, "no cancellation: the larger minus x"},
-      {x - min(x, 0), max(x, 0), exact, "no cancellation: x minus the smaller"},
+      {max(x, 0) - x, -min(x, 0), real, "no cancellation: the larger minus x; no inf - inf"},
+      {x - min(x, 0), max(x, 0), real, "no cancellation: x minus the smaller; no inf - inf"},
   };
   return rules;
 }

@@ -20,6 +20,7 @@ enum class Property {
   nonnegative,
   nonpositive,
   nonzero,
+  number,  ///< never NaN, as long as data are finite and nothing overflows
   can_be_zero,
   unbounded,           ///< has no upper bound: its exponential can overflow
   at_least,            ///< the first is never smaller than the second

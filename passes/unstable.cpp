@@ -86,8 +86,10 @@ FactTable facts_of(const ir::Program& program) {
   }
   while (true) {
     FactTable facts(FactTable::Arithmetic::float32);
+    Facts not_negative;
+    not_negative.low = 0, not_negative.defined = Defined::finite;
     for (const ir::Variable* v : nonnegative) {
-      facts.assume(program.graph->leaf(Op::state, v->name, v->shape), {0, std::numeric_limits<double>::infinity()});
+      facts.assume(program.graph->leaf(Op::state, v->name, v->shape), not_negative);
     }
     const auto changed = std::remove_if(nonnegative.begin(), nonnegative.end(), [&](const ir::Variable* v) {
       const Node* update = update_of(program, "step", v->name);
