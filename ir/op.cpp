@@ -15,6 +15,8 @@ namespace {
 using enum Signature;
 constexpr std::nullopt_t none = std::nullopt;
 
+bool same_dtype(Expr a, Expr b) { return a.node->type.dtype == b.node->type.dtype; }
+
 /// The dtype of the result; throws descent::Error if those of the operands do not fit.
 DType infer_dtype(const OpInfo& op, std::span<const Node* const> operands, const Attributes& attributes) {
   const auto expect = [&](std::size_t i, bool fits, const std::string& wanted) {

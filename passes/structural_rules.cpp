@@ -245,6 +245,11 @@ const Node* fraction_inside_repeat(Graph& graph, const Node* node) {
   return node;
 }
 
+const Node* convert_to_own_type(Graph&, const Node* node) {
+  const bool same = node->op == Op::convert && node->operands[0]->type == node->type;
+  return same ? node->operands[0] : node;
+}
+
 }  // namespace
 
 const std::vector<StructuralRule>& structural_rules(Op op) {
@@ -303,7 +308,8 @@ const std::vector<StructuralRule>& structural_lowering_rules(Op op) {
 }
 
 const std::vector<StructuralRule>& repetition_rules() {
-  static const std::vector<StructuralRule> rules = {{"an op of repetitions", compute_before_repeating},
+  static const std::vector<StructuralRule> rules = {{"a conversion to its own type", convert_to_own_type},
+                                                    {"an op of repetitions", compute_before_repeating},
                                                     {"a fraction inside of a repetition", fraction_inside_repeat}};
   return rules;
 }

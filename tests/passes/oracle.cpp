@@ -1,24 +1,20 @@
 // Every pass keeps the meaning: on random graphs, the float64 interpreter gives the same before and after. 1,000 graphs
 // here; more by DESCENT_GRAPHS=20000 (./dev oracle), from the seed DESCENT_SEED on. A graph that fails is shrunk and
-// printed.
+// printed. Generated code: tests/codegen/oracle.cpp.
 //
-// Tolerance: 1e-12 relative to the largest value on the way, and 20 times what the value moves by when every value on
-// the way is moved by 1e-13 of itself: a sum that cancels is not known better than its terms. Only finite values are
-// compared: rules are right over the real numbers (docs/numerics.md). Derivatives against central differences: see
-// there.
+// Tolerance: that of tests/support/rounding.h with 1e-13: 1e-12 of the largest value on the way, and what cancellation
+// and steep functions make of it. Derivatives against central differences: see there.
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <cmath>
-#include <cstdlib>
-#include <limits>
 #include <map>
-#include <unordered_map>
+#include <sstream>
 
 #include "ir/expr.h"
 #include "ir/op.h"
-#include "ir/threefry.h"
 #include "passes/passes.h"
 #include "tests/support/random_graph.h"
+#include "tests/support/rounding.h"
 
 using namespace descent;
 using ir::Expr;
@@ -26,55 +22,10 @@ using ir::Node;
 
 namespace {
 
-std::uint32_t setting(const char* name, std::uint32_t fallback) {
-  const char* text = std::getenv(name);
-  return text != nullptr ? static_cast<std::uint32_t>(std::strtoul(text, nullptr, 10)) : fallback;
-}
-
-/// The same graph with every value on the way moved by 1e-13 of itself, up or down: what it gives differs from the
-/// exact value about as much as rounding, amplified by cancellation and steep functions, can do.
-const Node* with_noise(ir::Graph& graph, const Node* root, std::uint32_t seed) {
-  std::unordered_map<const Node*, const Node*> rebuilt;
-  for (const Node* node : ir::reachable({root})) {
-    std::vector<const Node*> operands;
-    for (const Node* operand : node->operands) operands.push_back(rebuilt.at(operand));
-    const Node* same = operands == node->operands ? node : graph.make(node->op, std::move(operands), node->attributes);
-    rebuilt[node] = same;
-    if (node->type.dtype != ir::DType::f32 || node->is_constant()) continue;
-    const double sign = (ir::threefry2x32(seed, 5, node->id, 0)[0] & 1) != 0 ? 1 : -1;
-    rebuilt[node] = (Expr(graph, same) * (1 + sign * 1e-13)).node;
-  }
-  return rebuilt.at(root);
-}
-
-/// The largest magnitude; infinity where there is a NaN.
-double largest_on_the_way(const Node* root, const ir::Environment& e) {
-  double largest = 1;
-  for (const ir::Tensor& t : ir::interpret(ir::reachable({root}), e)) {
-    for (double v : t.values) {
-      largest = std::isnan(v) ? std::numeric_limits<double>::infinity() : std::max(largest, std::fabs(v));
-    }
-  }
-  return largest;
-}
-
 /// Whether `after` means something else than `before`.
 bool differ(ir::Graph& graph, const Node* before, const Node* after, const ir::Environment& e) {
-  const double scale = largest_on_the_way(before, e);
-  if (scale > 1e8) return false;  // not finite, or too far out for a bound that means anything
-  std::vector<const Node*> nodes{before, after};
-  for (std::uint32_t draw = 0; draw < 12; ++draw) nodes.push_back(with_noise(graph, before, draw));
-  const auto values = ir::interpret(nodes, e);
-  for (std::size_t i = 0; i < values[0].values.size(); ++i) {
-    const double a = values[0].values[i], b = values[1].values[i];
-    double noise = 0;
-    for (std::size_t draw = 2; draw < values.size(); ++draw) {
-      const double change = std::fabs(values[draw].values[i] - a);
-      noise = std::isnan(change) ? std::numeric_limits<double>::infinity() : std::max(noise, change);
-    }
-    if (!(std::fabs(a - b) <= 1e-12 * scale + 20 * noise)) return true;
-  }
-  return false;
+  const auto expected = test::expected(graph, before, e, 1e-13, 12);
+  return expected && !test::out_of_bounds(*expected, ir::interpret({after}, e)[0].values).empty();
 }
 
 const Node* simplified(ir::Graph& graph, const Node* node) { return passes::simplify_nodes(graph, {node})[0]; }
@@ -91,11 +42,14 @@ Expr total(Expr e) {
 }  // namespace
 
 TEST_CASE("oracle_every_pass_keeps_the_meaning_of_random_graphs") {
-  const std::uint32_t first = setting("DESCENT_SEED", 1), count = setting("DESCENT_GRAPHS", 1000);
+  const std::uint32_t first = test::setting("DESCENT_SEED", 1), count = test::setting("DESCENT_GRAPHS", 1000);
+  WARN("seeds " << first << " to " << first + count - 1);
+  std::uint32_t compared = 0;
   for (std::uint32_t seed = first; seed < first + count; ++seed) {
     const test::RandomGraph g = test::random_graph(seed);
     ir::Graph& graph = *g.program.graph;
     for (const ir::Binding& result : g.program.functions[0].results) {
+      if (test::expected(graph, result.node, g.environment, 1e-13, 0)) ++compared;
       for (auto* pass : {simplified, lowered}) {
         const auto fails = [&](ir::Graph& in, const Node* root, const ir::Environment& e) {
           return differ(in, root, pass(in, root), e);
@@ -116,72 +70,123 @@ TEST_CASE("oracle_every_pass_keeps_the_meaning_of_random_graphs") {
                    << test::shrink(graph, result.node, g.environment, goes_on));
     }
   }
+  CHECK(compared > 2 * count);  // of 3 results each
 }
 
-TEST_CASE("oracle_derivatives_of_random_graphs_agree_with_differences") {
-  // Of a sum of tanh, so that values stay near 1; in the direction of all inputs at once. The step is 1e-5, the error
-  // of a central difference below 1e-9 f''' + 1e-11 f; where differences with the steps h and h / 2 disagree by more
-  // than 1e-6, the function has a kink or is too steep there, and nothing can be said.
-  const std::uint32_t first = setting("DESCENT_SEED", 1), count = setting("DESCENT_GRAPHS", 1000) / 4;
-  std::uint32_t compared = 0;
-  for (std::uint32_t seed = first; seed < first + count; ++seed) {
-    test::RandomGraph g = test::random_graph(seed);
-    double place = 1;
-    for (auto& [name, tensor] : g.environment.tensors) {  // away from ties and kinks at 0 and 1
-      for (double& v : tensor.values) v += 0.01 * std::sin(place++);
+TEST_CASE("oracle_random_graphs_have_every_op") {
+  std::map<ir::Op, int> uses;
+  for (std::uint32_t seed = 1; seed <= 500; ++seed) {
+    const test::RandomGraph g = test::random_graph(seed);
+    for (const Node* node : ir::reachable(g.program.functions[0].roots())) ++uses[node->op];
+  }
+  for (const ir::OpInfo& op : ir::all_ops()) {
+    const ir::Op which = *ir::find_op(op.name);
+    INFO(op.name);
+    // Variables are leaves like inputs; passes/differentiate replaces gradients.
+    if (which != ir::Op::parameter && which != ir::Op::state && which != ir::Op::gradient) CHECK(uses[which] >= 5);
+  }
+}
+
+namespace {
+
+/// The derivatives of a scalar in one direction of all its inputs at once, against central differences. The step is
+/// 1e-5, the error of a central difference below 1e-9 of the third derivative and 1e-11 of the value; where differences
+/// with the steps h and h / 2 disagree by more than 1e-6, or those ahead and around, the function has a kink or is too
+/// steep, and nothing can be said.
+class DirectionalDerivatives {
+ public:
+  DirectionalDerivatives(ir::Graph& graph, const Node* root, const ir::Environment& environment)
+      : graph_(graph), environment_(environment) {
+    for (const Node* node : ir::reachable({root})) {
+      if (node->op == ir::Op::input && node->type.dtype == ir::DType::f32) inputs_.push_back(node);
     }
-    ir::Graph& graph = *g.program.graph;
-    const Node* root = g.program.functions[0].results[0].node;
-    const auto nodes = ir::reachable({root});
-    // What is held has no derivative, by definition.
-    if (std::any_of(nodes.begin(), nodes.end(), [](const Node* n) { return n->op == ir::Op::stop_gradient; })) continue;
-    const Expr loss = total(tanh(Expr(graph, root)));
-    const auto along = [&](double t) {
-      ir::Environment e = g.environment;
-      double direction = 0.3;
-      for (auto& [name, tensor] : e.tensors) {
-        for (double& v : tensor.values) v += t * (direction = -direction * 0.9);
-      }
-      return e;
-    };
-    const auto slope = [&](const Node* f, double h) {
-      const double above = ir::interpret({f}, along(h))[0].values[0],
-                   below = ir::interpret({f}, along(-h))[0].values[0];
-      return (above - below) / (2 * h);
-    };
-    // First derivatives in the direction, and the second: of the first.
-    const Node* f = loss.node;
-    for (int order = 1; order <= 2; ++order) {
-      const auto gradients = passes::gradients(graph, f, g.inputs);
-      const auto simple = passes::simplify_nodes(graph, gradients);
-      const double expected = slope(f, 1e-5), nearer = slope(f, 5e-6);
-      std::vector<double> unsimplified_and_not;
-      for (const auto& adjoints : {gradients, simple}) {
-        const auto values = ir::interpret(adjoints, g.environment);
-        double sum = 0, direction = 0.3;
-        // The direction runs over the tensors in the order of their names.
-        std::map<std::string, const ir::Tensor*> by_name;
-        for (std::size_t i = 0; i < g.inputs.size(); ++i) by_name[g.inputs[i]->attributes.name] = &values[i];
-        for (const auto& [name, tensor] : by_name) {
-          for (double v : tensor->values) sum += v * (direction = -direction * 0.9);
-        }
-        unsimplified_and_not.push_back(sum);
-      }
-      if (!std::isfinite(expected) || std::fabs(expected - nearer) > 1e-6 * (1 + std::fabs(expected))) break;
-      const double here = ir::interpret({f}, g.environment)[0].values[0];
-      const double ahead = (ir::interpret({f}, along(1e-6))[0].values[0] - here) / 1e-6;
-      if (std::fabs(ahead - expected) > 1e-5 * (1 + std::fabs(expected))) break;  // a kink: another slope on each side
-      INFO("seed " << seed << ", order " << order << ": by differences " << expected << ", derived "
-                   << unsimplified_and_not[0] << ", simplified " << unsimplified_and_not[1]);
-      if (!std::isfinite(unsimplified_and_not[0])) break;  // 0 * inf on the way, which rules may mend
-      CHECK(std::fabs(unsimplified_and_not[0] - expected) <= 1e-5 * (1 + std::fabs(expected)));
-      CHECK(std::fabs(unsimplified_and_not[1] - expected) <= 1e-5 * (1 + std::fabs(expected)));
-      ++compared;
-      // The derivative in a direction as a function, to be differentiated again: weights that do not depend on x.
-      Expr next(graph, graph.constant(0));
-      for (const Node* adjoint : simple) next = next + total(tanh(Expr(graph, adjoint)) * 0.5);
-      f = next.node;
+    double place = 1;
+    for (const Node* input : inputs_) {  // away from ties and kinks at 0 and 1
+      for (double& v : environment_.tensors.at(input->attributes.name).values) v += 0.01 * std::sin(place++);
     }
   }
-  CHECK(compared > count / 4);
+
+  /// What is wrong with the first or second derivative, as a text; empty if nothing is.
+  std::string mistake(const Node* f) {
+    for (int order = 1; order <= 2; ++order) {
+      const auto derived = passes::gradients(graph_, f, inputs_);
+      const auto simple = passes::simplify_nodes(graph_, derived);
+      const double by_rule = in_direction(derived), simplified = in_direction(simple);
+      const double expected = slope(f, 1e-5), nearer = slope(f, 5e-6), slack = 1 + std::fabs(expected);
+      const double here = value(f, 0), ahead = (value(f, 1e-6) - here) / 1e-6;
+      const bool smooth = std::fabs(expected - nearer) <= 1e-6 * slack && std::fabs(ahead - expected) <= 1e-5 * slack;
+      if (!smooth || test::largest_on_the_way(derived, environment_) > test::kLargest) return "";
+      if (!(std::fabs(by_rule - expected) <= 1e-5 * slack) || !(std::fabs(simplified - expected) <= 1e-5 * slack)) {
+        std::ostringstream text;
+        text << "order " << order << ": by differences " << expected << ", derived " << by_rule << ", simplified "
+             << simplified;
+        return text.str();
+      }
+      ++compared;
+      // The derivative as a function to be differentiated again.
+      Expr next(graph_, graph_.constant(0));
+      for (const Node* adjoint : simple) next = next + total(tanh(Expr(graph_, adjoint)) * 0.5);
+      f = next.node;
+    }
+    return "";
+  }
+
+  int compared = 0;  ///< derivatives of which something could be said
+
+ private:
+  template <typename Use>
+  static void along_direction(std::vector<double>& values, double& direction, Use use) {
+    for (double& v : values) use(v, direction = -direction * 0.9);
+  }
+  double value(const Node* f, double t) {
+    ir::Environment e = environment_;
+    double direction = 0.3;
+    for (const Node* input : inputs_) {
+      along_direction(e.tensors.at(input->attributes.name).values, direction, [&](double& v, double d) { v += t * d; });
+    }
+    return ir::interpret({f}, e)[0].values[0];
+  }
+  double slope(const Node* f, double h) { return (value(f, h) - value(f, -h)) / (2 * h); }
+  double in_direction(const std::vector<const Node*>& adjoints) {
+    double sum = 0, direction = 0.3;
+    for (ir::Tensor& t : ir::interpret(adjoints, environment_)) {
+      along_direction(t.values, direction, [&](double v, double d) { sum += v * d; });
+    }
+    return sum;
+  }
+
+  ir::Graph& graph_;
+  ir::Environment environment_;
+  std::vector<const Node*> inputs_;
+};
+
+/// Of the sum of tanh, so that values stay near 1.
+std::string mistaken_derivative(ir::Graph& graph, const Node* root, const ir::Environment& e, int* compared = nullptr) {
+  // What is held has no derivative, by definition, nor has what is made after derivatives have been taken.
+  const auto has_none = [](const Node* n) { return n->op == ir::Op::stop_gradient || n->op == ir::Op::scatter; };
+  const auto nodes = ir::reachable({root});
+  if (std::any_of(nodes.begin(), nodes.end(), has_none)) return "";
+  DirectionalDerivatives derivatives(graph, root, e);
+  const std::string mistake = derivatives.mistake(total(tanh(Expr(graph, root))).node);
+  if (compared != nullptr) *compared += derivatives.compared;
+  return mistake;
+}
+
+}  // namespace
+
+TEST_CASE("oracle_derivatives_of_random_graphs_agree_with_differences") {
+  const std::uint32_t first = test::setting("DESCENT_SEED", 1), count = test::setting("DESCENT_GRAPHS", 1000);
+  int compared = 0;
+  for (std::uint32_t seed = first; seed < first + count; ++seed) {
+    const test::RandomGraph g = test::random_graph(seed);
+    const Node* root = g.program.functions[0].results[0].node;
+    const std::string mistake = mistaken_derivative(*g.program.graph, root, g.environment, &compared);
+    if (mistake.empty()) continue;
+    const auto fails = [](ir::Graph& in, const Node* part, const ir::Environment& e) {
+      return !mistaken_derivative(in, part, e).empty();
+    };
+    FAIL("seed " << seed << ", " << mistake << "; smallest part that fails:\n"
+                 << test::shrink(*g.program.graph, root, g.environment, fails));
+  }
+  CHECK(compared > static_cast<int>(count / 2));
 }

@@ -1,0 +1,81 @@
+#include "tests/support/rounding.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <cstdlib>
+#include <limits>
+#include <unordered_map>
+
+#include "ir/expr.h"
+#include "ir/op.h"
+#include "ir/threefry.h"
+
+namespace descent::test {
+
+using ir::Node;
+
+namespace {
+
+/// The same graph with every value on the way moved by epsilon of itself.
+const Node* with_noise(ir::Graph& graph, const Node* root, double epsilon, std::uint32_t seed) {
+  std::unordered_map<const Node*, const Node*> rebuilt;
+  for (const Node* node : ir::reachable({root})) {
+    std::vector<const Node*> operands;
+    for (const Node* operand : node->operands) operands.push_back(rebuilt.at(operand));
+    const Node* same = operands == node->operands ? node : graph.make(node->op, std::move(operands), node->attributes);
+    rebuilt[node] = same;
+    if (node->type.dtype != ir::DType::f32 || node->is_constant()) continue;
+    const double sign = (ir::threefry2x32(seed, 5, node->id, 0)[0] & 1) != 0 ? 1 : -1;
+    rebuilt[node] = (ir::Expr(graph, same) * (1 + sign * epsilon)).node;
+  }
+  return rebuilt.at(root);
+}
+
+}  // namespace
+
+double largest_on_the_way(const std::vector<const Node*>& roots, const ir::Environment& environment) {
+  double largest = 1;
+  for (const ir::Tensor& t : ir::interpret(ir::reachable(roots), environment)) {
+    for (double v : t.values) {
+      if (std::isnan(v)) return std::numeric_limits<double>::infinity();
+      largest = std::max(largest, std::fabs(v));
+    }
+  }
+  return largest;
+}
+
+std::optional<Expected> expected(ir::Graph& graph, const Node* root, const ir::Environment& environment, double epsilon,
+                                 std::uint32_t draws) {
+  const double scale = largest_on_the_way({root}, environment);
+  if (scale > kLargest) return std::nullopt;
+  std::vector<const Node*> nodes{root};
+  for (std::uint32_t draw = 0; draw < draws; ++draw) nodes.push_back(with_noise(graph, root, epsilon, draw));
+  const auto values = ir::interpret(nodes, environment);
+  Expected result{values[0].values, {}};
+  for (std::size_t i = 0; i < result.values.size(); ++i) {
+    double noise = 0;
+    for (std::size_t draw = 1; draw < values.size(); ++draw) {
+      const double change = std::fabs(values[draw].values[i] - result.values[i]);
+      noise = std::isnan(change) ? std::numeric_limits<double>::infinity() : std::max(noise, change);
+    }
+    result.bounds.push_back(10 * epsilon * scale + 20 * noise);
+  }
+  return result;
+}
+
+std::string out_of_bounds(const Expected& expected, const std::vector<double>& got) {
+  for (std::size_t i = 0; i < expected.values.size(); ++i) {
+    if (std::fabs(got[i] - expected.values[i]) <= expected.bounds[i]) continue;
+    if (std::isinf(expected.bounds[i])) continue;
+    return fmt::format("element {}: {}, expected {} within {:.2g}", i, got[i], expected.values[i], expected.bounds[i]);
+  }
+  return "";
+}
+
+std::uint32_t setting(const char* name, std::uint32_t fallback) {
+  const char* text = std::getenv(name);
+  return text != nullptr ? static_cast<std::uint32_t>(std::strtoul(text, nullptr, 10)) : fallback;
+}
+
+}  // namespace descent::test
