@@ -37,7 +37,8 @@ bool must_follow(const Traffic& later, const Traffic& earlier) {
 }
 
 /// How many leading axes are rows of a kernel: those before the first axis that one of its reductions takes away. Of
-/// several such reductions the one with the most rows counts. 0: there is none.
+/// several such reductions the one with the most rows counts. 0: there is none, or but one row, whose sums are known
+/// only when the kernel is done.
 std::size_t row_axes(const Kernel& kernel) {
   std::size_t rows = 0;
   for (const auto& [node, buffer] : kernel.reductions) {
@@ -45,7 +46,8 @@ std::size_t row_axes(const Kernel& kernel) {
     if (node->op == ir::Op::scatter_add || axes.empty()) continue;
     rows = std::max(rows, static_cast<std::size_t>(*std::min_element(axes.begin(), axes.end())));
   }
-  return rows;
+  const auto end = kernel.space.begin() + static_cast<std::ptrdiff_t>(rows);
+  return std::all_of(kernel.space.begin(), end, [](const Dimension& d) { return d.is_one(); }) ? 0 : rows;
 }
 
 struct Item {

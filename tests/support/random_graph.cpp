@@ -45,6 +45,7 @@ class Generator {
     const Dimension n = below(3) == 0 ? Dimension::symbol("n") : size();
     shapes_ = {{}, {size()}, {n, size()}, {size(), size(), size()}};
     shapes_.push_back({shapes_[2][1], below(3) == 0 ? shapes_[2][1] : shapes_[3][0]});
+    shapes_.push_back({Dimension::symbol("n")});
     for (std::size_t i = 0; i < shapes_.size(); ++i) {
       for (const char* name : {"x", "y"}) add_input(name + std::to_string(i), shapes_[i], DType::f32);
       add_input("i" + std::to_string(i), shapes_[i], DType::i32);
@@ -213,7 +214,6 @@ class Generator {
       case Op::gather:
         return size > 0 ? ir::gather(a, {graph_, any(DType::i32)}, axis).node : nullptr;
       case Op::scatter_add:
-      case Op::scatter:
       case Op::first_occurrence:
         return picked(op, a, axis, size);
       case Op::dot_general:
@@ -274,7 +274,7 @@ class Generator {
     return ir::slice(a, low, limits, strides).node;
   }
 
-  /// What is added to or put in the place of rows of a table.
+  /// What is added to rows of a table.
   const Node* picked(Op op, Expr table, int axis, std::int64_t size) {
     if (op == Op::first_occurrence) {
       const Node* indices = chosen([](const Node* n) { return n->type.dtype == DType::i32 && n->shape().size() == 1; });
@@ -285,15 +285,9 @@ class Generator {
       return graph_.make(op, {ir::min(ir::max(i, ir::like(i, 0)), ir::like(i, 4)).node}, attributes);
     }
     if (size < 1 || table.node->type.dtype != DType::f32) return nullptr;
-    if (op == Op::scatter_add) {
-      const Expr indices(graph_, any(DType::i32));
-      const Expr updates = ir::gather(table, indices, axis);
-      return ir::scatter_add(indices, {graph_, any_of(updates.node->type)}, table.shape(), axis).node;
-    }
-    const Expr rows = ir::reverse(ir::iota(graph_, {table.shape()[static_cast<std::size_t>(axis)]}, 0), {0});
-    ir::Attributes attributes;
-    attributes.axes = {axis};
-    return graph_.make(op, {table.node, rows.node, any_of(table.node->type)}, attributes);
+    const Expr indices(graph_, any(DType::i32));
+    const Expr updates = ir::gather(table, indices, axis);
+    return ir::scatter_add(indices, {graph_, any_of(updates.node->type)}, table.shape(), axis).node;
   }
 
   /// Axes of equal size are paired as they come: contracted, or as batches.

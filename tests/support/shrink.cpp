@@ -16,6 +16,7 @@ ir::Program program_of(ir::Graph& graph, const Node* root) {
   program.name = "shrunk";
   // The nodes belong to a graph that others hold.
   program.graph = std::shared_ptr<ir::Graph>(std::shared_ptr<ir::Graph>(), &graph);
+  program.inputs.push_back({"rows", {ir::Dimension::symbol("n")}});  // gives n its value, read or not
   for (const Node* node : ir::reachable({root})) {
     if (node->op == Op::input)
       program.inputs.push_back({node->attributes.name, node->shape(), false, node->type.dtype});

@@ -1,0 +1,67 @@
+// Generated code, after all passes, against the float64 interpreter on the graph as it is: random graphs of every op.
+// 100 graphs here; more by DESCENT_CODE_GRAPHS (./dev oracle), from the seed DESCENT_SEED on. A graph that differs is
+// shrunk and printed.
+//
+// Tolerance: that of tests/support/rounding.h with 2^-22, two units in the last place for every op, which is the bound
+// of the elementary functions (docs/numerics.md).
+#include <catch2/catch.hpp>
+#include <cmath>
+#include <exception>
+
+#include "passes/passes.h"
+#include "tests/support/random_graph.h"
+#include "tests/support/rounding.h"
+#include "tests/support/runner.h"
+
+using namespace descent;
+using ir::Node;
+
+namespace {
+
+/// What of the results is out of bounds; empty if nothing is.
+std::string mistake(const ir::Program& program, const ir::Environment& e, int* compared = nullptr) {
+  try {
+    std::vector<std::pair<std::string, test::Expected>> known;
+    for (const ir::Binding& result : program.functions[0].results) {
+      const auto expected = test::expected(*program.graph, result.node, e, 0x1p-22, 20);
+      if (expected) known.emplace_back(result.name, *expected);
+    }
+    const ir::Program optimized = passes::run_pipeline(program);
+    const auto code = test::compiled(optimized, {"predict"});
+    code->dimensions = e.dimensions, code->seed = e.seed;
+    code->step = static_cast<std::int64_t>(e.counters.at("step")), code->epoch = e.counters.at("epoch");
+    for (const auto& [name, tensor] : e.tensors) code->tensors[name] = tensor.values;
+    const test::Values got = code->run("predict");
+    for (const auto& [name, expected] : known) {
+      const std::string difference = test::out_of_bounds(expected, got.at(name));
+      if (!difference.empty()) return name + ", " + difference;
+      if (compared != nullptr) ++*compared;
+    }
+    return "";
+  } catch (const std::exception& error) {
+    return error.what();
+  }
+}
+
+}  // namespace
+
+TEST_CASE("oracle_generated_code_agrees_with_the_interpreter_on_random_graphs_of_every_op") {
+  const std::uint32_t first = test::setting("DESCENT_SEED", 1), count = test::setting("DESCENT_CODE_GRAPHS", 100);
+  WARN("seeds " << first << " to " << first + count - 1);
+  int compared = 0;
+  for (std::uint32_t seed = first; seed < first + count; ++seed) {
+    const test::RandomGraph g = test::random_graph(seed);
+    const std::string wrong = mistake(g.program, g.environment, &compared);
+    if (wrong.empty()) continue;
+    const auto fails = [](ir::Graph& in, const Node* root, const ir::Environment& e) {
+      return root->type.dtype == ir::DType::f32 && !mistake(test::program_of(in, root), e).empty();
+    };
+    std::string smallest;
+    for (const ir::Binding& result : g.program.functions[0].results) {
+      if (smallest.empty() && fails(*g.program.graph, result.node, g.environment))
+        smallest = test::shrink(*g.program.graph, result.node, g.environment, fails);
+    }
+    FAIL("seed " << seed << ": " << wrong << "; smallest part that fails:\n" << smallest);
+  }
+  CHECK(compared > 2 * static_cast<int>(count));  // of 3 results each
+}
