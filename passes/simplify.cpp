@@ -73,6 +73,10 @@ const RuleSet& rule_set(bool lowering) {
   return lowering ? lower : simplifying;
 }
 
+bool has_no_elements(const ir::Shape& shape) {
+  return std::any_of(shape.begin(), shape.end(), [](const ir::Dimension& d) { return d == ir::Dimension(0); });
+}
+
 class Simplifier {
  public:
   Simplifier(Graph& graph, bool lowering, const std::vector<const Node*>& roots)
@@ -154,6 +158,7 @@ class Simplifier {
 
   const Node* apply_rules(const Node* node) {
     if (rewrites_left_ == 0 || node->op == Op::optimization_barrier) return node;
+    if (!ir::is_leaf(node) && has_no_elements(node->shape())) return graph_.constant(0, node->type);
     const bool elementwise = ir::is_elementwise(node);
     if (elementwise) {
       if (const Node* next = folded(graph_, node->op, node->operands, node->attributes); next != node) return next;

@@ -160,6 +160,15 @@ const Node* contraction_with_zero(Graph& graph, const Node* node) {
   return zero ? graph.constant(0, node->shape()) : node;
 }
 
+/// Nothing is summed.
+const Node* contraction_of_nothing(Graph& graph, const Node* node) {
+  for (int axis : node->attributes.lhs_contract) {
+    if (node->operands[0]->shape()[static_cast<std::size_t>(axis)] == ir::Dimension(0))
+      return graph.constant(0, node->shape());
+  }
+  return node;
+}
+
 /// A transposed operand is the operand with its axes renamed. The free axes must keep their order; one always does.
 const Node* contraction_of_transpose(Graph& graph, const Node* node) {
   std::vector<const Node*> operands = node->operands;
@@ -275,15 +284,21 @@ const std::vector<StructuralRule>& structural_rules(Op op) {
                                                       {"the extreme of extremes", sum_of_sum}},
                                            contraction = {
                                                {"a contraction with 0", contraction_with_zero},
+                                               {"a contraction of nothing", contraction_of_nothing},
                                                {"a contraction of a transposition", contraction_of_transpose},
                                                {"a contraction of a negative", contraction_of_negative}};
-  static const std::vector<StructuralRule> view = {{"elements picked and placed", simplify_view}};
+  static const std::vector<StructuralRule> view = {{"elements picked and placed", simplify_view}},
+                                           pick = {{"elements of a constant", of_constant}};
   switch (op) {
     case Op::slice:
     case Op::reverse:
     case Op::pad:
     case Op::concatenate:
       return view;
+    case Op::windows:
+    case Op::diagonal:
+    case Op::gather:
+      return pick;
     case Op::broadcast_in_dim:
       return repeat;
     case Op::transpose:

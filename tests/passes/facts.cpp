@@ -4,6 +4,7 @@
 #include <catch2/catch.hpp>
 
 #include "ir/expr.h"
+#include "passes/passes.h"
 
 using namespace descent;
 using ir::Expr;
@@ -49,4 +50,47 @@ TEST_CASE("moved_elements_keep_their_range_and_padding_adds_0") {
   check(ir::pad(positive, {ir::Dimension(1)}, {ir::Dimension(0)}, {0}), 0, infinity, false);
   check(ir::concatenate({positive, sin(x)}, 0), -1, infinity, false);
   check(ir::reduce_min(positive, {0}), 1, infinity, false);
+}
+
+TEST_CASE("facts_know_what_can_be_nan_and_what_infinite") {
+  ir::Graph graph;
+  const Expr x(graph, graph.leaf(ir::Op::input, "x", {ir::Dimension(3)}));
+  const auto of = [](Expr e) { return passes::FactTable().of(e.node).defined; };
+  using passes::Defined;
+  CHECK(of(exp(x)) == Defined::finite);
+  CHECK(of(logistic(x) * x) == Defined::finite);
+  CHECK(of(sqrt(x)) == Defined::anything);
+  CHECK(of(sqrt(abs(x))) == Defined::finite);
+  CHECK(of(pow(x, 0.5)) == Defined::anything);
+  CHECK(of(pow(x, 3)) == Defined::finite);
+  CHECK(of(pow(x, -3)) == Defined::number);
+  CHECK(of(log(x)) == Defined::anything);
+  CHECK(of(log(abs(x))) == Defined::number);
+  CHECK(of(log(exp(x) + 1.0)) == Defined::finite);
+  CHECK(of(log1p(max(x, ir::like(x, -1)))) == Defined::number);
+  CHECK(of(x / x) == Defined::anything);
+  CHECK(of(1.0 / x) == Defined::number);
+  CHECK(of(1.0 / (abs(x) + 1.0)) == Defined::finite);
+  CHECK(of(1.0 / x - 1.0 / x * 2.0) == Defined::anything);
+  CHECK(of(log(abs(x)) + log(abs(x) + 1.0)) == Defined::number);
+  CHECK(of(log(abs(x)) * x) == Defined::anything);
+  CHECK(of(exp(log(abs(x)))) == Defined::number);
+  CHECK(of(sin(1.0 / x)) == Defined::anything);
+  CHECK(of(tanh(1.0 / x)) == Defined::finite);
+  CHECK(of(ir::reduce_sum(log(min(abs(x), ir::like(x, 1))), {0})) == Defined::number);
+  CHECK(of(ir::reduce_sum(1.0 / x, {0})) == Defined::anything);
+  CHECK(of(ir::number(sqrt(x) < 1.0)) == Defined::finite);
+  CHECK(of(ir::remainder(x, x)) == Defined::anything);
+}
+
+TEST_CASE("comparisons_of_what_can_be_nan_are_not_folded") {
+  ir::Graph graph;
+  const Expr x(graph, graph.leaf(ir::Op::input, "x", {ir::Dimension(3)}));
+  const auto simple = [&](Expr e) { return passes::simplify_nodes(graph, {e.node})[0]; };
+  CHECK(simple(ir::like(x, -3) <= pow(x, 0.5))->op == ir::Op::compare_le);
+  CHECK(simple(ir::like(x, -3) <= pow(abs(x), 0.5))->is_constant(1));
+  CHECK(simple(sqrt(x) < -1.0)->is_constant(0));  // false for NaN too
+  CHECK(simple(sign(1.0 + sqrt(x)))->op == ir::Op::sign);
+  CHECK(simple(max(exp(x), -sqrt(x)))->op != ir::Op::exponential);
+  CHECK(simple(max(exp(x), -sqrt(abs(x))))->op == ir::Op::exponential);
 }

@@ -24,7 +24,7 @@ namespace {
 
 /// Whether `after` means something else than `before`.
 bool differ(ir::Graph& graph, const Node* before, const Node* after, const ir::Environment& e) {
-  const auto expected = test::expected(graph, before, e, 1e-13, 12);
+  const auto expected = test::expected(graph, before, e, {1e-13, 12});
   return expected && !test::out_of_bounds(*expected, ir::interpret({after}, e)[0].values).empty();
 }
 
@@ -49,7 +49,7 @@ TEST_CASE("oracle_every_pass_keeps_the_meaning_of_random_graphs") {
     const test::RandomGraph g = test::random_graph(seed);
     ir::Graph& graph = *g.program.graph;
     for (const ir::Binding& result : g.program.functions[0].results) {
-      if (test::expected(graph, result.node, g.environment, 1e-13, 0)) ++compared;
+      if (test::expected(graph, result.node, g.environment, {1e-13, 0})) ++compared;
       for (auto* pass : {simplified, lowered}) {
         const auto fails = [&](ir::Graph& in, const Node* root, const ir::Environment& e) {
           return differ(in, root, pass(in, root), e);

@@ -15,9 +15,10 @@ struct RandomGraph {
   ir::Environment environment;
 };
 
-/// Every op but `gradient` and `scatter`, which are of the passes alone, over shapes of rank 0 to 3 with sizes of 0 and 1, odd ones, and a symbol among them; a
-/// third of the nodes are patterns of the rewrite rules, so that every rule meets every neighbour. Values are near 1
-/// with zeros, ones, and very small and large ones among them; all are float32 numbers.
+/// Every op but `gradient` and `scatter`, which are of the passes alone, over shapes of rank 0 to 3 with sizes of 0 and
+/// 1, odd ones, and a symbol among them; a third of the nodes are patterns of the rewrite rules, so that every rule
+/// meets every neighbour. Values are near 1 with zeros, ones, and very small and large ones among them; all are float32
+/// numbers.
 RandomGraph random_graph(std::uint32_t seed);
 
 /// Whether a graph's roots, with these values of the inputs, show the mistake.

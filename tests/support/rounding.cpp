@@ -18,7 +18,7 @@ using ir::Node;
 namespace {
 
 /// The same graph with every value on the way moved by epsilon of itself.
-const Node* with_noise(ir::Graph& graph, const Node* root, double epsilon, std::uint32_t seed) {
+const Node* with_noise(ir::Graph& graph, const Node* root, const Precision& precision, std::uint32_t seed) {
   std::unordered_map<const Node*, const Node*> rebuilt;
   for (const Node* node : ir::reachable({root})) {
     std::vector<const Node*> operands;
@@ -27,7 +27,7 @@ const Node* with_noise(ir::Graph& graph, const Node* root, double epsilon, std::
     rebuilt[node] = same;
     if (node->type.dtype != ir::DType::f32 || node->is_constant()) continue;
     const double sign = (ir::threefry2x32(seed, 5, node->id, 0)[0] & 1) != 0 ? 1 : -1;
-    rebuilt[node] = (ir::Expr(graph, same) * (1 + sign * epsilon)).node;
+    rebuilt[node] = (ir::Expr(graph, same) * (1 + sign * precision.epsilon)).node;
   }
   return rebuilt.at(root);
 }
@@ -45,12 +45,13 @@ double largest_on_the_way(const std::vector<const Node*>& roots, const ir::Envir
   return largest;
 }
 
-std::optional<Expected> expected(ir::Graph& graph, const Node* root, const ir::Environment& environment, double epsilon,
-                                 std::uint32_t draws) {
+std::optional<Expected> expected(ir::Graph& graph, const Node* root, const ir::Environment& environment,
+                                 const Precision& precision) {
   const double scale = largest_on_the_way({root}, environment);
   if (scale > kLargest) return std::nullopt;
   std::vector<const Node*> nodes{root};
-  for (std::uint32_t draw = 0; draw < draws; ++draw) nodes.push_back(with_noise(graph, root, epsilon, draw));
+  for (std::uint32_t draw = 0; draw < precision.draws; ++draw)
+    nodes.push_back(with_noise(graph, root, precision, draw));
   const auto values = ir::interpret(nodes, environment);
   Expected result{values[0].values, {}};
   for (std::size_t i = 0; i < result.values.size(); ++i) {
@@ -59,9 +60,25 @@ std::optional<Expected> expected(ir::Graph& graph, const Node* root, const ir::E
       const double change = std::fabs(values[draw].values[i] - result.values[i]);
       noise = std::isnan(change) ? std::numeric_limits<double>::infinity() : std::max(noise, change);
     }
-    result.bounds.push_back(10 * epsilon * scale + 20 * noise);
+    result.bounds.push_back(10 * precision.epsilon * scale + 20 * noise);
   }
   return result;
+}
+
+std::vector<double> in_float32_range(ir::Graph& graph, const Node* root, const ir::Environment& environment) {
+  std::unordered_map<const Node*, const Node*> rebuilt;
+  for (const Node* node : ir::reachable({root})) {
+    std::vector<const Node*> operands;
+    for (const Node* operand : node->operands) operands.push_back(rebuilt.at(operand));
+    const Node* same = operands == node->operands ? node : graph.make(node->op, std::move(operands), node->attributes);
+    rebuilt[node] = same;
+    if (node->type.dtype != ir::DType::f32 || node->is_constant()) continue;
+    const ir::Expr value(graph, same), size = abs(value);
+    const double infinity = std::numeric_limits<double>::infinity();
+    const ir::Expr large = ir::select(size >= 0x1p128, value * infinity, value);
+    rebuilt[node] = ir::select(size < 0x1p-126, ir::like(value, 0), large).node;
+  }
+  return ir::interpret({rebuilt.at(root)}, environment)[0].values;
 }
 
 std::string out_of_bounds(const Expected& expected, const std::vector<double>& got) {
