@@ -73,7 +73,12 @@ std::vector<double> in_float32_range(ir::Graph& graph, const Node* root, const i
     const Node* same = operands == node->operands ? node : graph.make(node->op, std::move(operands), node->attributes);
     rebuilt[node] = same;
     if (node->type.dtype != ir::DType::f32 || node->is_constant()) continue;
-    const ir::Expr value(graph, same), size = abs(value);
+    ir::Expr value(graph, same);
+    if (node->op == ir::Op::sine || node->op == ir::Op::cosine) {  // NaN for large angles (docs/numerics.md)
+      const ir::Expr angle(graph, same->operands[0]);
+      value = ir::select(abs(angle) < 1e6, value, std::numeric_limits<double>::quiet_NaN());
+    }
+    const ir::Expr size = abs(value);
     const double infinity = std::numeric_limits<double>::infinity();
     const ir::Expr large = ir::select(size >= 0x1p128, value * infinity, value);
     rebuilt[node] = ir::select(size < 0x1p-126, ir::like(value, 0), large).node;
