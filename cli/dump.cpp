@@ -7,6 +7,7 @@
 #include "codegen/compile.h"
 #include "frontend/frontend.h"
 #include "frontend/print.h"
+#include "ir/formula.h"
 #include "ir/text.h"
 #include "passes/kernels.h"
 #include "passes/passes.h"
@@ -15,10 +16,24 @@
 namespace descent::cli {
 
 const std::vector<std::string>& dump_stages() {
-  static const std::vector<std::string> stages = {"ast",       "graph",   "simplified", "gradient", "derived",
-                                                  "optimized", "kernels", "llvm",       "asm"};
+  static const std::vector<std::string> stages = {"ast",      "graph",     "simplified", "gradient", "derived",
+                                                  "formulas", "optimized", "kernels",    "llvm",     "asm"};
   return stages;
 }
+
+namespace {
+
+/// What a training step computes, or a prediction where nothing is trained, as a person would write it.
+std::string formulas_of(const ir::Program& program) {
+  const ir::Function* step = program.find_function("step");
+  const ir::Function& function = step != nullptr ? *step : program.function("predict");
+  std::vector<std::pair<std::string, const ir::Node*>> named;
+  for (const ir::Binding& b : function.results) named.emplace_back(b.name, b.node);
+  for (const ir::Binding& b : function.updates) named.emplace_back("new " + b.name, b.node);
+  return ir::formulas(named);
+}
+
+}  // namespace
 
 int dump(const DumpArguments& a) {
   if (a.stage == "ast") {
@@ -30,6 +45,7 @@ int dump(const DumpArguments& a) {
   const ir::Program optimized =
       passes::run_pipeline(*model.program, [&](const std::string& stage, const ir::Program& p) {
         if (stage == a.stage) stages[stage] = ir::print(p);
+        if (stage == "derived") stages["formulas"] = formulas_of(p);
       });
   const bool trains = optimized.find_function("step") != nullptr;
   const std::string function = trains ? "step" : "predict";

@@ -121,9 +121,8 @@ Facts power(const Facts& a, const Facts& b) {
     return exponential(product(increasing(a, [](double x) { return std::log(x); }), b));
   }
   if (!a.nonnegative()) return {};
-  if (b.positive() && a.high <= 1) {  // falls as the exponent grows
-    return from_ends({std::isinf(b.high) ? 0 : std::pow(a.low, b.high), a.low_open || std::isinf(b.high)},
-                     {std::pow(a.high, b.low), a.high_open || b.low_open});
+  if (b.positive() && a.high <= 1) {  // falls as the exponent grows; 0 where a is
+    return from_ends({0, false}, {std::pow(a.high, b.low), a.high_open || b.low_open});
   }
   if (b.low == b.high && b.low > 0) return increasing(a, [&](double x) { return std::pow(x, b.low); });
   return {0, kInfinity, a.positive(), false};

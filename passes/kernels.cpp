@@ -643,12 +643,16 @@ std::string describe(const Blocking& blocking) {
   return text + ")";
 }
 
-std::string describe(const Node* node, const Kernel& kernel, const KernelPlan& plan) {
+/// Names of what a kernel computes once and uses more than once.
+using Names = std::unordered_map<const Node*, std::string>;
+
+std::string describe(const Node* node, const Kernel& kernel, const KernelPlan& plan, const Names& names = {}) {
   if (node == kernel.contraction) return "contraction";
+  if (auto at = names.find(node); at != names.end()) return at->second;
   if (computed_in(kernel, node, plan)) {
     std::string text = std::string(ir::info(node).name) + "(";
     for (std::size_t i = 0; i < node->operands.size(); ++i) {
-      text += (i > 0 ? ", " : "") + describe(node->operands[i], kernel, plan);
+      text += (i > 0 ? ", " : "") + describe(node->operands[i], kernel, plan, names);
     }
     return text + ")";
   }
@@ -710,7 +714,25 @@ std::string buffer_name(const KernelPlan& plan, int b) {
   return name.empty() ? fmt::format("b{}", b) : name;
 }
 
-/// What the kernel does, a line for each thing it writes.
+/// What the kernel's own nodes are made of, operands first, and how often each is used.
+std::vector<const Node*> computed_nodes(const Kernel& kernel, const KernelPlan& plan,
+                                        std::unordered_map<const Node*, int>& uses) {
+  std::vector<const Node*> stack, nodes;
+  for (const Store& s : kernel.stores) stack.push_back(s.node);
+  if (kernel.scan) stack.push_back(kernel.scan->operands[0]);
+  for (const auto& [node, b] : kernel.reductions) stack.push_back(reduced_value(node));
+  while (!stack.empty()) {
+    const Node* node = stack.back();
+    stack.pop_back();
+    if (++uses[node] > 1 || node == kernel.contraction || !computed_in(kernel, node, plan)) continue;
+    nodes.push_back(node);
+    stack.insert(stack.end(), node->operands.begin(), node->operands.end());
+  }
+  std::sort(nodes.begin(), nodes.end(), [](const Node* a, const Node* b) { return a->id < b->id; });
+  return nodes;
+}
+
+/// What the kernel does, a line for each thing it writes, after one for each value that is used more than once.
 std::string body_text(const Kernel& kernel, const KernelPlan& plan) {
   const auto name = [&](int b) { return buffer_name(plan, b); };
   std::string text;
@@ -721,17 +743,25 @@ std::string body_text(const Kernel& kernel, const KernelPlan& plan) {
                         describe(kernel.contraction->operands[1], kernel, plan), fmt::join(a.lhs_contract, ", "),
                         fmt::join(a.rhs_contract, ", "), describe(kernel.blocking));
   }
+  Names names;
+  std::unordered_map<const Node*, int> uses;
+  for (const Node* node : computed_nodes(kernel, plan, uses)) {
+    if (uses.at(node) < 2) continue;
+    const std::string value = describe(node, kernel, plan, names);
+    names[node] = fmt::format("t{}", names.size() + 1);
+    text += fmt::format("  {} = {}\n", names.at(node), value);
+  }
   for (const Store& s : kernel.stores) {
     std::string where = s.strides.empty() ? "" : s.indirections.empty() ? " in part" : " by row";
-    text += fmt::format("  {}{} = {}\n", name(s.buffer), where, describe(s.node, kernel, plan));
+    text += fmt::format("  {}{} = {}\n", name(s.buffer), where, describe(s.node, kernel, plan, names));
   }
   if (kernel.scan) {
     text += fmt::format("  {} = {} of {}\n", name(kernel.scanned), ir::info(kernel.scan).name,
-                        describe(kernel.scan->operands[0], kernel, plan));
+                        describe(kernel.scan->operands[0], kernel, plan, names));
   }
   for (const auto& [node, b] : kernel.reductions) {
     text += fmt::format("  {} = {} over axes [{}] of {}\n", name(b), ir::info(node).name,
-                        fmt::join(node->attributes.axes, ", "), describe(reduced_value(node), kernel, plan));
+                        fmt::join(node->attributes.axes, ", "), describe(reduced_value(node), kernel, plan, names));
   }
   for (const Kernel& phase : kernel.phases) text += body_text(phase, plan);
   return text;

@@ -127,6 +127,7 @@ const std::vector<Rule>& algebra_rules() {
       {a + 0, a, exact, "0 is neutral; -0 + 0 is -0"},
       {a * 1, a, exact, "1 is neutral"},
       {a * 0, 0, real, "0 absorbs; also what is infinite or NaN"},
+      {a * -1, -a, exact, "-1 is a sign"},
       // Constants meet.
       {k + l, k + l, real, "the sum of two constants is known; rounded once instead of twice"},
       {k * l, k * l, real, "the product of two constants is known; rounded once instead of twice"},
@@ -140,6 +141,7 @@ const std::vector<Rule>& algebra_rules() {
       // Exponentials.
       {exp(a) * exp(b), exp(a + b), real, "one exponential; overflows only where the product does"},
       {exp(a) / exp(b), exp(a - b), real, "one exponential; no inf / inf where both are large"},
+      {b / exp(a), b * exp(-a), real, "one division less; overflows only where the quotient does"},
       {exp(a) * logistic(-a), logistic(a), real, "e^a / (1 + e^a); no inf * 0 where a is large"},
       // Roots and magnitudes.
       {sqrt(a) * sqrt(a), a, real, "a root's square; no rounding is left", {{Property::nonnegative, 'a'}}},

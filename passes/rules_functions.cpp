@@ -66,7 +66,12 @@ const std::vector<Rule>& function_rules() {
        "known; NaN would compare false",
        {{Property::at_least, 'b', 'a'}, {Property::number, 'a'}, {Property::number, 'b'}}},
       {a <= b, falsehood, exact, "known, also for NaN", {{Property::above, 'a', 'b'}}},
+      // What the smaller and the larger of two are compared with.
+      {min(a, k) < a, k < a, exact, "smaller than a only where it is k"},
+      {a < max(a, k), a < k, exact, "larger than a only where it is k"},
       // Choices.
+      {select(a, b, select(a, c, s)), select(a, b, s), exact, "one choice: c is never chosen"},
+      {select(a, select(a, b, c), s), select(a, b, s), exact, "one choice: c is never chosen"},
       {select(a, b, b), b, exact, "equal choices"},
       {select(!a, b, c), select(a, c, b), exact, "the other way around"},
       {select(a < b, a, b), min(a, b), real, "the smaller; NaN in a gives NaN, not b"},

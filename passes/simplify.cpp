@@ -14,6 +14,7 @@
 #include "ir/op.h"
 #include "ir/stage_times.h"
 #include "passes/passes.h"
+#include "passes/reassociate.h"
 #include "passes/rules.h"
 #include "passes/structural_rules.h"
 
@@ -183,7 +184,11 @@ class Simplifier {
     if (lowering_) {
       if (const Node* next = apply_structural(node, structural_lowering_rules(node->op)); next != node) return next;
     }
-    return apply_structural(node, elementwise ? repetition_rules() : structural_rules(node->op));
+    if (const Node* next = apply_structural(node, elementwise ? repetition_rules() : structural_rules(node->op));
+        next != node) {
+      return next;
+    }
+    return reassociate(graph_, node, uses_);
   }
 
   const Node* apply_structural(const Node* node, const std::vector<StructuralRule>& rules) {

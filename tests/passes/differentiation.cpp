@@ -133,3 +133,35 @@ TEST_CASE("a_gradient_of_a_gradient_grows_linearly_with_depth") {
   CHECK(nodes_of(40, 2) < 4 * nodes_of(40, 1));
   CHECK(nodes_of(40, 3) < 4 * nodes_of(40, 2));
 }
+
+TEST_CASE("gradients_of_gradients_grow_linearly") {
+  // The nodes of the penalty's gradient, of a network of tanh with residual connections; twice the layers, at most
+  // twice the nodes and what does not depend on depth. The second derivative is at most so many times larger than the
+  // first.
+  const auto nodes_of = [](int layers) {
+    ir::Graph graph;
+    const ir::Shape shape{ir::Dimension::symbol("n"), ir::Dimension(8)};
+    ir::Attributes axes;
+    axes.lhs_contract = {1}, axes.rhs_contract = {0};
+    const Expr x(graph, graph.leaf(Op::input, "x", shape));
+    Expr h = x;
+    std::vector<const ir::Node*> weights;
+    for (int i = 0; i < layers; ++i) {
+      const Expr w(graph, graph.leaf(Op::parameter, "w" + std::to_string(i), {ir::Dimension(8), ir::Dimension(8)}));
+      weights.push_back(w.node);
+      h = h + tanh(ir::dot_general(h, w, axes));
+    }
+    const auto simple = [&](std::vector<const ir::Node*> nodes) { return passes::simplify_nodes(graph, nodes); };
+    const ir::Node* f = simple({ir::reduce_sum(h * h, {0, 1}).node})[0];
+    const Expr slope(graph, simple(passes::gradients(graph, f, {x.node}))[0]);
+    const Expr penalty = ir::reduce_sum(slope * slope, {0, 1});
+    const auto second = simple(passes::gradients(graph, penalty.node, weights));
+    return std::pair(ir::reachable({slope.node}).size(), ir::reachable(second).size());
+  };
+  const auto [first_10, second_10] = nodes_of(10);
+  const auto [first_20, second_20] = nodes_of(20);
+  const auto [first_40, second_40] = nodes_of(40);
+  CHECK(first_40 - first_20 == 2 * (first_20 - first_10));
+  CHECK(second_40 - second_20 == 2 * (second_20 - second_10));
+  CHECK(second_40 < 4 * first_40);
+}

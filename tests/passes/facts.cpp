@@ -52,6 +52,14 @@ TEST_CASE("moved_elements_keep_their_range_and_padding_adds_0") {
   check(ir::reduce_min(positive, {0}), 1, infinity, false);
 }
 
+TEST_CASE("a_power_of_0_is_0") {
+  ir::Graph graph;
+  const Expr x(graph, graph.leaf(ir::Op::input, "x", {ir::Dimension(3)}));
+  passes::FactTable table;
+  CHECK_FALSE(table.of(pow(ir::like(x, 0), exp(x)).node).positive());
+  CHECK_FALSE(table.of(pow(max(ir::number(x < 0.0), ir::like(x, 0)), exp(x)).node).positive());
+}
+
 TEST_CASE("facts_know_what_can_be_nan_and_what_infinite") {
   ir::Graph graph;
   const Expr x(graph, graph.leaf(ir::Op::input, "x", {ir::Dimension(3)}));

@@ -75,7 +75,7 @@ TEST_CASE("oracle_every_pass_keeps_the_meaning_of_random_graphs") {
 
 TEST_CASE("oracle_random_graphs_have_every_op") {
   std::map<ir::Op, int> uses;
-  for (std::uint32_t seed = 1; seed <= 500; ++seed) {
+  for (std::uint32_t seed = 1; seed <= 1000; ++seed) {
     const test::RandomGraph g = test::random_graph(seed);
     for (const Node* node : ir::reachable(g.program.functions[0].roots())) ++uses[node->op];
   }

@@ -88,7 +88,7 @@ class Measures {
       case Op::multiply:
         return 5 + sum;
       case Op::divide:
-        return 6 + sum;
+        return 8 + sum;
       case Op::sqrt:
         return 16 + sum;
       case Op::exponential_minus_one:

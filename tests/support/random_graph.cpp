@@ -83,15 +83,20 @@ class Generator {
     result_.environment.tensors[name] = t;
   }
 
+  /// A place among n, more likely a late one: so that much of what is made has a part in the results.
+  std::size_t recent(std::size_t n) {
+    const std::size_t first = below(n);
+    return std::max<std::size_t>(first, below(n));
+  }
   template <typename Fits>
   const Node* chosen(Fits fits) {
     std::vector<const Node*> fitting;
     for (const Node* node : nodes_) {
       if (fits(node)) fitting.push_back(node);
     }
-    return fitting.empty() ? nullptr : fitting[below(fitting.size())];
+    return fitting.empty() ? nullptr : fitting[recent(fitting.size())];
   }
-  const Node* any() { return nodes_[below(nodes_.size())]; }
+  const Node* any() { return nodes_[recent(nodes_.size())]; }
   const Node* any(DType dtype) {
     return chosen([&](const Node* node) { return node->type.dtype == dtype; });
   }
@@ -111,9 +116,11 @@ class Generator {
   }
 
   void grow() {
-    const std::uint32_t kind = below(6);
+    const std::uint32_t kind = below(12);
     const Node* node = nullptr;
-    if (kind < 2) {
+    if (kind == 0) {
+      node = structural(Op::dot_general);  // most rarely find two operands that fit
+    } else if (kind < 5) {
       node = from_rule(*all_rules()[below(all_rules().size())]);
     } else {
       const auto op = static_cast<Op>(below(ir::all_ops().size()));
@@ -217,7 +224,7 @@ class Generator {
       case Op::first_occurrence:
         return picked(op, a, axis, size);
       case Op::dot_general:
-        return contraction(a);
+        return contraction({graph_, any(DType::f32)});
       case Op::dimension:
         return graph_.dimension(Dimension::symbol("n"));
       case Op::iota:
@@ -293,7 +300,6 @@ class Generator {
   /// Axes of equal size are paired as they come: contracted, or as batches.
   const Node* contraction(Expr a) {
     const Expr b(graph_, any(DType::f32));
-    if (a.node->type.dtype != DType::f32) return nullptr;
     ir::Attributes attributes;
     std::vector<bool> used(b.shape().size(), false);
     for (std::size_t i = 0; i < a.shape().size(); ++i) {
