@@ -80,7 +80,8 @@ Blocking choose_blocking(const ContractionAxes& axes, const Machine& m) {
       blocking.block_rows = 64;
       return blocking;
     }
-    if (row.lhs.is_one()) blocking.form = Blocking::Form::turned;
+    // Rows, not columns, are what the rest of the kernel walks along.
+    blocking.form = Blocking::Form::turned;
   }
   const bool turned = blocking.form == Blocking::Form::turned;
   const Dimension rows = turned ? column.size : row.size, columns = turned ? row.size : column.size;

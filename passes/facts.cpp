@@ -148,14 +148,14 @@ const Node* reduction_repeated(const Node* node, Op reduction) {
 /// terms, since the terms of x may have been rearranged: -(y + max(-y)) is one too.
 const Node* distance_from_largest(const Node* node) {
   if (node->op != Op::subtract && node->op != Op::negate && node->op != Op::add) return nullptr;
-  std::vector<View::Item> terms = sum_view(node, nullptr, true).items;
+  std::vector<ItemView::Item> terms = sum_view(node, nullptr, true).items;
   for (auto term = terms.begin(); term != terms.end(); ++term) {
     const Node* largest = term->inverse ? reduction_repeated(term->node, Op::reduce_max) : nullptr;
     if (largest == nullptr) continue;
-    const std::vector<View::Item> expected = sum_view(largest->operands[0], nullptr, true).items;
-    std::vector<View::Item> others(terms.begin(), term);
+    const std::vector<ItemView::Item> expected = sum_view(largest->operands[0], nullptr, true).items;
+    std::vector<ItemView::Item> others(terms.begin(), term);
     others.insert(others.end(), term + 1, terms.end());
-    const auto equal = [](const View::Item& a, const View::Item& b) {
+    const auto equal = [](const ItemView::Item& a, const ItemView::Item& b) {
       return a.node == b.node && a.inverse == b.inverse;
     };
     if (std::is_permutation(others.begin(), others.end(), expected.begin(), expected.end(), equal)) return largest;

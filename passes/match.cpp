@@ -27,9 +27,9 @@ class Viewer {
   Viewer(const UseCounts* uses, bool open_shared, Op forward, Op backward)
       : uses_(uses), open_shared_(open_shared), forward_(forward), backward_(backward) {}
 
-  View view(const Node* root) {
+  ItemView view(const Node* root) {
     open(root, false, true);
-    for (const View::Item& item : view_.items) view_.ops.set(static_cast<std::size_t>(item.node->op));
+    for (const ItemView::Item& item : view_.items) view_.ops.set(static_cast<std::size_t>(item.node->op));
     return std::move(view_);
   }
 
@@ -60,7 +60,7 @@ class Viewer {
   bool open_shared_;
   Op forward_, backward_;
   int opened_ = 0;
-  View view_;
+  ItemView view_;
 };
 
 using Mask = std::uint32_t;
@@ -71,7 +71,7 @@ struct Goal {
   const Form* form;
   const Node* node = nullptr;
   bool negative = false;  ///< minus the node has the form; for items of a sum: of minus the sum
-  const View* view = nullptr;
+  const ItemView* view = nullptr;
   bool is_root = false;  ///< items may be left over
   std::size_t next = 0;
   Mask mask = 0;
@@ -180,7 +180,7 @@ class Matcher {
     if (goal.node->type.dtype != ir::DType::f32) return false;
     const bool is_sum = goal.form->kind == Form::Kind::sum;
     views_.push_back(is_sum ? sum_view(goal.node, nullptr, true) : product_view(goal.node, nullptr, true));
-    const View& view = views_.back();
+    const ItemView& view = views_.back();
     if ((goal.form->needs & ~view.ops).any()) return false;
     Goal items{goal.form};
     items.view = &view;
@@ -215,7 +215,7 @@ class Matcher {
     }
     for (std::size_t i = 0; i < goal.view->items.size(); ++i) {
       if (!(goal.mask >> i & 1)) continue;
-      const View::Item& candidate = goal.view->items[i];
+      const ItemView::Item& candidate = goal.view->items[i];
       if (!is_sum && candidate.inverse != item.inverse) continue;
       others.mask = goal.mask & ~(Mask{1} << i);
       others.negative = goal.negative;
@@ -235,7 +235,7 @@ class Matcher {
 
   static bool has_number(const Goal& goal) {
     for (std::size_t i = 0; i < goal.view->items.size(); ++i) {
-      const View::Item& item = goal.view->items[i];
+      const ItemView::Item& item = goal.view->items[i];
       if ((goal.mask >> i & 1) && is_number(item.node) && !item.inverse) return true;
     }
     return false;
@@ -244,11 +244,11 @@ class Matcher {
   /// The last letter of an inner sum or product stands for all that is left, with its sign.
   bool take_all(const Goal& goal, const Form::Item& item) {
     const bool is_sum = goal.form->kind == Form::Kind::sum;
-    std::vector<View::Item> items;
+    std::vector<ItemView::Item> items;
     bool above = false;
     for (std::size_t i = 0; i < goal.view->items.size(); ++i) {
       if (!(goal.mask >> i & 1)) continue;
-      const View::Item& candidate = goal.view->items[i];
+      const ItemView::Item& candidate = goal.view->items[i];
       items.push_back({candidate.node, (candidate.inverse != item.inverse) != (is_sum && goal.negative)});
       above = above || !items.back().inverse;
     }
@@ -284,15 +284,15 @@ class Matcher {
   const Node* reduction_ = nullptr;  ///< gives the pattern's axes
   int steps_ = 0;
   std::deque<Goal> goals_;
-  std::deque<View> views_;
+  std::deque<ItemView> views_;
 };
 
 }  // namespace
 
-View sum_view(const Node* node, const UseCounts* uses, bool open_shared) {
+ItemView sum_view(const Node* node, const UseCounts* uses, bool open_shared) {
   return Viewer(uses, open_shared, Op::add, Op::subtract).view(node);
 }
-View product_view(const Node* node, const UseCounts* uses, bool open_shared) {
+ItemView product_view(const Node* node, const UseCounts* uses, bool open_shared) {
   return Viewer(uses, open_shared, Op::multiply, Op::divide).view(node);
 }
 
@@ -301,7 +301,7 @@ bool match(const Form& form, const Node* node, Graph& graph, Match& result) {
   return Matcher(graph, result).run(Goal{&form, node});
 }
 
-bool match_items(const Form& form, const View& view, Graph& graph, Match& result) {
+bool match_items(const Form& form, const ItemView& view, Graph& graph, Match& result) {
   if (form.items.size() > view.items.size() || (form.needs & ~view.ops).any()) return false;
   Goal goal{&form};
   goal.view = &view;

@@ -197,11 +197,11 @@ ir::Shape without(const ir::Shape& shape, const std::vector<int>& axes) {
   return rest;
 }
 
-const Node* build_sum(const std::vector<View::Item>& terms, Graph& graph, const ir::Shape& shape) {
+const Node* build_sum(const std::vector<ItemView::Item>& terms, Graph& graph, const ir::Shape& shape) {
   if (terms.empty()) return graph.constant(0, shape);
   const auto first = std::find_if(terms.begin(), terms.end(), [](const auto& t) { return !t.inverse; });
   if (first == terms.end()) {  // minus the sum of all
-    std::vector<View::Item> positive = terms;
+    std::vector<ItemView::Item> positive = terms;
     for (auto& term : positive) term.inverse = false;
     return graph.make(Op::negate, {build_sum(positive, graph, shape)});
   }
@@ -212,9 +212,10 @@ const Node* build_sum(const std::vector<View::Item>& terms, Graph& graph, const 
   return sum;
 }
 
-const Node* build_product(const std::vector<View::Item>& factors, bool negative, Graph& graph, const ir::Shape& shape) {
+const Node* build_product(const std::vector<ItemView::Item>& factors, bool negative, Graph& graph,
+                          const ir::Shape& shape) {
   const Node *numerator = nullptr, *denominator = nullptr;
-  for (const View::Item& factor : factors) {
+  for (const ItemView::Item& factor : factors) {
     const Node*& part = factor.inverse ? denominator : numerator;
     part = part == nullptr ? factor.node : graph.make(Op::multiply, {part, factor.node});
   }

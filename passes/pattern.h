@@ -93,7 +93,7 @@ Form flat_form(const Pattern& pattern);
 Form written_form(const Pattern& pattern);
 
 /// A node seen as a sum of terms or a product of factors.
-struct View {
+struct ItemView {
   struct Item {
     const ir::Node* node;
     bool inverse;
@@ -107,16 +107,16 @@ struct View {
 /// How often a node is used; a sum is not taken apart where another node needs it anyway.
 using UseCounts = std::unordered_map<const ir::Node*, int>;
 
-View sum_view(const ir::Node* node, const UseCounts* uses, bool open_shared);
-View product_view(const ir::Node* node, const UseCounts* uses, bool open_shared);
+ItemView sum_view(const ir::Node* node, const UseCounts* uses, bool open_shared);
+ItemView product_view(const ir::Node* node, const UseCounts* uses, bool open_shared);
 
 /// What the letters of a pattern stand for, its reduction, and what of a sum or product is left over.
 struct Match {
   std::array<const ir::Node*, 26> letters{};
-  ir::Shape full_shape;          ///< what the pattern's reductions reduce
-  std::vector<int> axes;         ///< along which they do
-  std::vector<View::Item> rest;  ///< items of the root that the pattern leaves
-  bool negative = false;         ///< the root is minus what the pattern says
+  ir::Shape full_shape;              ///< what the pattern's reductions reduce
+  std::vector<int> axes;             ///< along which they do
+  std::vector<ItemView::Item> rest;  ///< items of the root that the pattern leaves
+  bool negative = false;             ///< the root is minus what the pattern says
   const ir::Node*& operator[](char letter) { return letters[static_cast<std::size_t>(letter - 'a')]; }
   const ir::Node* operator[](char letter) const { return letters[static_cast<std::size_t>(letter - 'a')]; }
 };
@@ -126,14 +126,14 @@ struct Match {
 bool match(const Form& form, const ir::Node* node, ir::Graph& graph, Match& result);
 
 /// Whether some items of `view` have the form of a sum or product.
-bool match_items(const Form& form, const View& view, ir::Graph& graph, Match& result);
+bool match_items(const Form& form, const ItemView& view, ir::Graph& graph, Match& result);
 
 /// The pattern with its letters replaced; numbers get `shape`.
 const ir::Node* instantiate(const Pattern& pattern, const Match& match, ir::Graph& graph, const ir::Shape& shape);
 
 /// Items put together again, in their order; an empty sum is 0 and an empty product 1 of `shape`.
-const ir::Node* build_sum(const std::vector<View::Item>& terms, ir::Graph& graph, const ir::Shape& shape);
-const ir::Node* build_product(const std::vector<View::Item>& factors, bool negative, ir::Graph& graph,
+const ir::Node* build_sum(const std::vector<ItemView::Item>& terms, ir::Graph& graph, const ir::Shape& shape);
+const ir::Node* build_product(const std::vector<ItemView::Item>& factors, bool negative, ir::Graph& graph,
                               const ir::Shape& shape);
 
 /// The axes of a tensor of this rank that are not among `axes`, and a shape without its `axes`.

@@ -202,7 +202,7 @@ class Simplifier {
   /// would be done twice. A rule that makes everything vanish but one operand may do so all the same.
   const Node* apply_to_items(const Node* node, bool is_sum) {
     for (const bool open_shared : {false, true}) {
-      const View view = is_sum ? sum_view(node, &uses_, open_shared) : product_view(node, &uses_, open_shared);
+      const ItemView view = is_sum ? sum_view(node, &uses_, open_shared) : product_view(node, &uses_, open_shared);
       if (open_shared && !view.opens_shared) break;
       for (const PreparedRule& rule : is_sum ? rules_.for_sums() : rules_.for_products()) {
         if (!match_items(rule.form, view, graph_, match_) || !holds(rule.rule->when, match_, facts_)) continue;
@@ -215,7 +215,7 @@ class Simplifier {
             continue;
           }
         }
-        std::vector<View::Item> items = match_.rest;
+        std::vector<ItemView::Item> items = match_.rest;
         if (is_sum) {
           if (!neutral) items.insert(items.begin(), {made, match_.negative});
           return build_sum(items, graph_, node->shape());

@@ -9,6 +9,7 @@
 #include "ir/expr.h"
 #include "ir/threefry.h"
 #include "passes/passes.h"
+#include "tests/support/agreement.h"
 #include "tests/support/runner.h"
 
 using namespace descent;
@@ -116,6 +117,30 @@ TEST_CASE("contractions_that_are_cut_and_packed_agree_with_the_interpreter") {
       compare({67, 300, 600, lhs, rhs, symbolic}, machine);
       compare({34, 257, 259, lhs, rhs, symbolic}, machine);
       compare({5, 64, 300, lhs, rhs, symbolic}, machine);
+    }
+  }
+}
+
+TEST_CASE("products_with_one_column_contracted_over_two_axes") {
+  for (const std::int64_t rows : {1, 2, 3, 7, 9}) {
+    for (const std::int64_t outer : {2, 5}) {
+      for (const std::int64_t inner : {2, 3, 8}) {
+        test::Case example;
+        ir::Graph& graph = *example.program.graph;
+        example.program.name = "example";
+        example.program.inputs = {{"x", {rows, outer, inner}}, {"y", {outer, inner}}};
+        ir::Attributes axes;
+        axes.lhs_contract = {1, 2}, axes.rhs_contract = {0, 1};
+        const ir::Expr x(graph, graph.leaf(ir::Op::input, "x", {rows, outer, inner})),
+            y(graph, graph.leaf(ir::Op::input, "y", {outer, inner}));
+        example.program.functions.push_back({"predict", {{"out", ir::dot_general(x, y, axes).node}}, {}});
+        ir::Tensor a{{rows, outer, inner}, {}}, b{{outer, inner}, {}};
+        for (std::int64_t i = 0; i < rows * outer * inner; ++i) a.values.push_back(static_cast<double>(i % 7 - 3));
+        for (std::int64_t i = 0; i < outer * inner; ++i) b.values.push_back(static_cast<double>(i % 5 - 2));
+        example.environment.tensors = {{"x", a}, {"y", b}};
+        INFO(rows << " rows, over " << outer << " by " << inner);
+        CHECK(test::disagreement(example, 1e-6).empty());
+      }
     }
   }
 }
