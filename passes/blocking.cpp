@@ -104,11 +104,14 @@ Blocking choose_blocking(const ContractionAxes& axes, const Machine& m) {
     blocking.pack_lhs = axes.rows.size() == 1 && estimate(columns) >= 8 * enough && tile.rows > 1 &&
                         (!(down || k.lhs.is_one()) || !stays_in_cache(lines, apart, down ? tile.rows : pass, m));
     // A column's part of the second operand that is too long for the second-level cache is cut.
-    if (depth > m.level2 / 4 / 4 / panel && estimate(rows) >= enough && axes.rows.size() == 1) {
+    if (depth > m.level2 / 4 / 4 / panel && estimate(rows) >= enough && axes.rows.size() == 1 &&
+        axes.columns.size() == 1) {
       blocking.pack_lhs = blocking.pack_rhs = true;
       blocking.depth = kDepth;
     }
     blocking.slabs = blocking.pack_rhs && blocking.depth == 0 && axes.rows.size() == 1;
+    // Panels are packed before the loops over further axes of columns, which would find those of the first.
+    if (!blocking.slabs && axes.columns.size() > 1) blocking.pack_rhs = false;
   }
 
   // The second operand's columns of a block stay in the second-level cache while all rows go by; the block itself stays

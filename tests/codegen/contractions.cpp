@@ -121,26 +121,50 @@ TEST_CASE("contractions_that_are_cut_and_packed_agree_with_the_interpreter") {
   }
 }
 
+namespace {
+
+/// Whether a contraction of tensors of these shapes gives what the interpreter says; small whole numbers, exact.
+void check_contraction(const std::vector<std::int64_t>& lhs, const std::vector<std::int64_t>& rhs,
+                       const std::vector<int>& lhs_contract, const std::vector<int>& rhs_contract) {
+  test::Case example;
+  ir::Graph& graph = *example.program.graph;
+  example.program.name = "example";
+  const auto input = [&](const std::string& name, const std::vector<std::int64_t>& sizes, int period) {
+    const ir::Shape shape(sizes.begin(), sizes.end());
+    example.program.inputs.push_back({name, shape});
+    ir::Tensor t{sizes, {}};
+    for (std::int64_t i = 0; i < ir::element_count(shape, {}); ++i)
+      t.values.push_back(static_cast<double>(i % period - period / 2));
+    example.environment.tensors[name] = t;
+    return Expr(graph, graph.leaf(ir::Op::input, name, shape));
+  };
+  ir::Attributes axes;
+  axes.lhs_contract = lhs_contract, axes.rhs_contract = rhs_contract;
+  const Expr product = ir::dot_general(input("x", lhs, 7), input("y", rhs, 5), axes);
+  example.program.functions.push_back({"predict", {{"out", product.node}}, {}});
+  INFO(ir::to_string(example.program.inputs[0].shape) << " . " << ir::to_string(example.program.inputs[1].shape));
+  CHECK(test::disagreement(example, 1e-6).empty());
+}
+
+}  // namespace
+
 TEST_CASE("products_with_one_column_contracted_over_two_axes") {
   for (const std::int64_t rows : {1, 2, 3, 7, 9}) {
     for (const std::int64_t outer : {2, 5}) {
-      for (const std::int64_t inner : {2, 3, 8}) {
-        test::Case example;
-        ir::Graph& graph = *example.program.graph;
-        example.program.name = "example";
-        example.program.inputs = {{"x", {rows, outer, inner}}, {"y", {outer, inner}}};
-        ir::Attributes axes;
-        axes.lhs_contract = {1, 2}, axes.rhs_contract = {0, 1};
-        const ir::Expr x(graph, graph.leaf(ir::Op::input, "x", {rows, outer, inner})),
-            y(graph, graph.leaf(ir::Op::input, "y", {outer, inner}));
-        example.program.functions.push_back({"predict", {{"out", ir::dot_general(x, y, axes).node}}, {}});
-        ir::Tensor a{{rows, outer, inner}, {}}, b{{outer, inner}, {}};
-        for (std::int64_t i = 0; i < rows * outer * inner; ++i) a.values.push_back(static_cast<double>(i % 7 - 3));
-        for (std::int64_t i = 0; i < outer * inner; ++i) b.values.push_back(static_cast<double>(i % 5 - 2));
-        example.environment.tensors = {{"x", a}, {"y", b}};
-        INFO(rows << " rows, over " << outer << " by " << inner);
-        CHECK(test::disagreement(example, 1e-6).empty());
-      }
+      for (const std::int64_t inner : {2, 3, 8})
+        check_contraction({rows, outer, inner}, {outer, inner}, {1, 2}, {0, 1});
     }
+  }
+}
+
+TEST_CASE("products_with_several_axes_of_rows_and_columns") {
+  for (const std::int64_t columns : {1, 2, 5, 40}) {
+    check_contraction({3, 2, 7}, {3, columns, 7}, {2}, {2});
+    check_contraction({3, 40, 7}, {3, columns, 7}, {2}, {2});
+    check_contraction({2, 7}, {3, columns, 7}, {1}, {2});
+    check_contraction({3, 2, 7}, {columns, 7}, {2}, {1});
+    check_contraction({3, 2, 7}, {7, 3, columns}, {2}, {0});
+    check_contraction({7, 3, 2}, {7, 3, columns}, {0}, {0});
+    check_contraction({7, 3, 2}, {3, columns, 7}, {0}, {2});
   }
 }
