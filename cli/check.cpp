@@ -2,6 +2,8 @@
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
+#include <set>
+#include <tuple>
 
 #include "cli/commands.h"
 #include "frontend/frontend.h"
@@ -31,27 +33,61 @@ void print_json(const json& mistakes, const json& warnings) {
   fmt::print("{}\n", report.dump(-1, ' ', false, json::error_handler_t::replace));
 }
 
-std::vector<passes::Unstable> warnings_of(const CheckArguments& a) {
-  const frontend::Model model = frontend::load_model(runtime::read_file(a.file), a.file);
-  ir::Program judged = *model.program;  // what is not judged, the training step, need not go through the passes
-  std::erase_if(judged.functions, [](const ir::Function& f) { return f.name != "evaluate" && f.name != "predict"; });
-  return passes::find_unstable(passes::run_pipeline(judged));
+struct Warning {
+  passes::Unstable unstable;
+  Diagnostic diagnostic;
+};
+
+/// Of first values and the training step only what layers keep is looked at, and need go through the passes.
+ir::Program judged_part(ir::Program program) {
+  std::erase_if(program.functions, [](const ir::Function& f) { return f.name == "metrics"; });
+  for (ir::Function& f : program.functions) {
+    if (f.name != "initial" && f.name != "step") continue;
+    f.results.clear();
+    std::erase_if(f.updates, [&](const ir::Binding& update) {
+      const ir::Variable& v = *program.find_variable(update.name);
+      return v.of_optimizer || v.kind == ir::Variable::Kind::parameter;
+    });
+  }
+  return program;
+}
+
+/// Those in one place of the text that say the same are one.
+std::vector<Warning> warnings_of(const CheckArguments& a) {
+  // Kept until the process ends: to give back each node of a graph takes a tenth of the time.
+  static const frontend::Model* kept = nullptr;
+  kept = new frontend::Model(frontend::load_model(runtime::read_file(a.file), a.file, frontend::Purpose::check));
+  const frontend::Model& model = *kept;
+  const ir::Program judged = judged_part(*model.program);
+  std::vector<Warning> warnings;
+  std::set<std::tuple<std::string, int, int, std::string>> said;
+  for (const passes::Unstable& unstable : passes::find_unstable(passes::run_pipeline(judged))) {
+    Diagnostic d{a.file, 0, 0, 1, unstable.reason, unstable.advice, ""};
+    if (const auto at = frontend::origin_of(model, unstable.node)) {
+      d = {at->file, at->line, at->column, at->length, unstable.reason, unstable.advice, at->source_line};
+      if (!said.emplace(d.file, d.line, d.column, d.message).second) continue;
+    }
+    d.is_warning = true;
+    d.notes.push_back({"computed as " + unstable.what + ", for '" + unstable.place + "'", "", 0, 0, 1});
+    warnings.push_back({unstable, d});
+  }
+  return warnings;
 }
 
 }  // namespace
 
 int check(const CheckArguments& a) {
   if (!a.as_json) {
-    for (const passes::Unstable& place : warnings_of(a)) {
-      fmt::print(stderr, "{}: warning: in '{}', computed as {}: {}\n  = help: {}\n", a.file, place.place, place.what,
-                 place.reason, place.advice);
-    }
+    for (const Warning& warning : warnings_of(a)) fmt::print(stderr, "{}\n", warning.diagnostic.to_string());
     return 0;
   }
   json mistakes = json::array(), warnings = json::array();
   try {
-    for (const passes::Unstable& w : warnings_of(a)) {
-      warnings.push_back({{"place", w.place}, {"expression", w.what}, {"message", w.reason}, {"hint", w.advice}});
+    for (const Warning& w : warnings_of(a)) {
+      json warning = as_json(w.diagnostic);
+      warning.erase("notes");
+      warning.update({{"place", w.unstable.place}, {"expression", w.unstable.what}});
+      warnings.push_back(std::move(warning));
     }
   } catch (const Error& error) {
     for (const Diagnostic& d : error.diagnostics()) mistakes.push_back(as_json(d));

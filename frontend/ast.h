@@ -111,6 +111,7 @@ struct Definition {
   Span span, name_span;       ///< `span` is the whole text, without the documentation
   std::string documentation;  ///< the lines of /// above it, without the slashes
   std::vector<Parameter> parameters;
+  std::optional<TypeAnnotation> result;  ///< of a layer: what stands behind ->
   std::vector<Statement> body;
   const File* file = nullptr;
 

@@ -235,6 +235,7 @@ Value Lowering::call_definition(const Value& callee, const std::vector<GivenArgu
   };
   try {
     run(d.body, scope);
+    if (d.result) check_result(d, scope);
   } catch (...) {
     leave();
     throw;

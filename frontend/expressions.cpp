@@ -32,6 +32,7 @@ Value Lowering::name(const Expression& e, Scope& scope) {
   if (const Binding* binding = scope.find(e.text)) return binding->value;
   if (e.text == "training") return Value::truth(training_);
   if (e.text == "true" || e.text == "false") return Value::truth(e.text == "true");
+  if (e.text == "all") return Value::absent();  // axes, where none are named
   if (e.text == "pi") return Value::of(std::numbers::pi);
   if (e.text == "step" && step_ != nullptr) return Value::of(step_);
   if (e.text == "step" || e.text == "epoch") return Value::of(graph_.leaf(Op::counter, e.text, {}));
@@ -48,6 +49,29 @@ Value Lowering::name(const Expression& e, Scope& scope) {
   fail(e.span, "unknown name '" + e.text + "'", name_hint(e.text, visible, *scope.file(), prelude_));
 }
 
+namespace {
+
+/// Nodes stem again from where they did before.
+class OriginGuard {
+ public:
+  explicit OriginGuard(ir::Graph& graph) : graph_(graph), before_(graph.origin()) {}
+  ~OriginGuard() { graph_.set_origin(before_); }
+  OriginGuard(const OriginGuard&) = delete;
+  OriginGuard& operator=(const OriginGuard&) = delete;
+
+ private:
+  ir::Graph& graph_;
+  const ir::Origin before_;
+};
+
+/// Of a pipe what is behind the sign: what stands before it is another operation.
+Span span_of_operation(const Expression& e) {
+  if (e.kind != Expression::Kind::pipe) return e.span;
+  return {e.span.source, e.operands[1]->span.begin, e.span.end};
+}
+
+}  // namespace
+
 Value Lowering::evaluate(const Expression& e, Scope& scope) {
   const Depth depth(*this, e.span);
   // Chains of operators and pipes are long to the left: they are walked, not recursed into.
@@ -58,7 +82,12 @@ Value Lowering::evaluate(const Expression& e, Scope& scope) {
     leftmost = leftmost->operands[0];
   }
   Value value;
+  const OriginGuard origin(graph_);
   const auto guarded = [&](const Expression& part, auto evaluation) {
+    // What the prelude makes stems from the user's text that called it.
+    if (const Span at = span_of_operation(part); at.source->number > 0) {
+      graph_.set_origin({at.source->number, static_cast<std::uint32_t>(at.begin), static_cast<std::uint32_t>(at.end)});
+    }
     try {
       value = evaluation();
     } catch (const Failure& failure) {

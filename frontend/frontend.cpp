@@ -15,7 +15,7 @@
 namespace descent::frontend {
 
 const File& prelude() {
-  static const Source source{"<prelude>", std::string(prelude_source), true};
+  static const Source source{"<prelude>", std::string(prelude_source), 0, true};
   static const std::unique_ptr<File> file = [] {
     const StageTimer timer(Stage::parse);
     std::vector<Diagnostic> mistakes;
@@ -73,7 +73,7 @@ std::map<Definition::Kind, const Definition*> find_blocks(const File& file, std:
 struct ModelSource::Parts {
   std::string name;  ///< of the file
   std::vector<Diagnostic> mistakes;
-  std::unique_ptr<SourceTree> tree;
+  std::shared_ptr<const SourceTree> tree;
   std::size_t unreadable = 0;  ///< mistakes of the parser, which come first
   std::map<Definition::Kind, const Definition*> blocks;
   UpdateRules rules;
@@ -113,7 +113,7 @@ std::string ModelSource::text() const {
   return all;
 }
 
-Model ModelSource::lower() const {
+Model ModelSource::lower(Purpose purpose) const {
   const StageTimer timer(Stage::lower);
   const Parts& p = *parts_;
   std::vector<Diagnostic> mistakes = p.mistakes;
@@ -127,16 +127,27 @@ Model ModelSource::lower() const {
   auto program = std::make_shared<ir::Program>();
   program->name = model.name;
   Lowering lowering(*program, *p.tree->main, &prelude(), recursive, mistakes);
-  lowering.lower_model(*p.blocks.at(Definition::Kind::model), p.rules);
+  UpdateRules rules = p.rules;
+  rules.one_of_each = purpose == Purpose::check;
+  lowering.lower_model(*p.blocks.at(Definition::Kind::model), rules);
   model.category_counts = lowering.category_counts();
   model.index_counts = lowering.index_counts();
   drop_consequences(mistakes, p.unreadable);
   if (!mistakes.empty()) report(mistakes, p.name);
   model.program = program;
+  model.sources = p.tree;
   return model;
 }
 
-Model load_model(const std::string& text, const std::string& file) { return ModelSource(text, file).lower(); }
+Model load_model(const std::string& text, const std::string& file, Purpose purpose) {
+  return ModelSource(text, file).lower(purpose);
+}
+
+std::optional<Location> origin_of(const Model& model, const ir::Node* node) {
+  const ir::Origin& origin = node->origin;
+  if (origin.source == 0 || origin.source > model.sources->sources.size()) return std::nullopt;
+  return locate({model.sources->sources[origin.source - 1].get(), origin.begin, origin.end});
+}
 
 ir::Program load_expression(const std::string& expression, const std::map<std::string, double>& values) {
   const Source source{"", expression};

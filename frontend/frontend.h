@@ -3,6 +3,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "frontend/model.h"
@@ -13,6 +14,9 @@ struct File;
 
 /// The tree of the prelude, parsed once.
 const File& prelude();
+
+/// What a model is wanted for: to know its mistakes a step need not update every parameter.
+enum class Purpose { training, check };
 
 /// A .descent file and what it imports, read and parsed; the graph is made when it is asked for.
 class ModelSource {
@@ -28,7 +32,7 @@ class ModelSource {
   /// The texts of all files, which decide everything about the model; empty where there are mistakes already.
   std::string text() const;
   /// Throws descent::Error with every mistake of the text.
-  Model lower() const;
+  Model lower(Purpose purpose = Purpose::training) const;
 
  private:
   struct Parts;
@@ -37,7 +41,10 @@ class ModelSource {
 
 /// Compiles the text of a .descent file to its model. `file` is the name used in messages.
 /// Throws descent::Error with every mistake of the text.
-Model load_model(const std::string& text, const std::string& file);
+Model load_model(const std::string& text, const std::string& file, Purpose purpose = Purpose::training);
+
+/// The place in the text of a model from which a node of its program stems; also of one that passes have made.
+std::optional<Location> origin_of(const Model& model, const ir::Node* node);
 
 /// A program whose function "predict" has the value of `expression` (scalars in the names of `values`) as result
 /// "value".

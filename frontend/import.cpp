@@ -37,7 +37,8 @@ class Loader {
 
  private:
   const File* parse(const std::string& text, const std::string& name) {
-    Source& source = *tree_->sources.emplace_back(std::make_unique<Source>(Source{name, text}));
+    const auto number = static_cast<std::uint32_t>(tree_->sources.size() + 1);
+    Source& source = *tree_->sources.emplace_back(std::make_unique<Source>(Source{name, text, number}));
     const std::string key = key_of(name);
     File* const file = tree_->files.emplace_back(parse_file(source, mistakes_)).get();
     files_[key] = file;

@@ -56,6 +56,8 @@ struct UpdateRules {
   const Expression* average = nullptr;    ///< of every parameter: ema(decay = 0.999)
   std::vector<UpdateGroup> groups;        ///< a parameter belongs to the first that names it
   int accumulate = 1;                     ///< steps whose gradients are one for the optimizer
+  /// Of parameters of one shape and group only the first is updated: enough to find every mistake.
+  bool one_of_each = false;
 };
 
 class Lowering {
@@ -147,6 +149,7 @@ class Lowering {
   // shapes
   ir::Shape shape_of(const std::vector<ExpressionPtr>& sizes, Scope& scope);
   void bind_shape(const Parameter& p, const Value& value, const Span& span, Scope& scope);
+  void check_result(const Definition& layer, Scope& scope);
   ir::DType dtype_of(const TypeAnnotation& type) const;
   ir::Dimension size_pattern(const Expression& e, Scope& scope, std::vector<std::string>& unknown);
   std::vector<Note> origins(const std::vector<ExpressionPtr>& sizes, Scope& scope) const;

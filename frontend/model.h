@@ -11,6 +11,8 @@
 
 namespace descent::frontend {
 
+struct SourceTree;
+
 /// Where in a source file something stands, so that a mistake found later (a missing column) points at it.
 struct Location {
   std::string file;
@@ -76,6 +78,7 @@ struct TrainSpec {
 struct Model {
   std::string name;
   std::shared_ptr<const ir::Program> program;
+  std::shared_ptr<const SourceTree> sources;            ///< of which the nodes of the program stem
   std::map<std::string, std::int64_t> category_counts;  ///< of inputs declared as `[n] category(12)`: numbers from 0
   std::map<std::string, std::int64_t> index_counts;     ///< of these, and of inputs that name the rows of a table
   std::optional<DataSpec> data;

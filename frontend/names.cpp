@@ -11,7 +11,8 @@ namespace descent::frontend {
 
 namespace {
 
-constexpr const char* special_names[] = {"weights", "parameters", "training", "step", "epoch", "pi", "true", "false"};
+constexpr const char* special_names[] = {"weights", "parameters", "training", "step", "epoch",
+                                         "pi",      "true",       "false",    "all"};
 
 /// Walks the definitions of a file with the names that are visible at each place.
 class NameChecker {
@@ -47,6 +48,7 @@ class NameChecker {
       declare(p.name);
     }
     statements(d.body);
+    if (d.result) shape(d.result->shape, false);
     visible_.pop_back();
   }
 

@@ -113,7 +113,7 @@ class Parser : public ExpressionParser {
       d.name_span = name.span;
     }
     if (d.is_callable()) d.parameters = parameters();
-    if (d.kind == Block::layer && accept("->")) type_annotation();  // for readers: the body says what comes out
+    if (d.kind == Block::layer && accept("->")) d.result = type_annotation();
     if (d.kind == Block::function && accept("=")) {
       Statement s{};
       s.kind = StatementKind::result;

@@ -156,4 +156,25 @@ void Lowering::bind_shape(const Parameter& p, const Value& value, const Span& sp
   }
 }
 
+/// What a layer returns against what stands behind its ->.
+void Lowering::check_result(const Definition& layer, Scope& scope) {
+  if (result_.is(Kind::broken)) return;
+  const TypeAnnotation& declared = *layer.result;
+  const ir::Expr result = tensor(result_, declared.span);
+  const ir::Shape& shape = result.shape();
+  const bool type_fits = declared.dtype.empty() || dtype_of(declared) == result.node->type.dtype;
+  bool fits = type_fits && shape.size() == declared.shape.size();
+  for (std::size_t i = 0; fits && i < shape.size(); ++i) {
+    std::vector<std::string> unknown;
+    const Dimension size = size_pattern(*declared.shape[i], scope, unknown);
+    if (!unknown.empty()) return;  // reported as an unknown name
+    fits = size == shape[i];
+  }
+  if (fits) return;
+  fail(declared.span,
+       "'" + layer.name + "' says that it returns " + declared.dtype + written(declared.shape) + ", but returns " +
+           (declared.dtype.empty() ? ir::to_string(shape) : ir::to_string(result.node->type)),
+       "", origins(declared.shape, scope));
+}
+
 }  // namespace descent::frontend

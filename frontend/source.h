@@ -13,7 +13,8 @@ namespace descent::frontend {
 struct Source {
   std::string name;
   std::string text;
-  bool is_library = false;  ///< comes with Descent: a mistake in it is shown where the user's text called it
+  std::uint32_t number = 0;  ///< among the sources of a model, from 1
+  bool is_library = false;   ///< comes with Descent: a mistake in it is shown where the user's text called it
 };
 
 /// The place of a span: columns and lengths count characters, not bytes.

@@ -6,6 +6,8 @@
 //     average   = ema(decay = 0.999)            called for every parameter with its average and its new value
 //     groups    = [freeze("embed"), group("*.b", lr = 0.1)]
 //     accumulate = 4                            steps whose gradients are one for the optimizer: accumulation.cpp
+#include <set>
+
 #include "frontend/lower.h"
 #include "frontend/names.h"
 #include "frontend/path_pattern.h"
@@ -62,13 +64,15 @@ void Lowering::lower_updates(const UpdateRules& rules, const Node* loss, ir::Fun
     std::vector<Value> of_groups;
     for (const UpdateGroup& group : rules.groups) of_groups.push_back(group_optimizer(group, general));
     std::vector<const Node*> values;
+    std::set<std::pair<std::size_t, std::string>> seen;  // groups and shapes
     for (std::size_t i = 0; i < parameters.size(); ++i) {
       const ir::Variable& v = parameters[i];
       std::size_t group = 0;
       while (group < rules.groups.size() && !belongs_to(v.name, rules.groups[group].patterns)) ++group;
       const bool is_frozen = group < rules.groups.size() && rules.groups[group].is_frozen;
       const Node* value = parameter(v);
-      if (!is_frozen) {
+      const bool is_new = seen.emplace(group, ir::to_string(v.shape)).second;
+      if (!is_frozen && (is_new || !rules.one_of_each)) {
         value = update_parameter(group < rules.groups.size() ? of_groups[group] : general, v, gradients[i], chosen_at);
         step.updates.push_back({v.name, value});
       }

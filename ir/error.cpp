@@ -45,7 +45,7 @@ std::string Diagnostic::to_string() const {
     text += (text.empty() ? "" : ":") + std::to_string(line);
     if (column > 0) text += ":" + std::to_string(column);
   }
-  text += (text.empty() ? "error: " : ": error: ") + message;
+  text += std::string(text.empty() ? "" : ": ") + (is_warning ? "warning: " : "error: ") + message;
   std::string gutter = "  ";
   if (!source_line.empty()) {
     const std::string number = std::to_string(line);

@@ -57,9 +57,16 @@ const Node* Graph::make(Op op, std::vector<const Node*> operands, Attributes att
   }
   candidate.type = op_info.infer(op_info, candidate.operands, candidate.attributes);
   candidate.id = static_cast<std::uint32_t>(nodes_.size());
+  candidate.origin = origin_;
   nodes_.push_back(std::move(candidate));
   index_.insert(&nodes_.back());
   return &nodes_.back();
+}
+
+const Node* Graph::with_operands(const Node* node, std::vector<const Node*> operands) {
+  if (operands == node->operands) return node;
+  origin_ = node->origin;
+  return make(node->op, std::move(operands), node->attributes);
 }
 
 const Node* Graph::constant(double value, const Shape& shape) { return constant(value, Type{DType::f32, shape}); }

@@ -57,12 +57,19 @@ struct Attributes {
   friend bool operator==(const Attributes&, const Attributes&);       ///< values are compared bit by bit (NaN, -0)
 };
 
+/// The place in a text that a node stems from; it has no part in what the node is.
+struct Origin {
+  std::uint32_t source = 0;  ///< the number of the text; 0: unknown
+  std::uint32_t begin = 0, end = 0;
+};
+
 struct Node {
   Op op;
   std::vector<const Node*> operands;
   Attributes attributes;
   Type type;
   std::uint32_t id;  ///< operands have smaller ids: id order is a topological order
+  Origin origin = {};
 
   const Shape& shape() const { return type.shape; }
   bool is_constant() const { return op == Op::constant; }
@@ -85,6 +92,13 @@ class Graph {
                    DType dtype = DType::f32);    ///< input, parameter, state or counter
   const Node* dimension(const Dimension& size);  ///< its value as a scalar
 
+  /// The op of a node on other operands, as if made where the node was; the node itself if they are its own.
+  const Node* with_operands(const Node* node, std::vector<const Node*> operands);
+
+  /// What nodes stem from that are made from now on.
+  void set_origin(const Origin& origin) { origin_ = origin; }
+  const Origin& origin() const { return origin_; }
+
   std::size_t size() const { return nodes_.size(); }
 
  private:
@@ -95,6 +109,7 @@ class Graph {
     bool operator()(const Node* a, const Node* b) const;
   };
   std::deque<Node> nodes_;
+  Origin origin_;
   std::unordered_set<const Node*, Hash, Equal> index_;
 };
 

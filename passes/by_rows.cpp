@@ -178,7 +178,7 @@ class RowDivider {
       }
       std::vector<const Node*> operands;
       for (const Node* operand : node->operands) operands.push_back(gathered_operand(operand));
-      rebuilt_[node] = graph_.make(node->op, std::move(operands), node->attributes);
+      rebuilt_[node] = graph_.with_operands(node, std::move(operands));
     }
     return gathered_operand(root);
   }

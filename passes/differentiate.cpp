@@ -33,6 +33,7 @@ std::vector<const Node*> gradients(Graph& graph, const Node* e, const std::vecto
     if (adjoint == adjoints.end() || !depends.at(node) || derivative == nullptr) continue;
     std::vector<Expr> operands;
     for (const Node* operand : node->operands) operands.emplace_back(graph, operand);
+    graph.set_origin(node->origin);
     const ir::Adjoints shares = derivative(Expr(graph, node), adjoint->second, operands);
     for (std::size_t i = 0; i < operands.size(); ++i) {
       if (!shares[i] || !depends.at(operands[i].node)) continue;
@@ -58,7 +59,7 @@ std::vector<const Node*> substitute(Graph& graph, const std::vector<const Node*>
     }
     std::vector<const Node*> operands;
     for (const Node* operand : node->operands) operands.push_back(rebuilt.at(operand));
-    rebuilt[node] = operands == node->operands ? node : graph.make(node->op, std::move(operands), node->attributes);
+    rebuilt[node] = graph.with_operands(node, std::move(operands));
   }
   std::vector<const Node*> result;
   for (const Node* root : roots) result.push_back(rebuilt.at(root));
@@ -82,7 +83,7 @@ std::vector<const Node*> isolate(Graph& graph, const std::vector<const Node*>& r
         operands = {substitute(graph, {operands[0]}, {{x, barrier}})[0], barrier};
       }
     }
-    rebuilt[node] = operands == node->operands ? node : graph.make(node->op, std::move(operands), node->attributes);
+    rebuilt[node] = graph.with_operands(node, std::move(operands));
   }
   std::vector<const Node*> result;
   for (const Node* root : roots) result.push_back(rebuilt.at(root));
@@ -97,7 +98,7 @@ std::vector<const Node*> without_barriers(Graph& graph, const std::vector<const 
     if (node->op == ir::Op::optimization_barrier)
       rebuilt[node] = operands[0];
     else
-      rebuilt[node] = operands == node->operands ? node : graph.make(node->op, std::move(operands), node->attributes);
+      rebuilt[node] = graph.with_operands(node, std::move(operands));
   }
   std::vector<const Node*> result;
   for (const Node* root : roots) result.push_back(rebuilt.at(root));

@@ -142,10 +142,9 @@ class Simplifier {
     Frame& frame = stack.back();
     std::vector<const Node*> operands;
     for (const Node* operand : frame.node->operands) operands.push_back(done_.at(operand));
-    frame.rebuilt = operands == frame.node->operands
-                        ? frame.node
-                        : graph_.make(frame.node->op, std::move(operands), frame.node->attributes);
+    frame.rebuilt = graph_.with_operands(frame.node, std::move(operands));
     const auto known = done_.find(frame.rebuilt);
+    graph_.set_origin(frame.node->origin);
     const Node* next = known != done_.end() ? known->second : apply_rules(frame.rebuilt);
     if (next == frame.rebuilt || known != done_.end()) {
       finish(frame.node, frame.rebuilt, next);

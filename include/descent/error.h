@@ -26,6 +26,7 @@ struct Diagnostic {
   std::string hint;         ///< what to write instead; may be empty
   std::string source_line;  ///< the text of that line; empty where there is none
   std::vector<Note> notes = {};
+  bool is_warning = false;  ///< nothing is wrong yet
 
   /// The diagnostic as shown to a person:
   ///     file:3:7: error: message

@@ -150,9 +150,30 @@ model unstable {
 }
 END
 says 0 check unstable.descent <<'END'
-unstable.descent: warning: in 'loss', computed as log(max(min(x @ dense.0.w + dense.0.b, 1), 0)): the argument can be 0, and log(0) is -inf
-  = help: write a probability as sigmoid(...) or softmax(...) of a score, or log(max(..., 1e-7))
-unstable.descent: warning: in 'loss', computed as log1p(-max(min(x @ dense.0.w + dense.0.b, 1), 0)): the argument can be -1 or less, where log1p is -inf or NaN
-  = help: write a probability as sigmoid(...) or softmax(...) of a score, or log1p(max(..., -0.9999999))
+unstable.descent:5:12: warning: the argument can be 0, and log(0) is -inf
+  5 |     loss = bce(p, y)
+    |            ^^^^^^^^^
+    = note: computed as log(max(min(x @ dense.0.w + dense.0.b, 1), 0)), for 'loss'
+    = help: write a probability as sigmoid(...) or softmax(...) of a score, or log(max(..., 1e-7))
+unstable.descent:5:12: warning: the argument can be -1 or less, where log1p is -inf or NaN
+  5 |     loss = bce(p, y)
+    |            ^^^^^^^^^
+    = note: computed as log1p(-max(min(x @ dense.0.w + dense.0.b, 1), 0)), for 'loss'
+    = help: write a probability as sigmoid(...) or softmax(...) of a score, or log1p(max(..., -0.9999999))
+END
+cat > shared.descent <<'END'
+fn score(x) = log(max(x, 0))
+model shared {
+    input x: [n, 3]
+    output p = x |> dense(1) |> score
+    output q = x |> dense(1) |> score
+}
+END
+says 0 check shared.descent <<'END'
+shared.descent:1:15: warning: the argument can be 0, and log(0) is -inf
+  1 | fn score(x) = log(max(x, 0))
+    |               ^^^^^^^^^^^^^^
+    = note: computed as log(max(x @ dense.0.w + dense.0.b, 0)), for 'p'
+    = help: write a probability as sigmoid(...) or softmax(...) of a score, or log(max(..., 1e-7))
 END
 exit $failed

@@ -1,7 +1,7 @@
 // The code in the documents is true: blocks marked ```descent are files without mistakes, and formatted; in blocks
 // marked
-// ```eval every line is an expression and, behind =>, its value. Blocks marked ```shell are run by
-// end_to_end/documents.sh.
+// ```eval every line is an expression and, behind =>, its value; blocks marked ```cpp stand in a program of
+// examples/embed, which the tests run. Blocks marked ```shell are run by end_to_end/documents.sh.
 #include <fmt/format.h>
 
 #include <catch2/catch.hpp>
@@ -98,4 +98,34 @@ TEST_CASE("expressions_in_the_documents_have_the_values_that_are_written") {
     }
   }
   CHECK(lines >= 20);
+}
+
+namespace {
+
+/// The lines without the blanks before them, each between line ends.
+std::string without_indentation(std::istream& text) {
+  std::string lines = "\n";
+  for (std::string line; std::getline(text, line);) {
+    lines += line.substr(std::min(line.find_first_not_of(' '), line.size())) + "\n";
+  }
+  return lines;
+}
+
+}  // namespace
+
+TEST_CASE("programs_in_the_documents_are_parts_of_those_that_the_tests_run") {
+  std::string programs;
+  for (const auto& entry : fs::directory_iterator(fs::path(SOURCE_DIR) / "examples" / "embed")) {
+    std::ifstream file(entry.path());
+    programs += without_indentation(file);
+  }
+  int parts = 0;
+  for (const Block& block : all_blocks()) {
+    if (block.marker != "cpp") continue;
+    INFO(block.place);
+    std::istringstream text(block.text);
+    CHECK(programs.find(without_indentation(text)) != std::string::npos);
+    ++parts;
+  }
+  CHECK(parts >= 3);
 }

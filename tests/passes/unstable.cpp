@@ -84,8 +84,8 @@ TEST_CASE("states_that_stay_positive_are_known") {
         "    output p = dense(normalised(x), 4)\n    loss = mse(p, y)\n}\ntrain { optimizer = sgd(lr = 0.1) }\n";
     return passes::find_unstable(passes::run_pipeline(*frontend::load_model(source, "m.descent").program)).size();
   };
-  CHECK(count("0.9 * v + 0.1 * mean_over(x^2, 0)") == 0);
-  CHECK(count("0.9 * v + 0.1 * mean_over(x, 0)") == 2);  // may become negative: the root and the division
+  CHECK(count("0.9 * v + 0.1 * mean(x^2, 0)") == 0);
+  CHECK(count("0.9 * v + 0.1 * mean(x, 0)") == 2);  // may become negative: the root and the division
 }
 
 TEST_CASE("facts_are_intervals") {

@@ -228,8 +228,8 @@ def losses():
          {"d": d, "same": y}, without_gradient=["same"])
 
     function_case("losses", "mean", "mean(x)", lambda x: x.mean(), {"x": a})
-    function_case("losses", "mean_over", "mean_over(x, 1)", lambda x: x.mean(1), {"x": a})
-    function_case("losses", "mean_over", "mean_over(x, [0, 2])", lambda x: x.mean((0, 2)), {"x": numbers((3, 2, 4))})
+    function_case("losses", "mean", "mean(x, 1)", lambda x: x.mean(1), {"x": a})
+    function_case("losses", "mean", "mean(x, [0, 2])", lambda x: x.mean((0, 2)), {"x": numbers((3, 2, 4))})
     function_case("losses", "logsumexp", "logsumexp(x, 1)", lambda x: torch.logsumexp(x, 1), {"x": a})
     function_case("losses", "logsumexp", "logsumexp(1000 * x, [0, 2], keep = true)",
                   lambda x: torch.logsumexp(1000 * x, (0, 2), keepdim=True), {"x": numbers((3, 2, 4))},

@@ -1,4 +1,5 @@
-// Every entry of the prelude gives the values and the gradients that PyTorch gives.
+// Every entry of the prelude gives the values and the gradients that PyTorch gives; metrics and reductions those of
+// scikit-learn and NumPy.
 //
 // Each case is run three times: by the float64 interpreter on the graph as it was written and on the graph after all
 // passes, and by generated float32 code. Tolerances, relative to 1 + the largest reference value of the tensor:
@@ -158,6 +159,7 @@ using descent::test::check_file;
 
 TEST_CASE("activations_agree_with_the_reference") { check_file("activations"); }
 TEST_CASE("losses_agree_with_the_reference") { check_file("losses"); }
+TEST_CASE("reductions_agree_with_the_reference") { check_file("reductions"); }
 TEST_CASE("metrics_agree_with_the_reference") { check_file("metrics"); }
 TEST_CASE("regularisers_agree_with_the_reference") { check_file("regularisers"); }
 TEST_CASE("layers_agree_with_the_reference") { check_file("layers"); }
