@@ -23,6 +23,8 @@ ir::LaneKind kind_of(const Node* node) {
 
 namespace {
 
+constexpr int kRandom = 120;  // instructions of a random number: 20 rounds of Threefry
+
 /// Counts the instructions of an op's code.
 class Counter : public ir::ScalarEmitter {
  public:
@@ -160,7 +162,11 @@ void KernelEmitter::collect_buffers() {
     return view;
   };
   const auto visit = [&](auto&& self, const Node* node) -> void {
-    if (node == kernel_.contraction || node->op == Op::rng_uniform || views_.contains(node)) return;
+    if (node == kernel_.contraction || views_.contains(node)) return;
+    if (node->op == Op::rng_uniform) {
+      if (values_.emplace(node, nullptr).second) instructions_ += kRandom;
+      return;
+    }
     if (passes::computed_in(kernel_, node, plan_)) {
       if (!values_.emplace(node, nullptr).second) return;
       instructions_ += instruction_count(node);
