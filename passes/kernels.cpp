@@ -46,7 +46,10 @@ std::optional<View> find_view(const Node* node, const KernelPlan& plan, bool its
   if (itself_stored && plan.stored.contains(node)) return View{node, 0, row_major(node->shape())};
   if (!is_access(node)) throw Error(std::string("internal: the node ") + ir::info(node).name + " is not stored");
   const Node* operand = node->operands[0];
-  const std::optional<View> inner = find_view(operand, plan, true);
+  std::optional<View> inner = find_view(operand, plan, true);
+  if (const auto at = plan.in_memory.find(operand); at != plan.in_memory.end()) {
+    inner = View{at->second, 0, row_major(operand->shape())};
+  }
   if (!inner) return std::nullopt;
   if (node->op == Op::reshape) return reshaped(*inner, operand->shape(), node->shape());
   if (node->op != Op::gather) return compose(*inner, ir::info(node).index_map(*node), operand->shape(), node->shape());
@@ -157,7 +160,7 @@ class Planner {
     if (is_access(node)) {
       // A view of a view is composed; one that cannot be needs its operand stored in row-major order.
       for (const Node* operand : node->operands) make_viewable(operand);
-      if (!find_view(node, plan_, true)) store(node->operands[0]);
+      if (!find_view(node, plan_, true)) store_operand(node->operands[0]);
     } else if (node->op == Op::dot_general) {
       for (const Node* operand : node->operands) make_plain(operand);
       const int g = add_group(node->shape());
@@ -297,6 +300,27 @@ class Planner {
 
   void make_viewable(const Node* node) {
     if (!is_access(node) && !is_immediate(node)) store(node);
+  }
+
+  /// Stores what a view looks at, also what is otherwise made where it is needed (positions).
+  void store_operand(const Node* node) {
+    if (!is_immediate(node)) {
+      store(node);
+      return;
+    }
+    const int b = add_buffer(Buffer::Kind::temporary, "", node->shape());
+    store_into(node, b);
+    plan_.in_memory[node] = leaf_of(b, node);
+  }
+
+  /// A leaf that stands for a buffer with values like the node's, in a graph of the plan's own: the program's is shared
+  /// between threads and stays as it is.
+  const Node* leaf_of(int buffer, const Node* like) {
+    if (!plan_.own_graph) plan_.own_graph = std::make_shared<ir::Graph>();
+    const Node* leaf =
+        plan_.own_graph->leaf(Op::state, "@buffer" + std::to_string(buffer), like->shape(), like->type.dtype);
+    plan_.stored[leaf] = buffer;
+    return leaf;
   }
 
   /// Gives `node` a buffer of its own. Whole numbers are 32 bits there; what a caller sees holds them as float32.
@@ -486,11 +510,7 @@ class Planner {
   /// A kernel that copies a temporary into a variable: the temporary stands as a stored leaf.
   Kernel copy_kernel(Kernel kernel) {
     const int temporary = copied_.at(kernel.group);
-    // In a graph of the plan's own: the program's is shared between threads and stays as it is.
-    if (!plan_.own_graph) plan_.own_graph = std::make_shared<ir::Graph>();
-    const Node* leaf = plan_.own_graph->leaf(Op::state, "@buffer" + std::to_string(temporary), kernel.space,
-                                             kernel.stores[0].node->type.dtype);
-    plan_.stored[leaf] = temporary;
+    const Node* leaf = leaf_of(temporary, kernel.stores[0].node);
     kernel.stores[0].node = leaf;
     return kernel;
   }

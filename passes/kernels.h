@@ -49,7 +49,8 @@ struct KernelPlan : BufferTable {
   std::vector<Kernel> kernels;                      ///< in the order in which they run
   std::unordered_map<const ir::Node*, int> group;   ///< the kernel group that computes an elementwise node; absent: any
   std::unordered_map<const ir::Node*, int> stored;  ///< the buffer that holds a node's value
-  std::shared_ptr<ir::Graph> own_graph;             ///< of leaves that stand for buffers
+  std::unordered_map<const ir::Node*, const ir::Node*> in_memory;  ///< positions that views need stored: their leaves
+  std::shared_ptr<ir::Graph> own_graph;                            ///< of leaves that stand for buffers
 };
 
 /// Where the elements of a node are that is stored, or a view of one that is. With `itself_stored` false the buffer of

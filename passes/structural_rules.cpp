@@ -259,6 +259,22 @@ const Node* convert_to_own_type(Graph&, const Node* node) {
   return same ? node->operands[0] : node;
 }
 
+/// Elements picked of a tensor of positions are positions along another axis, or the indices themselves.
+const Node* pick_of_positions(Graph& graph, const Node* node) {
+  const Node *table = node->operands[0], *indices = node->operands[1];
+  if (table->op != Op::iota) return node;
+  const int along = table->attributes.axes[0], axis = node->attributes.axes[0];
+  const auto rank = static_cast<int>(indices->shape().size());
+  if (along != axis) return ir::iota(graph, node->shape(), along < axis ? along : along + rank - 1).node;
+  const ir::Dimension& size = table->shape()[static_cast<std::size_t>(axis)];
+  if (!size.is_constant()) return node;
+  const Expr index(graph, indices);
+  const Expr inside = max(min(index, like(index, static_cast<double>(size.constant() - 1))), like(index, 0));
+  std::vector<int> axes;
+  for (int i = 0; i < rank; ++i) axes.push_back(axis + i);
+  return ir::broadcast(inside, node->shape(), axes).node;
+}
+
 }  // namespace
 
 const std::vector<StructuralRule>& structural_rules(Op op) {
@@ -288,7 +304,9 @@ const std::vector<StructuralRule>& structural_rules(Op op) {
                                                {"a contraction of a transposition", contraction_of_transpose},
                                                {"a contraction of a negative", contraction_of_negative}};
   static const std::vector<StructuralRule> view = {{"elements picked and placed", simplify_view}},
-                                           pick = {{"elements of a constant", of_constant}};
+                                           constants = {{"elements of a constant", of_constant}},
+                                           pick = {{"elements of a constant", of_constant},
+                                                   {"elements of positions", pick_of_positions}};
   switch (op) {
     case Op::slice:
     case Op::reverse:
@@ -297,6 +315,7 @@ const std::vector<StructuralRule>& structural_rules(Op op) {
       return view;
     case Op::windows:
     case Op::diagonal:
+      return constants;
     case Op::gather:
       return pick;
     case Op::broadcast_in_dim:
