@@ -79,8 +79,9 @@ void KernelEmitter::begin_reductions() {
     Value* first = builder_.CreateExtractElement(identity(a.node), std::uint64_t{0});
     Value* memory = element(pointers_.at(a.buffer), range.begin);
     Value* count = builder_.CreateSub(range.end, range.begin);
+    // All bits 0: the bits of the least whole number are those of -0, which is no null value.
     auto* known = llvm::dyn_cast<llvm::ConstantFP>(first);
-    if (known != nullptr && known->isZero()) {
+    if (known != nullptr && known->isNullValue()) {
       builder_.CreateMemSet(memory, builder_.getInt8(0), builder_.CreateMul(count, i64(4)), llvm::Align(4));
       continue;
     }

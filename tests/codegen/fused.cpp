@@ -237,3 +237,27 @@ TEST_CASE("pooling_is_a_reduction_over_windows") {
   example.function().results = {{"y", y.node}, {"dx", gradients(sum_of_all(y * y), {x})[0].node}};
   example.agrees();
 }
+
+// The largest of whole numbers starts from the least one, whose bits are those of the float -0.
+TEST_CASE("extremes_of_negative_whole_numbers") {
+  Example example;
+  const Expr x = example.input("x", {2, 3}, ir::DType::i32);
+  example.set("x", {-5, -1, 7, -2, -9, -4});
+  example.function().results = {{"largest", convert(ir::reduce_max(x, {0}), ir::DType::f32).node},
+                                {"least", convert(ir::reduce_min(x, {0}), ir::DType::f32).node}};
+  example.agrees();
+}
+
+// Positions are made where they are needed, but for views that strides cannot say.
+TEST_CASE("positions_reshaped_and_picked") {
+  Example example;
+  const Expr x = example.input("x", {n, 1});
+  const Expr rows = ir::iota(example.graph, {3, 5}, 0), columns = ir::iota(example.graph, {3, 5}, 1);
+  const auto real = [](Expr e) { return convert(e, ir::DType::f32).node; };
+  example.function().results = {{"x", x.node},
+                                {"reshaped", real(ir::reshape(rows, {5, 3}))},
+                                {"other_axis", real(ir::gather(rows, columns, 1))},
+                                {"own_axis", real(ir::gather(columns, columns, 1))},
+                                {"first_axis", real(ir::gather(columns, columns, 0))}};
+  example.agrees();
+}
