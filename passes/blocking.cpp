@@ -3,16 +3,16 @@
 #include <algorithm>
 #include <numeric>
 
+#include "passes/estimate.h"
+
 namespace descent::passes {
 
 using ir::Dimension;
 
 namespace {
 
-constexpr std::int64_t kDepth = 256;    // contracted elements of a pass, where the axis is cut
-constexpr std::int64_t kUnknown = 128;  // assumed for a size that is known only at run time: a batch
+constexpr std::int64_t kDepth = 256;  // contracted elements of a pass, where the axis is cut
 
-std::int64_t estimate(const Dimension& size) { return size.is_constant() ? size.constant() : kUnknown; }
 std::int64_t divide_up(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 std::int64_t round_up(std::int64_t a, std::int64_t b) { return divide_up(a, b) * b; }
 
@@ -94,13 +94,12 @@ Blocking choose_blocking(const ContractionAxes& axes, const Machine& m) {
   const std::int64_t panel = tile.vectors * m.lanes;
   if (!turned && axes.contracted.size() == 1 && !one_column) {
     constexpr std::int64_t enough = 32;  // uses of each packed number that pay for packing it
-    const auto stride = [](const Dimension& d) { return d.is_constant() ? d.constant() : kUnknown; };
     const bool strided = !column.rhs.is_one() && !(column.rhs == Dimension(0));
     const std::int64_t pass = std::min(depth, kDepth);
     blocking.pack_rhs = strided || (!(column.rhs == Dimension(0)) && estimate(rows) >= enough &&
-                                    !stays_in_cache(pass, stride(k.rhs), panel, m));
+                                    !stays_in_cache(pass, estimate(k.rhs), panel, m));
     const bool down = row.lhs.is_one();  // the rows are contiguous: each step reads another line
-    const std::int64_t lines = down ? pass : tile.rows, apart = stride(down ? k.lhs : row.lhs);
+    const std::int64_t lines = down ? pass : tile.rows, apart = estimate(down ? k.lhs : row.lhs);
     blocking.pack_lhs = axes.rows.size() == 1 && estimate(columns) >= 8 * enough && tile.rows > 1 &&
                         (!(down || k.lhs.is_one()) || !stays_in_cache(lines, apart, down ? tile.rows : pass, m));
     // A column's part of the second operand that is too long for the second-level cache is cut.

@@ -2,16 +2,15 @@
 
 #include <algorithm>
 
+#include "passes/estimate.h"
+
 namespace descent::passes {
 
 using ir::Dimension;
 
 namespace {
 
-constexpr std::int64_t kUnknown = 128;  // assumed for a size that is known only at run time: a batch
-constexpr std::int64_t kThreads = 4;    // for which the axis is chosen
-
-std::int64_t estimate(const Dimension& size) { return size.is_constant() ? size.constant() : kUnknown; }
+constexpr std::int64_t kThreads = 4;  // for which the axis is chosen
 
 /// Whether the elements of each part go to a piece of the result of their own: along the axis nothing is summed, and
 /// it is the result's outermost.

@@ -6,7 +6,7 @@
 // of the inner contraction whose free axes the outer one sums over is the near one (here b), the other the far one (a).
 // All of the near operand's axes but those keep their order, so that no transposition is needed.
 //
-// Sizes that are known only when a function is called (the batch) count as kUnknown. Every step makes the number of
+// Sizes that are known only when a function is called (the batch) count as kUnknownSize. Every step makes the number of
 // multiplications smaller, so that it ends; of a chain of products it finds an order that no exchange of two makes
 // cheaper, which is not always the cheapest (Hu and Shing, "Computation of Matrix Chain Products", 1982).
 #include "passes/reassociate.h"
@@ -14,6 +14,7 @@
 #include <algorithm>
 
 #include "ir/expr.h"
+#include "passes/estimate.h"
 
 namespace descent::passes {
 
@@ -26,13 +27,11 @@ using ir::Op;
 
 namespace {
 
-constexpr std::int64_t kUnknown = 128;  // taken for a size that is known only at run time: a batch
-
 double size_of(const Dimension& d) {
   std::vector<std::string> symbols;
   d.collect_symbols(symbols);
   ir::DimensionValues values;
-  for (const std::string& symbol : symbols) values[symbol] = kUnknown;
+  for (const std::string& symbol : symbols) values[symbol] = kUnknownSize;
   return static_cast<double>(std::max<std::int64_t>(d.evaluate(values), 1));
 }
 

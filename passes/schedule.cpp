@@ -2,15 +2,15 @@
 
 #include <algorithm>
 
+#include "passes/estimate.h"
+
 namespace descent::passes {
 
 namespace {
 
-constexpr std::int64_t kUnknown = 128;  // assumed for a size that is known only at run time: a batch
-
-std::int64_t estimate(const ir::Shape& shape) {
+std::int64_t estimated_count(const ir::Shape& shape) {
   std::int64_t count = 1;
-  for (const ir::Dimension& d : shape) count *= d.is_constant() ? d.constant() : kUnknown;
+  for (const ir::Dimension& d : shape) count *= estimate(d);
   return count;
 }
 
@@ -98,7 +98,7 @@ class Scheduler {
     ++tasks_[k].waits_for;
   }
 
-  std::int64_t size(std::size_t buffer) const { return estimate(plan_.buffers[buffer].shape); }
+  std::int64_t size(std::size_t buffer) const { return estimated_count(plan_.buffers[buffer].shape); }
 
   /// Memory in use after the task, less than before: what it begins to use, less what it is the last to use.
   std::int64_t growth(std::size_t k) const {
