@@ -22,9 +22,12 @@ Value* KernelEmitter::both(Value* mask, Value* other) {
   return mask == nullptr ? other : other == nullptr ? mask : builder_.CreateAnd(mask, other);
 }
 
-Value* KernelEmitter::address(const passes::View& view) {
-  return element(pointers_.at(plan_.stored.at(view.source)), size(view.offset));
+Value* KernelEmitter::address(int buffer, const Dimension& offset) {
+  const Pointer& base = pointers_.at(buffer);
+  return element(base.address, size(offset - Dimension(base.element)));
 }
+
+Value* KernelEmitter::address(const passes::View& view) { return address(plan_.stored.at(view.source), view.offset); }
 
 Value* KernelEmitter::load_vector(Value* pointer, Value* stride, bool unit, Value* mask) {
   auto* type = lanes_.float_vector();
@@ -132,8 +135,10 @@ Value* KernelEmitter::index_of(const Indirection& indirection, Value** in_range)
   return builder_.CreateMul(index, same(size(indirection.stride)));
 }
 
-KernelEmitter::Place KernelEmitter::place(Value* base, const passes::View& view, Value** in_range) {
-  Value *first = add(size(view.offset), offset_of(view.strides, *current_)), *by_lane = nullptr;
+KernelEmitter::Place KernelEmitter::place(int buffer, const passes::View& view, Value** in_range) {
+  const Pointer& base = pointers_.at(buffer);
+  Value* first = add(size(view.offset - Dimension(base.element)), offset_of(view.strides, *current_));
+  Value* by_lane = nullptr;
   for (const Indirection& indirection : view.indirections) {
     Value* offset = index_of(indirection, in_range);
     if (!offset->getType()->isVectorTy())
@@ -141,13 +146,13 @@ KernelEmitter::Place KernelEmitter::place(Value* base, const passes::View& view,
     else
       by_lane = by_lane == nullptr ? offset : builder_.CreateAdd(by_lane, offset);
   }
-  return {element(base, first), by_lane};
+  return {element(base.address, first), by_lane};
 }
 
 void KernelEmitter::store(const passes::Store& target, const passes::View& to, Value* value) {
   value = to_memory(value, target.node->type.dtype, target.buffer);
   Value* in_range = nullptr;
-  const Place at = place(pointers_.at(target.buffer), to, &in_range);
+  const Place at = place(target.buffer, to, &in_range);
   Value* mask = both(mask_, in_range);
   const Dimension stride = to.strides.empty() ? Dimension(1) : to.strides.back();
   if (at.offsets == nullptr) return store_vector(value, at.address, size(stride), stride.is_one(), mask);
@@ -194,7 +199,7 @@ Value* KernelEmitter::load(const passes::View& view, ir::DType dtype) {
     return mask == nullptr ? value : builder_.CreateSelect(mask, value, llvm::Constant::getNullValue(value->getType()));
   }
   const int buffer = plan_.stored.at(view.source);
-  const Place from = place(pointers_.at(buffer), view);
+  const Place from = place(buffer, view);
   Value* floats = nullptr;
   if (from.offsets == nullptr && stride == Dimension(0) && lanes == nullptr) {
     floats = repeated(load_number(from.address, everywhere));

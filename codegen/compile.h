@@ -45,7 +45,7 @@ struct CompiledFunction {
 
 /// The code of one kernel, which the functions call with the slots of KernelSet::Call. Makes the elements [begin, end)
 /// of the axis that threads share (passes/partition.h).
-using KernelCode = void (*)(float* const* buffers, const std::uint32_t* slots, const std::int64_t* dimensions,
+using KernelCode = void (*)(float* const* buffers, const std::int64_t* slots, const std::int64_t* dimensions,
                             RunState* state, std::int64_t begin, std::int64_t end);
 
 /// A compiled program; immutable, shared by any number of trainers and threads.

@@ -94,7 +94,7 @@ void KernelEmitter::pack_operands(Product& product, const passes::ContractionAxe
   if (!blocking.pack_lhs) return;
   const Axis& k = axes.contracted.back();
   const Range range = part(passes::Partition::Axis::rows, product.rows);
-  Value* to = element(pointers_.at(kernel_.workspace), size(passes::packed_rhs_size(axes, blocking, machine_)));
+  Value* to = element(address(kernel_.workspace), size(passes::packed_rhs_size(axes, blocking, machine_)));
   pack({element(product.a, multiply(range.begin, size(product.a_row))), builder_.CreateSub(range.end, range.begin),
         product.a_row, k.size, k.lhs, blocking.tile_rows},
        element(to, multiply(range.begin, size(k.size))));
@@ -107,10 +107,10 @@ void KernelEmitter::pack_columns(Product& product, Value* first, Value* count) {
   const Axis& k = product.contracted.back();
   Value* from = element(product.b, multiply(first, size(product.b_column)));
   const std::int64_t panel = kernel_.blocking.panel(machine_);
-  Value* to = pointers_.at(kernel_.workspace);
+  Value* to = address(kernel_.workspace);
   if (!kernel_.blocking.slabs) to = element(to, multiply(first, size(k.size)));
   pack({from, count, product.b_column, k.size, k.rhs, panel}, to);
-  product.b = pointers_.at(kernel_.workspace);
+  product.b = address(kernel_.workspace);
   product.b_column = Dimension(1);
   product.contracted.back().rhs = Dimension(panel);
 }
@@ -371,7 +371,7 @@ void KernelEmitter::prefetch(const Product& product, const Tile& tile, Value* ro
   for (std::size_t i = 0; i < kernel_.stores.size(); ++i) {
     const passes::Store& store = kernel_.stores[i];
     touched.push_back(store.buffer);
-    touch(element(pointers_.at(store.buffer), size(store.offset)), store_places_[i].strides, true);
+    touch(address(store.buffer, store.offset), store_places_[i].strides, true);
   }
   for (const auto& [node, view] : views_) {
     auto at = plan_.stored.find(view.source);

@@ -95,15 +95,15 @@ llvm::Function* KernelEmitter::emit(const std::string& name) {
   std::vector<llvm::Type*> types(buffers + 2, pointer);
   types.insert(types.end(), streams, i32);
   types.insert(types.end(), 2, i64_type);
-  for (std::size_t slot = 0; slot < buffers + streams; ++slot) {
-    Value* number = builder_.CreateLoad(i32, builder_.CreateConstGEP1_64(i32, function_->getArg(1), slot));
-    if (slot >= buffers) {
-      arguments.push_back(number);
-      continue;
-    }
-    Value* index = builder_.CreateZExt(number, builder_.getInt64Ty());
-    arguments.push_back(builder_.CreateLoad(pointer, builder_.CreateGEP(pointer, function_->getArg(0), index)));
+  std::uint64_t slot = 0;
+  const auto next = [&] {
+    return builder_.CreateLoad(i64_type, builder_.CreateConstGEP1_64(i64_type, function_->getArg(1), slot++));
+  };
+  for (std::size_t b = 0; b < buffers; ++b) {
+    Value* buffer = builder_.CreateLoad(pointer, builder_.CreateGEP(pointer, function_->getArg(0), next()));
+    arguments.push_back(element(buffer, next()));
   }
+  for (std::size_t s = 0; s < streams; ++s) arguments.push_back(builder_.CreateTrunc(next(), i32));
   arguments.insert(arguments.begin() + static_cast<std::ptrdiff_t>(buffers),
                    {function_->getArg(2), function_->getArg(3)});
   arguments.insert(arguments.end(), {function_->getArg(4), function_->getArg(5)});
@@ -118,9 +118,9 @@ llvm::Function* KernelEmitter::emit(const std::string& name) {
   function_ = body;
   builder_.SetInsertPoint(llvm::BasicBlock::Create(context_, "entry", body));
   unsigned index = 0;
-  for (int b : signature_.buffers) {
+  for (const passes::BufferSlot& slot_of : signature_.buffers) {
     body->addParamAttr(index, llvm::Attribute::NoAlias);
-    pointers_[b] = body->getArg(index++);
+    pointers_[slot_of.buffer] = {body->getArg(index++), slot_of.first};
   }
   body->addParamAttr(index, llvm::Attribute::NoAlias);
   Value* dimensions = body->getArg(index++);

@@ -2,8 +2,9 @@
 //
 // It makes the elements [begin, end) of the axis that threads share (passes/partition.h); an end beyond the axis is the
 // axis' own.
-// A kernel knows its buffers by slots: `slots` holds the index into `buffers` for each, so that equal kernels over
-// other buffers are one function (passes/signature.h).
+// A kernel knows its buffers by slots: `slots` holds for each the index into `buffers` and the element at which the
+// kernel begins, so that equal kernels over other buffers, or over other slices, are one function (passes/signature.h);
+// then the numbers of its random streams.
 #pragma once
 
 #include <llvm/IR/IRBuilder.h>
@@ -37,6 +38,11 @@ class KernelEmitter {
 
   struct Range {
     Value *begin, *end;
+  };
+  /// Where in memory an element of a buffer is, from which on the kernel sees the buffer (passes/signature.h).
+  struct Pointer {
+    Value* address;
+    std::int64_t element;
   };
   /// One axis of the space while its loop runs: elements base + local, local in [0, count).
   struct Loop {
@@ -88,7 +94,7 @@ class KernelEmitter {
     Value *address, *offsets;
   };
   /// With `in_range` an index that is out of range is not brought into it, but said there: by lane or for all.
-  Place place(Value* base, const passes::View& view, Value** in_range = nullptr);
+  Place place(int buffer, const passes::View& view, Value** in_range = nullptr);
   Value* load(const passes::View& view, ir::DType dtype);
   Value* load_number(Value* pointer, Value* condition);
   Value* gather_lanes(const Place& from, Value* stride, Value* mask);
@@ -215,7 +221,8 @@ class KernelEmitter {
   Value* lane_mask(Value* remaining);
   Value* both(Value* mask, Value* other);  ///< of masks, of which null is true everywhere
   Value* lane_numbers(llvm::IntegerType* type);
-  Value* address(const passes::View& view);  ///< of its first element
+  Value* address(int buffer, const ir::Dimension& offset = 0);  ///< of an element of a buffer
+  Value* address(const passes::View& view);                     ///< of its first element
   Value* stack(llvm::Type* type, const char* name);
   void loop(Value* begin, Value* end, Value* step, const std::function<void(Value*)>& body);
   /// A loop that carries values from one turn to the next: `body` gets the index and the values, and gives the new
@@ -243,7 +250,7 @@ class KernelEmitter {
 
   int instructions_ = 0;  // of what is computed for every vector of the space
   llvm::Function* function_ = nullptr;
-  std::map<int, Value*> pointers_;         // buffer → address
+  std::map<int, Pointer> pointers_;        // by buffer
   std::map<std::string, Value*> symbols_;  // symbolic size → value
   Value* state_ = nullptr;
   std::map<double, Value*> streams_;  // of random numbers: the kernel's argument for each

@@ -21,8 +21,8 @@ struct KernelSet {
     passes::Signature signature;
   };
   struct Call {
-    std::size_t kernel;                ///< of `kernels`
-    std::vector<std::uint32_t> slots;  ///< buffers, then streams of random numbers
+    std::size_t kernel;               ///< of `kernels`
+    std::vector<std::int64_t> slots;  ///< buffers, each with a first element, then streams of random numbers
   };
   std::vector<Entry> kernels;
   std::map<std::string, std::vector<Call>> calls;  ///< by function

@@ -27,7 +27,7 @@ void ModuleWriter::add_function(const std::string& name) {
   auto* pointer = builder_.getPtrTy();
   auto* run = create("descent_" + name, {pointer, pointer, pointer});
   for (const KernelSet::Call& call : kernels_.calls.at(name)) {
-    auto* numbers = llvm::ConstantDataArray::get(module_.getContext(), call.slots);
+    auto* numbers = llvm::ConstantDataArray::get(module_.getContext(), llvm::ArrayRef(call.slots));
     auto* table = new llvm::GlobalVariable(module_, numbers->getType(), true, llvm::GlobalValue::PrivateLinkage,
                                            numbers, "slots");
     builder_.CreateCall(kernel(call.kernel), {run->getArg(0), table, run->getArg(1), run->getArg(2), i64(0),

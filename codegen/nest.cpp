@@ -120,7 +120,7 @@ void KernelEmitter::emit_inner(std::vector<Loop>& loops, Value* tile) {
   for (Accumulator& a : accumulators_) {
     if (!is_row(a)) continue;
     inner.index = i64(0);
-    Value* at = element(pointers_.at(a.buffer), offset_of(a.place.strides, loops));
+    Value* at = element(address(a.buffer), offset_of(a.place.strides, loops));
     Value* row =
         builder_.CreateVectorSplat(width(), reduce_lanes(a.node, builder_.CreateLoad(lanes_.float_vector(), a.vector)));
     Value* old = builder_.CreateVectorSplat(width(), builder_.CreateLoad(builder_.getFloatTy(), at));

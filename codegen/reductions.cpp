@@ -77,7 +77,7 @@ void KernelEmitter::begin_reductions() {
       range = {multiply(axis.begin, stride), multiply(axis.end, stride)};
     }
     Value* first = builder_.CreateExtractElement(identity(a.node), std::uint64_t{0});
-    Value* memory = element(pointers_.at(a.buffer), range.begin);
+    Value* memory = element(address(a.buffer), range.begin);
     Value* count = builder_.CreateSub(range.end, range.begin);
     // All bits 0: the bits of the least whole number are those of -0, which is no null value.
     auto* known = llvm::dyn_cast<llvm::ConstantFP>(first);
@@ -94,7 +94,7 @@ void KernelEmitter::end_reductions() {
     if (!is_whole(a)) continue;
     if (a.logarithm != nullptr) add_logarithms(a, builder_.CreateLoad(lanes_.float_vector(), a.product));
     Value* total = reduce_lanes(a.node, builder_.CreateLoad(lanes_.float_vector(), a.vector));
-    builder_.CreateStore(total, pointers_.at(a.buffer));
+    builder_.CreateStore(total, address(a.buffer));
   }
 }
 
@@ -117,7 +117,7 @@ void KernelEmitter::accumulate(Accumulator& a, Value* value) {
     return;
   }
   const auto& strides = a.place.strides;
-  const Place to = place(pointers_.at(a.buffer), a.place);
+  const Place to = place(a.buffer, a.place);
   // Lanes that may meet at one element are added one by one.
   if (to.offsets != nullptr || strides.empty() || strides.back() == Dimension(0)) return accumulate_each(a, value);
   Value* stride = size(strides.back());
@@ -126,7 +126,7 @@ void KernelEmitter::accumulate(Accumulator& a, Value* value) {
 }
 
 void KernelEmitter::accumulate_each(const Accumulator& a, Value* value) {
-  const Place to = place(pointers_.at(a.buffer), a.place);
+  const Place to = place(a.buffer, a.place);
   auto* offsets_type = llvm::FixedVectorType::get(builder_.getInt64Ty(), width());
   Value *values = stack(lanes_.float_vector(), "values"), *offsets = stack(offsets_type, "offsets");
   builder_.CreateStore(value, values);

@@ -78,7 +78,7 @@ void KernelEmitter::emit_row(std::vector<Loop> loops) {
 /// efficient representation for sparse sets", 1993).
 void KernelEmitter::emit_scan() {
   const passes::View numbers = passes::view_of(kernel_.scan->operands[0], plan_);
-  Value *table = pointers_.at(kernel_.workspace), *first = pointers_.at(kernel_.scanned);
+  Value *table = address(kernel_.workspace), *first = address(kernel_.scanned);
   auto* i32 = builder_.getInt32Ty();
   const auto slot = [&](Value* base, Value* index) { return builder_.CreateGEP(i32, base, index); };
   std::vector<Loop> loops{{i64(0), size(kernel_.space[0]), kernel_.space[0]}};

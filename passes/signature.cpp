@@ -1,4 +1,5 @@
-// A kernel written down as text in which buffers are numbered in the order of their first appearance. Nodes are
+// A kernel written down as text in which buffers are numbered in the order of their first appearance, and views of them
+// begin at a distance from the least beginning. Nodes are
 // numbered too, so that a shared node is written once. The operands of a commutative op may stand in either order in
 // the graph, where they are sorted by age; here they are sorted by what they compute.
 #include "passes/signature.h"
@@ -16,9 +17,33 @@ using ir::Op;
 
 namespace {
 
+/// The least element with which a view of each buffer begins, as far as that is a number. What kernels fill in an order
+/// of their own (sums, packed operands, tables) begins with its own first element.
+std::unordered_map<int, std::int64_t> first_elements(const Kernel& kernel, const KernelPlan& plan) {
+  std::unordered_map<int, std::int64_t> firsts;
+  const auto begins = [&](int buffer, const ir::Dimension& offset) {
+    const auto [at, is_new] = firsts.try_emplace(buffer, offset.constant());
+    if (!is_new) at->second = std::min(at->second, offset.constant());
+  };
+  const auto visit = [&](const auto& self, const View& view) -> void {
+    if (auto at = plan.stored.find(view.source); at != plan.stored.end()) begins(at->second, view.offset);
+    for (const Indirection& i : view.indirections) self(self, i.index);
+  };
+  for_each_access(kernel, plan, [&](const View& view) { visit(visit, view); });
+  const auto visit_stores = [&](const auto& self, const Kernel& part) -> void {
+    for (const Store& s : part.stores) begins(s.buffer, s.offset);
+    for (const auto& [node, buffer] : part.reductions) firsts[buffer] = 0;
+    for (const Kernel& phase : part.phases) self(self, phase);
+  };
+  visit_stores(visit_stores, kernel);
+  for (int own : {kernel.workspace, kernel.scanned}) firsts.erase(own);
+  return firsts;
+}
+
 class Writer {
  public:
-  Writer(const Kernel& kernel, const KernelPlan& plan) : kernel_(&kernel), plan_(plan) {}
+  Writer(const Kernel& kernel, const KernelPlan& plan)
+      : kernel_(&kernel), plan_(plan), firsts_(first_elements(kernel, plan)) {}
 
   Signature run() {
     write();
@@ -31,9 +56,10 @@ class Writer {
     text_ += ir::to_string(kernel_->space);
     if (kernel_->contraction != nullptr) {
       const ContractionAxes axes = contraction_axes(kernel_->contraction, plan_);
-      for (const Node* operand : kernel_->contraction->operands)
-        text_ += fmt::format(" .{} from {}", slot(plan_.stored.at(view_of(operand, plan_).source)),
-                             view_of(operand, plan_).offset.to_string());
+      for (const Node* operand : kernel_->contraction->operands) {
+        const View view = relative(view_of(operand, plan_));
+        text_ += fmt::format(" .{} from {}", slot(plan_.stored.at(view.source)), view.offset.to_string());
+      }
       for (const auto* part : {&axes.batch, &axes.rows, &axes.columns, &axes.contracted}) {
         text_ += '|';
         for (const auto& a : *part) text_ += ir::to_string({a.size, a.lhs, a.rhs, a.out});
@@ -43,8 +69,8 @@ class Writer {
     for (const Store& s : kernel_->stores) {
       const int value = number(s.node);
       const bool own = plan_.buffers[static_cast<std::size_t>(s.buffer)].kind == Buffer::Kind::temporary;
-      text_ += fmt::format("\n{}{} {} {} = {}", slot(s.buffer), own ? "" : " floats", s.offset.to_string(),
-                           ir::to_string(s.strides), value);
+      text_ += fmt::format("\n{}{} {} {} = {}", slot(s.buffer), own ? "" : " floats",
+                           relative(s.buffer, s.offset).to_string(), ir::to_string(s.strides), value);
       for (const Indirection& i : s.indirections) {
         text_ +=
             fmt::format(" by {} below {} times {}", access_text(i.index), i.limit.to_string(), i.stride.to_string());
@@ -52,7 +78,7 @@ class Writer {
     }
     for (const auto& [node, b] : kernel_->reductions) {
       const int value = number(reduced_value(node));
-      const View place = reduction_place(node, plan_);
+      const View place = relative(reduction_place(node, plan_));
       text_ += "\n" + to_string(place);
       for (const Node* source : sources(place)) {
         if (source != node) text_ += " " + source_text(source);
@@ -79,10 +105,27 @@ class Writer {
   std::string access_text(const View& view) {
     std::string text;
     for (const Node* source : sources(view)) text += source_text(source) + " ";
-    return text + to_string(view);
+    return text + to_string(relative(view));
   }
 
-  int slot(int buffer) { return position(signature_.buffers, buffer); }
+  /// A beginning in the buffer, as its distance from the least one.
+  ir::Dimension relative(int buffer, const ir::Dimension& offset) const {
+    const auto at = firsts_.find(buffer);
+    return at == firsts_.end() ? offset : offset - ir::Dimension(at->second);
+  }
+
+  View relative(View view) const {
+    if (auto at = plan_.stored.find(view.source); at != plan_.stored.end()) {
+      view.offset = relative(at->second, view.offset);
+    }
+    for (Indirection& i : view.indirections) i.index = relative(std::move(i.index));
+    return view;
+  }
+
+  int slot(int buffer) {
+    const auto at = firsts_.find(buffer);
+    return position(signature_.buffers, BufferSlot{buffer, at == firsts_.end() ? 0 : at->second});
+  }
 
   template <typename T>
   static int position(std::vector<T>& in, T value) {
@@ -105,7 +148,7 @@ class Writer {
       if (ir::info(node).commutative) std::sort(operands.begin(), operands.end());
       for (std::size_t operand : operands) mix(operand);
     } else if (node->op != Op::rng_uniform) {
-      const View view = access(*kernel_, node, plan_);
+      const View view = relative(access(*kernel_, node, plan_));
       mix(static_cast<std::size_t>(view.source->op == Op::constant));
       mix(std::hash<std::string>{}(to_string(view)));
       if (view.source->op == Op::constant) mix(std::hash<double>{}(view.source->attributes.value));
@@ -153,6 +196,7 @@ class Writer {
 
   const Kernel* kernel_;  // or the phase that is being written
   const KernelPlan& plan_;
+  const std::unordered_map<int, std::int64_t> firsts_;
   std::string text_;
   Signature signature_;
   std::unordered_map<const Node*, int> numbers_;

@@ -17,6 +17,7 @@
 #include "passes/reassociate.h"
 #include "passes/rules.h"
 #include "passes/structural_rules.h"
+#include "passes/sum_of_parts.h"
 
 namespace descent::passes {
 
@@ -187,6 +188,7 @@ class Simplifier {
         next != node) {
       return next;
     }
+    if (const Node* next = join_parts(graph_, node, uses_); next != node) return next;
     return reassociate(graph_, node, uses_);
   }
 

@@ -16,8 +16,12 @@ KernelSet collect_kernels(const Plans& plans) {
     auto& calls = set.calls[name];
     for (const passes::Kernel& kernel : plan.kernels) {
       passes::Signature signature = passes::signature_of(kernel, plan);
-      std::vector<std::uint32_t> slots(signature.buffers.begin(), signature.buffers.end());
-      for (double stream : signature.streams) slots.push_back(static_cast<std::uint32_t>(stream));
+      std::vector<std::int64_t> slots;
+      for (const passes::BufferSlot& slot : signature.buffers) {
+        slots.push_back(slot.buffer);
+        slots.push_back(slot.first);
+      }
+      for (double stream : signature.streams) slots.push_back(static_cast<std::int64_t>(stream));
       const auto [at, is_new] = known.try_emplace(signature.key, set.kernels.size());
       if (is_new) set.kernels.push_back({&plan, &kernel, std::move(signature)});
       calls.push_back({at->second, std::move(slots)});

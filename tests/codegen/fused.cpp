@@ -4,6 +4,7 @@
 #include <catch2/catch.hpp>
 #include <cmath>
 
+#include "codegen/kernel_set.h"
 #include "ir/expr.h"
 #include "ir/op.h"
 #include "ir/text.h"
@@ -260,4 +261,24 @@ TEST_CASE("positions_reshaped_and_picked") {
                                 {"own_axis", real(ir::gather(columns, columns, 1))},
                                 {"first_axis", real(ir::gather(columns, columns, 0))}};
   example.agrees();
+}
+
+TEST_CASE("kernels_of_other_slices_are_the_same_code") {
+  // Parts of one tensor, in place and written in part, and a padded view of it: where a kernel begins is an argument.
+  Example example;
+  const Expr x = example.input("x", {n, 40}), w = example.parameter("w", {8, 8});
+  std::vector<Expr> parts;
+  for (const std::int64_t step : {1, 2, 3}) {
+    const auto slice = [&](std::int64_t begin) { return ir::slice(x, {0, begin}, {n, begin + 8}, {1, 1}); };
+    ir::Attributes axes;
+    axes.lhs_contract = {1}, axes.rhs_contract = {0};
+    parts.push_back(tanh(ir::dot_general(slice(8 * step), w, axes) + slice(8 * step + 4)));
+  }
+  example.function().results = {{"y", ir::concatenate(parts, 1).node}};
+  example.agrees();
+  codegen::Plans plans;
+  plans["predict"] = example.plan();
+  const codegen::KernelSet set = codegen::collect_kernels(plans);
+  CHECK(set.kernels.size() == 1);
+  CHECK(set.calls.at("predict").size() == 3);
 }
