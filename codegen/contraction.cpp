@@ -74,11 +74,23 @@ void KernelEmitter::emit_contraction() {
                     axes.contracted,
                     row < 0 ? nullptr : &loops[static_cast<std::size_t>(row)],
                     column < 0 ? nullptr : &loops[static_cast<std::size_t>(column)]};
-    pack_operands(product, axes);
-    nest(nest, outer, 0, product.a, product.b, [&](Value* outer_a, Value* outer_b) {
-      product.a = outer_a;
-      product.b = outer_b;
-      emit_product(product, loops);
+    const auto at_outer = [&](Product& whole, const auto& emit_part_of) {
+      nest(nest, outer, 0, whole.a, whole.b, [&](Value* outer_a, Value* outer_b) {
+        whole.a = outer_a;
+        whole.b = outer_b;
+        emit_part_of(in_order(whole), loops);
+      });
+    };
+    const bool both_ways = may_be_outer(in_order(product));
+    if (both_ways) {
+      branch(is_outer(product), [&] {
+        Product whole = product;
+        at_outer(whole, [&](const Product& p, std::vector<Loop>& l) { emit_outer_product(p, l); });
+      });
+    }
+    branch(builder_.CreateNot(is_outer(product)), [&] {
+      pack_operands(product, axes);
+      at_outer(product, [&](const Product& p, std::vector<Loop>& l) { emit_product(p, l); });
     });
   });
 }
@@ -115,19 +127,29 @@ void KernelEmitter::pack_columns(Product& product, Value* first, Value* count) {
   product.contracted.back().rhs = Dimension(panel);
 }
 
+/// The product with the lanes along its columns: with one column, the operands are exchanged.
+KernelEmitter::Product KernelEmitter::in_order(const Product& product) const {
+  if (kernel_.blocking.form != Blocking::Form::turned) return product;
+  Product turned{product.b,     product.a, Dimension(1), product.rows,    Dimension(0),
+                 product.a_row, {},        nullptr,      product.row_loop};
+  for (const Axis& k : product.contracted) turned.contracted.push_back(Axis{k.size, k.rhs, k.lhs, Dimension(0)});
+  return turned;
+}
+
 void KernelEmitter::emit_product(const Product& product, std::vector<Loop>& loops) {
-  switch (kernel_.blocking.form) {
-    case Blocking::Form::dots:
-      return emit_dot_products(product, loops);
-    case Blocking::Form::turned: {
-      Product turned{product.b,     product.a, Dimension(1), product.rows,    Dimension(0),
-                     product.a_row, {},        nullptr,      product.row_loop};
-      for (const Axis& k : product.contracted) turned.contracted.push_back(Axis{k.size, k.rhs, k.lhs, Dimension(0)});
-      return emit_blocks(turned, loops);
-    }
-    case Blocking::Form::tiles:
-      return emit_blocks(product, loops);
-  }
+  if (kernel_.blocking.form == Blocking::Form::dots) return emit_dot_products(product, loops);
+  emit_blocks(product, loops);
+}
+
+/// What this call makes of the rows and columns of a product in order; exchanged, the rows of the space are columns.
+KernelEmitter::Range KernelEmitter::columns_of(const Product& product) {
+  using PartAxis = passes::Partition::Axis;
+  return part(kernel_.blocking.form == Blocking::Form::turned ? PartAxis::rows : PartAxis::columns, product.columns);
+}
+
+KernelEmitter::Range KernelEmitter::rows_of(const Product& product) {
+  if (kernel_.blocking.form == Blocking::Form::turned) return {i64(0), size(product.rows)};
+  return part(passes::Partition::Axis::rows, product.rows);
 }
 
 /// Columns outside, so that the second operand's part of a block stays in the cache while the rows go by.
@@ -141,11 +163,7 @@ void KernelEmitter::emit_blocks(const Product& whole, std::vector<Loop>& loops) 
       "block");
   Value* scratch = element(memory, i64(before));
   Value* block_rows = rows_of_block(size(whole.rows));
-  // Exchanged operands: the rows of the space are columns here.
-  using PartAxis = passes::Partition::Axis;
-  const bool turned = blocking.form == Blocking::Form::turned;
-  const Range columns = part(turned ? PartAxis::rows : PartAxis::columns, whole.columns);
-  const Range rows = turned ? Range{i64(0), size(whole.rows)} : part(PartAxis::rows, whole.rows);
+  const Range columns = columns_of(whole), rows = rows_of(whole);
   const bool whole_vectors = whole.columns.is_constant() && whole.columns.constant() % machine_.lanes == 0;
   loop(columns.begin, columns.end, i64(stride), [&](Value* column) {
     Value* column_count = minimum(i64(stride), builder_.CreateSub(columns.end, column));

@@ -78,12 +78,12 @@ class KernelEmitter {
   // nest.cpp
   void emit_elementwise();
   /// The loops over a part of the space; the contraction's values are in `tile` (null without a contraction).
-  void emit_part(std::vector<Loop> loops, Value* tile);
+  void emit_part(std::vector<Loop>& loops, Value* tile);
   void emit_inner(std::vector<Loop>& loops, Value* tile);
   void emit_columns(std::vector<Loop>& loops, Value* tile);
   /// Calls `body` for the vectors of the innermost axis: whole ones, then what is left under a mask.
   void for_vectors(Loop& inner, const std::function<void(Value* mask)>& body);
-  Value* tile_vector(const std::vector<Loop>& loops, Value* tile);
+  Value* tile_vector(const std::vector<Loop>& loops, Value* tile, Value* mask);
   void emit_vector(std::vector<Loop>& loops, Value* product, Value* mask);
   bool merge_axes();
 
@@ -138,6 +138,9 @@ class KernelEmitter {
     Value *row, *row_count, *column, *column_count;
     Value* scratch;
   };
+  Product in_order(const Product& product) const;
+  Range rows_of(const Product& product);
+  Range columns_of(const Product& product);
   void emit_product(const Product& product, std::vector<Loop>& loops);
   void emit_blocks(const Product& product, std::vector<Loop>& loops);
   Value* rows_of_block(Value* rows);
@@ -181,6 +184,12 @@ class KernelEmitter {
   void emit_dot_products(const Product& product, std::vector<Loop>& loops);
   Values dot_rows(const Product& product, unsigned rows, Value* first);
   Value* add_lanes(Values vectors);
+
+  // outer_product.cpp
+  bool may_be_outer(const Product& product) const;
+  Value* is_outer(const Product& product);
+  void emit_outer_product(const Product& product, std::vector<Loop>& loops);
+  Value* outer_vector(Value* mask);
 
   // finish.cpp: the rest of the kernel while a tile's sums are in registers
   bool finishes_tiles() const;
@@ -268,6 +277,7 @@ class KernelEmitter {
   Value* mask_ = nullptr;
   bool mostly_whole_ = false;  // whether a mask is that of a loop over whole vectors and a last one
   Value* tile_value_ = nullptr;
+  const Product* outer_ = nullptr;  // while its rest runs: the outer product whose numbers are made on the way
   std::map<const ir::Node*, Value*> values_;
 };
 

@@ -26,10 +26,10 @@ void KernelEmitter::emit_elementwise() {
     loops[0].count = multiply(builder_.CreateSub(range.end, range.begin), scale);
     loops[0].whole_vectors = merged_.is_constant() && merged_.constant() % machine_.lanes == 0;
   }
-  emit_part(std::move(loops), nullptr);
+  emit_part(loops, nullptr);
 }
 
-void KernelEmitter::emit_part(std::vector<Loop> loops, Value* tile) {
+void KernelEmitter::emit_part(std::vector<Loop>& loops, Value* tile) {
   // Column by column, sums over the rows stay in registers. That is for reductions which take the rows away and keep
   // the columns, and for rows that are so short that a column of them is in few lines of the cache's sets; a reduction
   // along the innermost axis alone wants that axis inside, and so does memory.
@@ -89,7 +89,7 @@ void KernelEmitter::emit_columns(std::vector<Loop>& loops, Value* tile) {
       builder_.CreateStore(identity(a->node), a->vector);
     }
     const auto nest = [&](auto&& self, std::size_t axis) -> void {
-      if (axis + 1 >= loops.size()) return emit_vector(loops, tile_vector(loops, tile), mask);
+      if (axis + 1 >= loops.size()) return emit_vector(loops, tile_vector(loops, tile, mask), mask);
       loop(i64(0), loops[axis].count, i64(1), [&](Value* local) {
         loops[axis].index = add(loops[axis].base, local);
         self(self, axis + 1);
@@ -109,14 +109,15 @@ void KernelEmitter::emit_columns(std::vector<Loop>& loops, Value* tile) {
 /// The innermost axis: whole vectors, then what is left under a mask.
 void KernelEmitter::emit_inner(std::vector<Loop>& loops, Value* tile) {
   if (loops.empty()) {  // a single number: one lane of a vector
-    emit_vector(loops, tile_vector(loops, tile), machine_.lanes == 1 ? nullptr : lane_mask(i64(1)));
+    Value* mask = machine_.lanes == 1 ? nullptr : lane_mask(i64(1));
+    emit_vector(loops, tile_vector(loops, tile, mask), mask);
     return;
   }
   Loop& inner = loops.back();
   for (Accumulator& a : accumulators_) {
     if (is_row(a)) builder_.CreateStore(identity(a.node), a.vector);
   }
-  for_vectors(inner, [&](Value* mask) { emit_vector(loops, tile_vector(loops, tile), mask); });
+  for_vectors(inner, [&](Value* mask) { emit_vector(loops, tile_vector(loops, tile, mask), mask); });
   for (Accumulator& a : accumulators_) {
     if (!is_row(a)) continue;
     inner.index = i64(0);

@@ -97,7 +97,8 @@ llvm::Value* KernelEmitter::lane_value(const Node* node) {
 }
 
 /// The contraction's values of the vector at hand; null where the kernel has no contraction.
-llvm::Value* KernelEmitter::tile_vector(const std::vector<Loop>& loops, Value* tile) {
+llvm::Value* KernelEmitter::tile_vector(const std::vector<Loop>& loops, Value* tile, Value* mask) {
+  if (outer_ != nullptr) return outer_vector(mask);
   if (tile == nullptr) return nullptr;
   Value* offset = i64(0);
   for (const Loop& l : loops) {
