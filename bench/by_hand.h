@@ -28,10 +28,21 @@ namespace {  // each including file has its own copy, compiled with its own flag
 
 using Index = std::int64_t;
 
-/// a = relu(z + b) in place.
-inline void add_bias_relu(float* __restrict a, const float* __restrict bias, Index rows, Index units) {
+// The activations: their value, and from that value the factor by which an adjoint goes back through them.
+struct Relu {
+  static float value(float z) { return std::max(z, 0.0F); }
+  static float back(float a, float adjoint) { return a > 0 ? adjoint : 0.0F; }
+};
+struct Tanh {
+  static float value(float z) { return std::tanh(z); }
+  static float back(float a, float adjoint) { return adjoint * (1.0F - a * a); }
+};
+
+/// a = activation(z + b) in place.
+template <class Function>
+void add_bias_activate(float* __restrict a, const float* __restrict bias, Index rows, Index units) {
   for (Index r = 0; r < rows; ++r, a += units)
-    for (Index j = 0; j < units; ++j) a[j] = std::max(a[j] + bias[j], 0.0F);
+    for (Index j = 0; j < units; ++j) a[j] = Function::value(a[j] + bias[j]);
 }
 
 /// From logits z (bias not yet added) the mean of the stable BCE; z becomes its gradient (sigmoid(z) - y) / rows.
@@ -47,16 +58,18 @@ inline float loss_and_gradient(float* __restrict z, float bias, const float* __r
   return loss * scale;
 }
 
-/// d[rows, units] = outer(dz, w) where a > 0, else 0: the last layer's gradient of its input through the relu before
-/// it.
-inline void outer_through_relu(const float* __restrict dz, const float* __restrict w, const float* __restrict a,
-                               float* __restrict d, Index rows, Index units) {
+/// d[rows, units] = outer(dz, w) through the activation: the gradient of the last layer's input, and of what was before
+/// the activation.
+template <class Function>
+void outer_through(const float* __restrict dz, const float* __restrict w, const float* __restrict a,
+                   float* __restrict d, Index rows, Index units) {
   for (Index r = 0; r < rows; ++r, a += units, d += units)
-    for (Index j = 0; j < units; ++j) d[j] = a[j] > 0 ? dz[r] * w[j] : 0.0F;
+    for (Index j = 0; j < units; ++j) d[j] = Function::back(a[j], dz[r] * w[j]);
 }
 
-inline void through_relu(const float* __restrict a, float* __restrict d, Index count) {
-  for (Index i = 0; i < count; ++i) d[i] = a[i] > 0 ? d[i] : 0.0F;
+template <class Function>
+void through(const float* __restrict a, float* __restrict d, Index count) {
+  for (Index i = 0; i < count; ++i) d[i] = Function::back(a[i], d[i]);
 }
 
 /// b = beta * b + alpha * (sum of the rows of d).
@@ -104,6 +117,12 @@ class ByHand : public TrainingStep {
   }
 
   float step(const float* x, const float* y) override {
+    return model_.activation == Activation::relu ? step_with<Relu>(x, y) : step_with<Tanh>(x, y);
+  }
+
+ private:
+  template <class Function>
+  float step_with(const float* x, const float* y) {
     const Index rows = model_.batch;
     const bool sgd = model_.optimizer == Optimizer::sgd;
     const std::size_t last = layers_.size() - 1;
@@ -111,7 +130,8 @@ class ByHand : public TrainingStep {
       const Layer& layer = layers_[i];
       const float* w = parameters_.data() + layer.offset;
       Contractions::forward(input(i, x), w, activations_[i].data(), rows, layer.inputs, layer.units);
-      if (i < last) add_bias_relu(activations_[i].data(), w + layer.inputs * layer.units, rows, layer.units);
+      if (i < last)
+        add_bias_activate<Function>(activations_[i].data(), w + layer.inputs * layer.units, rows, layer.units);
     }
     float* dz = activations_[last].data();
     const float loss = loss_and_gradient(dz, parameters_.back(), y, rows);
@@ -126,10 +146,10 @@ class ByHand : public TrainingStep {
       const float* d = i == last ? dz : adjoints_[i].data();
       float* w = parameters_.data() + layer.offset;
       if (i == last && i > 0) {
-        outer_through_relu(d, w, activations_[i - 1].data(), adjoints_[i - 1].data(), rows, layer.inputs);
+        outer_through<Function>(d, w, activations_[i - 1].data(), adjoints_[i - 1].data(), rows, layer.inputs);
       } else if (i > 0) {
         Contractions::backward(d, w, adjoints_[i - 1].data(), rows, layer.inputs, layer.units);
-        through_relu(activations_[i - 1].data(), adjoints_[i - 1].data(), rows * layer.inputs);
+        through<Function>(activations_[i - 1].data(), adjoints_[i - 1].data(), rows * layer.inputs);
       }
       float* dw = sgd ? w : gradient_.data();
       Contractions::gradient(input(i, x), d, dw, rows, layer.inputs, layer.units, alpha, beta);
@@ -142,7 +162,6 @@ class ByHand : public TrainingStep {
     return loss;
   }
 
- private:
   struct Layer {
     Index inputs;
     Index units;
@@ -158,7 +177,7 @@ class ByHand : public TrainingStep {
   std::vector<float> parameters_;
   std::vector<Layer> layers_;
   std::vector<std::vector<float>>
-      activations_;                           ///< of each layer, after relu; logits, then their gradient, for the last
+      activations_;  ///< of each layer, after the activation; logits, then their gradient, for the last
   std::vector<std::vector<float>> adjoints_;  ///< of each layer's pre-activation
   std::vector<float> gradient_;               ///< of one layer's parameters at a time, for Adam
   std::vector<float> first_moment_;

@@ -8,9 +8,11 @@
 namespace descent::bench {
 namespace {
 
-std::string source_text(const std::vector<std::int64_t>& widths, std::int64_t batch, const std::string& optimizer) {
+std::string source_text(const std::vector<std::int64_t>& widths, std::int64_t batch, const std::string& optimizer,
+                        const std::string& activation) {
   std::string layers;
-  for (std::size_t i = 1; i + 1 < widths.size(); ++i) layers += fmt::format("dense({}) |> relu |> ", widths[i]);
+  for (std::size_t i = 1; i + 1 < widths.size(); ++i)
+    layers += fmt::format("dense({}) |> {} |> ", widths[i], activation);
   return fmt::format(
       "model benchmark {{\n"
       "    input  x: [n, {}]\n"
@@ -27,10 +29,12 @@ std::string source_text(const std::vector<std::int64_t>& widths, std::int64_t ba
 
 }  // namespace
 
-Model make_model(std::string name, std::vector<std::int64_t> widths, std::int64_t batch, Optimizer optimizer) {
+Model make_model(std::string name, std::vector<std::int64_t> widths, std::int64_t batch, Optimizer optimizer,
+                 Activation activation) {
   const bool adam = optimizer == Optimizer::adam;
-  std::string source = source_text(widths, batch, adam ? "adam(lr = 1e-3)" : "sgd(lr = 0.01)");
-  return {std::move(name), std::move(widths), batch, optimizer, adam ? 1e-3F : 1e-2F, std::move(source)};
+  std::string source = source_text(widths, batch, adam ? "adam(lr = 1e-3)" : "sgd(lr = 0.01)",
+                                   activation == Activation::relu ? "relu" : "tanh");
+  return {std::move(name), std::move(widths), batch, optimizer, activation, adam ? 1e-3F : 1e-2F, std::move(source)};
 }
 
 namespace {

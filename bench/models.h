@@ -8,19 +8,23 @@
 namespace descent::bench {
 
 enum class Optimizer { sgd, adam };
+enum class Activation { relu, tanh };
 
-/// A multi-layer perceptron for binary classification: dense layers with relu between them, then sigmoid and BCE.
+/// A multi-layer perceptron for binary classification: dense layers with an activation between them, then sigmoid and
+/// BCE.
 struct Model {
   std::string name;
   std::vector<std::int64_t> widths;  ///< of the input, of each hidden layer, and 1
   std::int64_t batch = 0;
   Optimizer optimizer = Optimizer::sgd;
+  Activation activation = Activation::relu;
   float learning_rate = 0;
   std::string source;  ///< the same model in Descent's language
 };
 
 /// A network of dense layers with these widths, the first of which is the input's.
-Model make_model(std::string name, std::vector<std::int64_t> widths, std::int64_t batch, Optimizer optimizer);
+Model make_model(std::string name, std::vector<std::int64_t> widths, std::int64_t batch, Optimizer optimizer,
+                 Activation activation = Activation::relu);
 /// All models, from the smallest to the largest. The last one, xl, takes seconds a step.
 const std::vector<Model>& models();
 

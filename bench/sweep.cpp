@@ -14,7 +14,7 @@
 namespace descent::bench {
 namespace {
 
-constexpr std::array<std::int64_t, 15> all_widths = {1, 2, 3, 5, 8, 13, 21, 34, 55, 89, 144, 233, 377, 610, 987};
+constexpr std::array<std::int64_t, 16> all_widths = {1, 2, 3, 5, 8, 13, 21, 34, 55, 89, 144, 233, 377, 610, 987, 1597};
 constexpr std::array<std::int64_t, 5> all_batches = {1, 7, 32, 100, 569};
 constexpr double acceptable = 0.9;  // of the faster rival's speed
 constexpr int rounds = 5;
@@ -59,28 +59,34 @@ std::array<double, 3> measure(const Model& model) {
 nlohmann::ordered_json sweep() {
   nlohmann::ordered_json rows = nlohmann::ordered_json::array();
   std::vector<std::string> cliffs;
-  fmt::print("faster rival / Descent, one thread, networks of width-width-1 by SGD\n\n| width |");
-  for (std::int64_t batch : all_batches) fmt::print(" batch {} |", batch);
-  fmt::print("\n|--:|");
-  for (std::size_t i = 0; i < all_batches.size(); ++i) fmt::print("--:|");
-  fmt::print("\n");
-  for (std::int64_t width : all_widths) {
-    fmt::print("| {} |", width);
-    for (std::int64_t batch : all_batches) {
-      const Model model = make_model(fmt::format("{}x{}", width, batch), {width, width, 1}, batch, Optimizer::sgd);
-      const auto [descent, eigen, openblas] = measure(model);
-      const double ratio = std::min(eigen, openblas) / descent;
-      fmt::print(" {:.2f} |", ratio);
-      std::fflush(stdout);
-      if (ratio < acceptable) cliffs.push_back(fmt::format("{} (batch {}): {:.2f}", width, batch, ratio));
-      rows.push_back({{"width", width},
-                      {"batch", batch},
-                      {"descent_us", descent},
-                      {"eigen_us", eigen},
-                      {"openblas_us", openblas},
-                      {"ratio", ratio}});
-    }
+  fmt::print("faster rival / Descent, one thread, networks of width-width-1 by SGD\n");
+  for (const Activation activation : {Activation::relu, Activation::tanh}) {
+    const std::string name = activation == Activation::relu ? "relu" : "tanh";
+    fmt::print("\n| {} |", name);
+    for (std::int64_t batch : all_batches) fmt::print(" batch {} |", batch);
+    fmt::print("\n|--:|");
+    for (std::size_t i = 0; i < all_batches.size(); ++i) fmt::print("--:|");
     fmt::print("\n");
+    for (std::int64_t width : all_widths) {
+      fmt::print("| {} |", width);
+      for (std::int64_t batch : all_batches) {
+        const Model model =
+            make_model(fmt::format("{}x{}", width, batch), {width, width, 1}, batch, Optimizer::sgd, activation);
+        const auto [descent, eigen, openblas] = measure(model);
+        const double ratio = std::min(eigen, openblas) / descent;
+        fmt::print(" {:.2f} |", ratio);
+        std::fflush(stdout);
+        if (ratio < acceptable) cliffs.push_back(fmt::format("{} {} (batch {}): {:.2f}", name, width, batch, ratio));
+        rows.push_back({{"activation", name},
+                        {"width", width},
+                        {"batch", batch},
+                        {"descent_us", descent},
+                        {"eigen_us", eigen},
+                        {"openblas_us", openblas},
+                        {"ratio", ratio}});
+      }
+      fmt::print("\n");
+    }
   }
   fmt::print("\n{} of {} shapes below {}: {}\n", cliffs.size(), rows.size(), acceptable, fmt::join(cliffs, ", "));
   return rows;

@@ -74,57 +74,73 @@ void KernelEmitter::emit_contraction() {
                     axes.contracted,
                     row < 0 ? nullptr : &loops[static_cast<std::size_t>(row)],
                     column < 0 ? nullptr : &loops[static_cast<std::size_t>(column)]};
-    const auto at_outer = [&](Product& whole, const auto& emit_part_of) {
+    const auto at_outer = [&](Product whole, const std::function<void(const Product&)>& body) {
       nest(nest, outer, 0, whole.a, whole.b, [&](Value* outer_a, Value* outer_b) {
         whole.a = outer_a;
         whole.b = outer_b;
-        emit_part_of(in_order(whole), loops);
+        body(in_order(whole));
       });
     };
-    const bool both_ways = may_be_outer(in_order(product));
-    if (both_ways) {
-      branch(is_outer(product), [&] {
-        Product whole = product;
-        at_outer(whole, [&](const Product& p, std::vector<Loop>& l) { emit_outer_product(p, l); });
-      });
+    Value* is_outer = nullptr;
+    if (may_be_outer(in_order(product))) {
+      is_outer = builder_.CreateICmpEQ(size(product.contracted[0].size), i64(1));
+      branch(is_outer, [&] { at_outer(product, [&](const Product& whole) { emit_outer_product(whole, loops); }); });
     }
-    branch(builder_.CreateNot(is_outer(product)), [&] {
-      pack_operands(product, axes);
-      at_outer(product, [&](const Product& p, std::vector<Loop>& l) { emit_product(p, l); });
+    branch(is_outer == nullptr ? builder_.getTrue() : builder_.CreateNot(is_outer), [&] {
+      Product packed = product;
+      pack_operands(packed, axes);
+      at_outer(packed, [&](const Product& whole) {
+        if (kernel_.blocking.form == Blocking::Form::dots) return emit_dot_products(whole, loops);
+        emit_blocks(whole, packs_before() ? product : whole, loops);
+      });
     });
   });
 }
 
 /// Copies the operands into the kernel's workspace where they do not lie as the tiles read them: the second operand's
-/// panels first, all or those of a block's columns, then the first operand's.
+/// panels first, all or those of a block's columns, then the first operand's. `product` is changed to what is packed.
 void KernelEmitter::pack_operands(Product& product, const passes::ContractionAxes& axes) {
   const Blocking& blocking = kernel_.blocking;
-  if (blocking.pack_rhs && !blocking.slabs) {
-    const Range range = part(passes::Partition::Axis::columns, product.columns);
-    pack_columns(product, range.begin, builder_.CreateSub(range.end, range.begin));
-  }
-  if (!blocking.pack_lhs) return;
+  if (!packs_before()) return;
+  const Product plain = product;
   const Axis& k = axes.contracted.back();
-  const Range range = part(passes::Partition::Axis::rows, product.rows);
-  Value* to = element(address(kernel_.workspace), size(passes::packed_rhs_size(axes, blocking, machine_)));
-  pack({element(product.a, multiply(range.begin, size(product.a_row))), builder_.CreateSub(range.end, range.begin),
-        product.a_row, k.size, k.lhs, blocking.tile_rows},
-       element(to, multiply(range.begin, size(k.size))));
-  product.a = to;
-  product.a_row = Dimension(1);
-  product.contracted.back().lhs = Dimension(blocking.tile_rows);
+  if (blocking.pack_rhs) read_packed_columns(product);
+  if (blocking.pack_lhs) {
+    product.a = element(address(kernel_.workspace), size(passes::packed_rhs_size(axes, blocking, machine_)));
+    product.a_row = Dimension(1);
+    product.contracted.back().lhs = Dimension(blocking.tile_rows);
+  }
+  branch(has_tiles(plain), [&] {
+    if (blocking.pack_rhs) {
+      const Range range = part(passes::Partition::Axis::columns, plain.columns);
+      pack_columns(plain, range.begin, builder_.CreateSub(range.end, range.begin));
+    }
+    if (!blocking.pack_lhs) return;
+    const Range range = part(passes::Partition::Axis::rows, plain.rows);
+    pack({element(plain.a, multiply(range.begin, size(plain.a_row))), builder_.CreateSub(range.end, range.begin),
+          plain.a_row, k.size, k.lhs, blocking.tile_rows},
+         element(product.a, multiply(range.begin, size(k.size))));
+  });
 }
 
-void KernelEmitter::pack_columns(Product& product, Value* first, Value* count) {
-  const Axis& k = product.contracted.back();
-  Value* from = element(product.b, multiply(first, size(product.b_column)));
-  const std::int64_t panel = kernel_.blocking.panel(machine_);
-  Value* to = address(kernel_.workspace);
-  if (!kernel_.blocking.slabs) to = element(to, multiply(first, size(k.size)));
-  pack({from, count, product.b_column, k.size, k.rhs, panel}, to);
+/// Whether operands are packed before the loops over further axes of rows and columns, and not a block's columns at a
+/// time.
+bool KernelEmitter::packs_before() const {
+  return kernel_.blocking.pack_lhs || (kernel_.blocking.pack_rhs && !kernel_.blocking.slabs);
+}
+
+void KernelEmitter::read_packed_columns(Product& product) {
   product.b = address(kernel_.workspace);
   product.b_column = Dimension(1);
-  product.contracted.back().rhs = Dimension(panel);
+  product.contracted.back().rhs = Dimension(kernel_.blocking.panel(machine_));
+}
+
+void KernelEmitter::pack_columns(const Product& product, Value* first, Value* count) {
+  const Axis& k = product.contracted.back();
+  Value* from = element(product.b, multiply(first, size(product.b_column)));
+  Value* to = address(kernel_.workspace);
+  if (!kernel_.blocking.slabs) to = element(to, multiply(first, size(k.size)));
+  pack({from, count, product.b_column, k.size, k.rhs, kernel_.blocking.panel(machine_)}, to);
 }
 
 /// The product with the lanes along its columns: with one column, the operands are exchanged.
@@ -134,11 +150,6 @@ KernelEmitter::Product KernelEmitter::in_order(const Product& product) const {
                  product.a_row, {},        nullptr,      product.row_loop};
   for (const Axis& k : product.contracted) turned.contracted.push_back(Axis{k.size, k.rhs, k.lhs, Dimension(0)});
   return turned;
-}
-
-void KernelEmitter::emit_product(const Product& product, std::vector<Loop>& loops) {
-  if (kernel_.blocking.form == Blocking::Form::dots) return emit_dot_products(product, loops);
-  emit_blocks(product, loops);
 }
 
 /// What this call makes of the rows and columns of a product in order; exchanged, the rows of the space are columns.
@@ -153,7 +164,8 @@ KernelEmitter::Range KernelEmitter::rows_of(const Product& product) {
 }
 
 /// Columns outside, so that the second operand's part of a block stays in the cache while the rows go by.
-void KernelEmitter::emit_blocks(const Product& whole, std::vector<Loop>& loops) {
+/// `plain` is the product before anything of it was packed: where there are few rows, that is not done.
+void KernelEmitter::emit_blocks(const Product& whole, const Product& plain, std::vector<Loop>& loops) {
   const Blocking& blocking = kernel_.blocking;
   const std::int64_t panel = blocking.panel(machine_), stride = blocking.block_columns;
   // In front of the first row there is room for a last tile that begins before the block, in rows or columns.
@@ -169,12 +181,13 @@ void KernelEmitter::emit_blocks(const Product& whole, std::vector<Loop>& loops) 
     Value* column_count = minimum(i64(stride), builder_.CreateSub(columns.end, column));
     Product product = whole;
     if (blocking.slabs) {
-      branch(has_tiles(whole), [&] { pack_columns(product, column, column_count); });
+      branch(has_tiles(plain), [&] { pack_columns(whole, column, column_count); });
+      read_packed_columns(product);
     }
     loop(rows.begin, rows.end, block_rows, [&](Value* row) {
       Value* row_count = minimum(block_rows, builder_.CreateSub(rows.end, row));
       const Block block{row, row_count, column, column_count, scratch};
-      branch(has_tiles(whole), [&] { emit_block(product, block, loops); });
+      branch(has_tiles(plain), [&] { emit_block(product, block, loops); });
       const auto finish = [&] {
         if (product.row_loop != nullptr) {
           product.row_loop->base = row;
@@ -190,12 +203,12 @@ void KernelEmitter::emit_blocks(const Product& whole, std::vector<Loop>& loops) 
         emit_part(loops, scratch);
       };
       const auto single_rows = [&] {
-        branch(builder_.CreateNot(has_tiles(whole)), [&] {
-          emit_single_rows(whole, block);
+        branch(builder_.CreateNot(has_tiles(plain)), [&] {
+          emit_single_rows(plain, block);
           if (finishes_tiles()) finish();
         });
       };
-      if (may_be_narrow(whole)) single_rows();
+      if (may_be_narrow(plain)) single_rows();
       if (!finishes_tiles()) finish();
     });
   });
@@ -205,7 +218,9 @@ void KernelEmitter::emit_blocks(const Product& whole, std::vector<Loop>& loops) 
 /// operands as they lie: to pack one would take longer than to read it once.
 bool KernelEmitter::may_be_narrow(const Product& product) const {
   const Blocking& blocking = kernel_.blocking;
-  return !product.rows.is_constant() && blocking.tile_rows > 1 && !blocking.pack_lhs && blocking.depth == 0;
+  if (product.rows.is_constant() || blocking.tile_rows == 1) return false;
+  const passes::ContractionAxes axes = passes::contraction_axes(kernel_.contraction, plan_);
+  return !packs_before() || (axes.rows.size() == 1 && axes.columns.size() == 1);
 }
 
 llvm::Value* KernelEmitter::has_tiles(const Product& product) {

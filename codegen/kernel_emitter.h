@@ -141,8 +141,7 @@ class KernelEmitter {
   Product in_order(const Product& product) const;
   Range rows_of(const Product& product);
   Range columns_of(const Product& product);
-  void emit_product(const Product& product, std::vector<Loop>& loops);
-  void emit_blocks(const Product& product, std::vector<Loop>& loops);
+  void emit_blocks(const Product& whole, const Product& plain, std::vector<Loop>& loops);
   Value* rows_of_block(Value* rows);
   bool may_be_narrow(const Product& product) const;
   Value* has_tiles(const Product& product);
@@ -187,7 +186,6 @@ class KernelEmitter {
 
   // outer_product.cpp
   bool may_be_outer(const Product& product) const;
-  Value* is_outer(const Product& product);
   void emit_outer_product(const Product& product, std::vector<Loop>& loops);
   Value* outer_vector(Value* mask);
 
@@ -209,7 +207,9 @@ class KernelEmitter {
     std::int64_t width;  ///< lines of a panel
   };
   void pack_operands(Product& product, const passes::ContractionAxes& axes);
-  void pack_columns(Product& product, Value* first, Value* count);
+  bool packs_before() const;
+  void read_packed_columns(Product& product);
+  void pack_columns(const Product& product, Value* first, Value* count);
   void pack(const Panels& panels, Value* to);
   void pack_contiguous(const Panels& panels, Value* to);
   void pack_strided(const Panels& panels, Value* from, Value* to, std::int64_t number, Value* left);

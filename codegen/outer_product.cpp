@@ -17,11 +17,6 @@ bool KernelEmitter::may_be_outer(const Product& product) const {
   return passes::estimate(product.rows) * passes::estimate(product.columns) * 4 > machine_.level1 / 2;
 }
 
-llvm::Value* KernelEmitter::is_outer(const Product& product) {
-  if (!may_be_outer(product)) return builder_.getFalse();
-  return builder_.CreateICmpEQ(size(product.contracted[0].size), i64(1));
-}
-
 void KernelEmitter::emit_outer_product(const Product& product, std::vector<Loop>& loops) {
   const auto walk = [&](Loop* along, const Dimension& whole, const Range& range) {
     if (along == nullptr) return;
@@ -45,8 +40,8 @@ llvm::Value* KernelEmitter::outer_vector(Value* mask) {
   Value* repeated = builder_.CreateVectorSplat(width(), number);
   Value* from = at(outer_->b, outer_->column_loop, outer_->b_column);
   if (outer_->b_column == Dimension(0)) {
-    return builder_.CreateFMul(
-        repeated, builder_.CreateVectorSplat(width(), builder_.CreateLoad(builder_.getFloatTy(), from)));
+    return builder_.CreateFMul(repeated,
+                               builder_.CreateVectorSplat(width(), builder_.CreateLoad(builder_.getFloatTy(), from)));
   }
   return builder_.CreateFMul(repeated, load_vector(from, size(outer_->b_column), outer_->b_column.is_one(), mask));
 }

@@ -20,8 +20,9 @@ namespace {
 
 struct Product {
   std::int64_t rows, columns, depth;
-  bool turn_lhs, turn_rhs;  ///< the operand is stored with its axes exchanged
-  bool symbolic;            ///< the number of rows is known at run time only
+  bool turn_lhs, turn_rhs;     ///< the operand is stored with its axes exchanged
+  bool symbolic;               ///< the number of rows is known at run time only
+  bool unknown_depth = false;  ///< and so is that of the contracted elements
 };
 
 /// out = lhs @ rhs + bias; sums of its columns and rows too, which follow the product in the same kernel.
@@ -29,7 +30,8 @@ ir::Program program_of(const Product& p) {
   ir::Program program;
   program.name = "product";
   ir::Graph& g = *program.graph;
-  const Dimension n = p.symbolic ? Dimension::symbol("n") : Dimension(p.rows), u(p.columns), k(p.depth);
+  const Dimension n = p.symbolic ? Dimension::symbol("n") : Dimension(p.rows), u(p.columns);
+  const Dimension k = p.unknown_depth ? Dimension::symbol("k") : Dimension(p.depth);
   const ir::Shape lhs = p.turn_lhs ? ir::Shape{k, n} : ir::Shape{n, k};
   const ir::Shape rhs = p.turn_rhs ? ir::Shape{u, k} : ir::Shape{k, u};
   program.inputs = {{"lhs", lhs}, {"rhs", rhs}, {"bias", {u}}};
@@ -49,14 +51,15 @@ ir::Program program_of(const Product& p) {
 
 void compare(const Product& p, const passes::Machine& machine) {
   INFO(p.rows << " x " << p.columns << " x " << p.depth << (p.turn_lhs ? ", lhs turned" : "")
-              << (p.turn_rhs ? ", rhs turned" : "") << (p.symbolic ? ", symbolic" : "") << ", level 1 of "
-              << machine.level1 << " bytes");
+              << (p.turn_rhs ? ", rhs turned" : "") << (p.symbolic ? ", symbolic" : "")
+              << (p.unknown_depth ? ", depth unknown" : "") << ", level 1 of " << machine.level1 << " bytes");
   const ir::Program program = program_of(p), optimized = passes::run_pipeline(program);
   const auto exact = test::interpreted(program);
   const auto code = test::compiled(optimized, {"predict"}, machine);
   std::uint32_t count = 0;
   for (test::Runner* runner : {exact.get(), code.get()}) {
     if (p.symbolic) runner->dimensions["n"] = p.rows;
+    if (p.unknown_depth) runner->dimensions["k"] = p.depth;
     count = 0;
     for (const auto& [name, size] :
          {std::pair{"lhs", p.rows * p.depth}, {"rhs", p.depth * p.columns}, {"bias", p.columns}}) {
@@ -105,6 +108,21 @@ TEST_CASE("contractions_of_fewer_rows_than_a_tile_agree_with_the_interpreter") {
     const passes::Machine machine = with_caches(4 << 10, level2);
     for (int form = 0; form < 4; ++form) {
       for (std::int64_t rows : {1, 3, 5}) compare({rows, 210, 130, (form & 1) != 0, (form & 2) != 0, true}, machine);
+    }
+  }
+}
+
+// A batch is the contracted axis of a weight's gradient: of one row, that is an outer product
+// (codegen/outer_product.cpp).
+TEST_CASE("contractions_over_a_batch_of_any_size_agree_with_the_interpreter") {
+  const passes::Machine machine = with_caches(4 << 10, 256 << 10);
+  for (int form = 0; form < 4; ++form) {
+    for (std::int64_t batch : {1, 2, 5, 40}) {
+      for (std::int64_t rows : {1, 24, 71}) {
+        for (std::int64_t columns : {1, 48, 101}) {
+          compare({rows, columns, batch, (form & 1) != 0, (form & 2) != 0, false, true}, machine);
+        }
+      }
     }
   }
 }
