@@ -1,10 +1,13 @@
 #!/usr/bin/env python3
-"""The models of the benchmarks in JAX and PyTorch: how long until the first training step has been made.
+"""The models of the benchmarks in JAX and PyTorch: how long until the first training step, and how long every other.
 
-    python3 bench/frameworks.py jax '{"widths": [30, 16, 1], "batch": 32, "optimizer": "sgd"}'
+    python3 bench/frameworks.py jax '{"widths": [30, 16, 1], "batch": 32, "optimizer": "sgd"}' [SECONDS]
 
 Prints one JSON object. `import_ms` is what importing the framework takes, `first_step_ms` what comes after that until the
-first step has been made: tracing, compiling and running it. `./dev frameworks` installs both in build/frameworks.
+first step has been made: tracing, compiling and running it. Where SECONDS are given, steps are timed for so long each way:
+JAX called once a step (`call_us`) and with 100 steps in a lax.scan (`scan_us`), PyTorch as written (`eager_us`) and with
+the loss through torch.compile (`compiled_us`); the least of all rounds counts. `./dev frameworks` installs both in
+build/frameworks.
 """
 import json
 import sys
@@ -46,7 +49,18 @@ def forward(model, parameters, x, relu, sigmoid, tanh, zeros):
     return h @ parameters[-2] + parameters[-1]
 
 
-def run_jax(model):
+def least_us(run, steps, seconds):
+    """Microseconds a step, where `run` makes `steps` of them: the shortest of as many rounds as fit in the time."""
+    run()
+    least, end = float("inf"), time.perf_counter() + seconds
+    while time.perf_counter() < end:
+        begin = time.perf_counter()
+        run()
+        least = min(least, time.perf_counter() - begin)
+    return 1e6 * least / steps
+
+
+def run_jax(model, seconds):
     begin = time.perf_counter()
     import jax
     import jax.numpy as jnp
@@ -72,12 +86,36 @@ def run_jax(model):
         return value, new, (m, v)
 
     zeros = [numpy.zeros_like(p) for p in parameters]
-    step = jax.jit(adam if model["optimizer"] == "adam" else sgd)
+    update = adam if model["optimizer"] == "adam" else sgd
+    step = jax.jit(update)
     jax.block_until_ready(step(parameters, (zeros, zeros), 1.0, x, y))
-    return imported - begin, time.perf_counter() - imported
+    result = {"import_ms": 1e3 * (imported - begin), "first_step_ms": 1e3 * (time.perf_counter() - imported)}
+    if seconds == 0:
+        return result
+
+    arrays = jax.device_put((parameters, (zeros, zeros), x, y))
+    group = 16
+
+    def calls():
+        p, state, x, y = arrays
+        for i in range(group):
+            value, p, state = step(p, state, i + 1.0, x, y)
+        jax.block_until_ready((value, p, state))
+
+    @jax.jit
+    def scan(p, state, x, y):
+        def body(carry, i):
+            value, *new = update(*carry, i + 1.0, x, y)
+            return tuple(new), value
+
+        return jax.lax.scan(body, (p, state), jnp.arange(100.0))
+
+    result["call_us"] = least_us(calls, group, seconds)
+    result["scan_us"] = least_us(lambda: jax.block_until_ready(scan(*arrays)), 100, seconds)
+    return result
 
 
-def run_torch(model):
+def run_torch(model, seconds):
     begin = time.perf_counter()
     import torch
 
@@ -94,15 +132,24 @@ def run_torch(model):
         return torch.nn.functional.binary_cross_entropy_with_logits(z, y)
 
     compiled = torch.compile(loss)
-    compiled(x, y).backward()
-    optimizer.step()
-    return imported - begin, time.perf_counter() - imported
+
+    def step(loss):
+        optimizer.zero_grad()
+        loss(x, y).backward()
+        optimizer.step()
+
+    step(compiled)
+    result = {"import_ms": 1e3 * (imported - begin), "first_step_ms": 1e3 * (time.perf_counter() - imported)}
+    if seconds > 0:
+        result["eager_us"] = least_us(lambda: step(loss), 1, seconds)
+        result["compiled_us"] = least_us(lambda: step(compiled), 1, seconds)
+    return result
 
 
 def main():
     framework, model = sys.argv[1], json.loads(sys.argv[2])
-    imported, first_step = {"jax": run_jax, "torch": run_torch}[framework](model)
-    print(json.dumps({"import_ms": 1e3 * imported, "first_step_ms": 1e3 * first_step}))
+    seconds = float(sys.argv[3]) if len(sys.argv) > 3 else 0
+    print(json.dumps({"jax": run_jax, "torch": run_torch}[framework](model, seconds)))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,80 @@
+#!/usr/bin/env python3
+"""How long a training step takes in Descent, JAX and PyTorch, each on one processor.
+
+    ./dev frameworks jax torch && ./dev bench frameworks [--json FILE] [--rounds N] [--seconds S]
+
+Contenders take turns, round after round, each in a process of its own that may use one processor; the shortest time
+counts. Frameworks that are not installed are left out. What a figure means: bench/frameworks.py.
+"""
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from compile import DESCENT, MODELS, PYTHON, ROOT, dense, has, source
+
+SIX = {name: MODELS[name][0] for name in ("logistic", "tiny", "small", "medium", "deep (65 layers)")}
+SIX["large"] = dense([1024, 1024, 1024, 1], 256, "adam")
+COLUMNS = {
+    "descent": {"step_us_min": "Descent"},
+    "jax": {"call_us": "JAX, a call", "scan_us": "JAX in lax.scan"},
+    "torch": {"eager_us": "PyTorch", "compiled_us": "torch.compile"},
+}
+ONE_THREAD = {
+    "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1",
+    "OMP_NUM_THREADS": "1",
+    "DESCENT_CACHE": "off",
+}
+
+
+def measure(command):
+    processor = min(os.sched_getaffinity(0))
+    done = subprocess.run(
+        [str(c) for c in command],
+        capture_output=True,
+        text=True,
+        env={**os.environ, **ONE_THREAD},
+        preexec_fn=lambda: os.sched_setaffinity(0, {processor}),
+    )
+    if done.returncode != 0:
+        sys.exit(f"{' '.join(map(str, command))}\n{done.stderr}")
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=1.0, help="of steps, in each round and each way")
+    arguments = parser.parse_args()
+    contenders = ["descent"] + [f for f in ("jax", "torch") if has(f)]
+    rows = {name: {} for name in SIX}
+    with tempfile.TemporaryDirectory() as folder:
+        for done in range(arguments.rounds):
+            for name, model in SIX.items():
+                print(f"round {done + 1} of {arguments.rounds}: {name}", file=sys.stderr)
+                file = Path(folder) / "model.descent"
+                file.write_text(source(model))
+                for contender in contenders:
+                    command = [PYTHON, ROOT / "bench" / "frameworks.py", contender, json.dumps(model), arguments.seconds]
+                    if contender == "descent":
+                        command = [DESCENT, "bench", file, "--seconds", arguments.seconds, "--json"]
+                    figures = measure(command)
+                    for key in COLUMNS[contender]:
+                        rows[name][key] = min(rows[name].get(key, float("inf")), figures[key])
+    columns = {key: title for contender in contenders for key, title in COLUMNS[contender].items()}
+    print("| us a step, one thread | " + " | ".join(columns.values()) + " | fastest other / Descent |")
+    print("|---" + "|--:" * (len(columns) + 1) + "|")
+    for name, row in rows.items():
+        others = [row[key] for key in columns if key != "step_us_min"]
+        ratio = f"{min(others) / row['step_us_min']:.1f}" if others else ""
+        print(f"| {name} | " + " | ".join(f"{row[key]:.4g}" for key in columns) + f" | {ratio} |")
+    if arguments.json:
+        arguments.json.write_text(json.dumps(rows, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
