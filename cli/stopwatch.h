@@ -1,6 +1,6 @@
 // Time of one thread's work. On a busy machine the wall clock counts other programs too, and the thread's own clock is
-// right; for some microseconds of work reading the thread's clock takes too long, and the wall clock is right. Both are
-// never too short, so that the shorter one counts.
+// right; of less than some hundred microseconds that clock is too coarse, and may say nothing at all. Such short work is
+// timed by the wall clock, and whoever measures takes the shortest of many times.
 #pragma once
 
 #include <algorithm>
@@ -14,7 +14,8 @@ class Stopwatch {
   double microseconds() const {
     const std::chrono::duration<double> wall = std::chrono::steady_clock::now() - wall_;
     const double thread = thread_seconds() - thread_;
-    return 1e6 * std::min(wall.count(), thread);
+    constexpr double coarse = 100e-6;
+    return 1e6 * (thread > coarse ? std::min(wall.count(), thread) : wall.count());
   }
 
  private:

@@ -1,6 +1,7 @@
 // The library with LLVM: kernels to object files, in parallel.
 #include "codegen/backend.h"
 
+#include <fmt/format.h>
 #include <llvm/Support/raw_ostream.h>
 
 #include <algorithm>
@@ -87,25 +88,56 @@ std::vector<std::string> compile_program(const ir::Program& program, const Plans
 }
 
 /// One function of a program in one module, for printing.
-Built build_function(const ir::Program& program, const std::string& function, llvm::TargetMachine& target) {
-  const passes::Machine machine = describe(target);
+struct Printed {
   Plans plans;
+  KernelSet set;
+  Built built;
+};
+
+Printed build_function(const ir::Program& program, const std::string& function, llvm::TargetMachine& target) {
+  const passes::Machine machine = describe(target);
+  Printed printed;
   {
     const StageTimer timer(Stage::plan);
-    plans[function] = passes::plan_kernels(program, program.function(function), machine);
+    printed.plans[function] = passes::plan_kernels(program, program.function(function), machine);
   }
-  const KernelSet set = collect_kernels(plans);
-  return build(program, plans, set, share_work(set, 1)[0], machine, target);
+  printed.set = collect_kernels(printed.plans);
+  printed.built = build(program, printed.plans, printed.set, share_work(printed.set, 1)[0], machine, target);
+  return printed;
+}
+
+/// Before the label of each kernel's functions, what the kernel makes; equal ones share their code.
+std::string with_titles(const std::string& assembly, const Printed& printed, const std::string& function) {
+  const auto& calls = printed.set.calls.at(function);
+  const passes::KernelPlan& plan = printed.plans.at(function);
+  std::map<std::string, std::string> titles;  // by label
+  for (std::size_t call = 0; call < calls.size(); ++call) {
+    const std::string name = kernel_name(calls[call].kernel);
+    const std::string line = fmt::format("# kernel {}: {}\n", call, passes::title(plan.kernels[call], plan));
+    titles[name + ":"] += line, titles[name + "_body:"] += line;
+  }
+  std::string text;
+  std::size_t at = 0;
+  while (at < assembly.size()) {
+    const std::size_t end = std::min(assembly.find('\n', at), assembly.size() - 1) + 1;
+    const std::string_view line(assembly.data() + at, end - at);
+    if (auto found = titles.find(std::string(line.substr(0, line.find_first_of(" \t\n")))); found != titles.end()) {
+      text += found->second;
+    }
+    text += line;
+    at = end;
+  }
+  return text;
 }
 
 std::string llvm_text(const ir::Program& program, const std::string& function, const Target& target,
                       StageTimes* times) {
   const CollectStageTimes collect(times);
   const auto machine = make_target_machine(target);
-  const Built built = build_function(program, function, *machine);
+  const Printed printed = build_function(program, function, *machine);
   std::string text;
   llvm::raw_string_ostream out(text);
-  built.module->print(out, nullptr);
+  printed.built.module->print(out, nullptr);
   return text;
 }
 
@@ -113,8 +145,8 @@ std::string assembly_text(const ir::Program& program, const std::string& functio
                           StageTimes* times) {
   const CollectStageTimes collect(times);
   const auto machine = make_target_machine(target);
-  const Built built = build_function(program, function, *machine);
-  return emit_assembly(*built.module, *machine);
+  const Printed printed = build_function(program, function, *machine);
+  return with_titles(emit_assembly(*printed.built.module, *machine), printed, function);
 }
 
 }  // namespace

@@ -702,9 +702,17 @@ std::string title(const Kernel& kernel, const KernelPlan& plan) {
     text += fmt::format(" = {} . {}", describe(kernel.contraction->operands[0], kernel, plan),
                         describe(kernel.contraction->operands[1], kernel, plan));
   }
-  for (const Store& s : kernel.stores) {
-    const std::string& name = plan.buffers[static_cast<std::size_t>(s.buffer)].name;
-    if (!name.empty()) text += " -> " + name;
+  bool named = kernel.contraction != nullptr || !kernel.phases.empty();
+  const auto add = [&](int buffer, bool temporary) {
+    const std::string& name = plan.buffers[static_cast<std::size_t>(buffer)].name;
+    if (name.empty() != temporary) return;
+    text += " -> " + (temporary ? fmt::format("b{}", buffer) : name);
+    named = true;
+  };
+  for (const bool temporary : {false, true}) {  // temporaries only where nothing else says what the kernel is for
+    if (temporary && named) break;
+    for (const Store& s : kernel.stores) add(s.buffer, temporary);
+    for (const auto& [node, buffer] : kernel.reductions) add(buffer, temporary);
   }
   return text;
 }
