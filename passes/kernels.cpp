@@ -123,6 +123,7 @@ class Planner {
     for (const Node* node : nodes) place(node);
     for (const ir::Binding& result : function_.results) bind_result(result);
     bind_updates();
+    share_random_numbers();
     order();
     return std::move(plan_);
   }
@@ -454,6 +455,55 @@ class Planner {
       }
     }
     return false;
+  }
+
+  void collect_computed(const Kernel& kernel, const Node* node, std::set<const Node*>& found) const {
+    if (!computed_in(kernel, node, plan_) || !found.insert(node).second) return;
+    for (const Node* operand : node->operands) collect_computed(kernel, operand, found);
+  }
+
+  /// A random number takes a hundred instructions and more. What is made of one, and needed by several groups (what
+  /// dropout keeps, by the backward pass too), is computed by one of them, for which no other is needed, and stored.
+  void share_random_numbers() {
+    std::unordered_map<const Node*, std::set<int>> users;  // groups
+    std::vector<const Node*> random;
+    const auto is_random = [&](const Node* node) {
+      return ir::is_elementwise(node) && std::any_of(node->operands.begin(), node->operands.end(), [&](auto* operand) {
+               return operand->op == Op::rng_uniform || users.contains(operand);
+             });
+    };
+    for (const Node* node : ir::reachable(function_.roots())) {
+      if (plan_.group.contains(node) || !is_random(node)) continue;
+      users[node];
+      random.push_back(node);
+    }
+    if (random.empty()) return;
+    const auto find_uses = [&](int g) {
+      for (auto& [node, groups] : users) groups.erase(g);
+      std::set<const Node*> found;
+      for (const Store& s : group(g).stores) collect_computed(group(g), s.node, found);
+      for (const auto& [node, b] : group(g).reductions) collect_computed(group(g), reduced_value(node), found);
+      for (const Node* node : found) {
+        if (auto at = users.find(node); at != users.end()) at->second.insert(g);
+      }
+    };
+    for (int g = 0; g < dependencies_.size(); ++g) find_uses(g);
+    std::reverse(random.begin(), random.end());  // what is made of others first
+    for (const Node* node : random) {
+      const std::set<int> groups = users.at(node);
+      const auto can_wait = [&](int home) {
+        return std::none_of(groups.begin(), groups.end(), [&](int g) { return dependencies_.waits(home, g); });
+      };
+      const auto home = std::find_if(groups.begin(), groups.end(), can_wait);
+      if (groups.size() < 2 || home == groups.end()) continue;
+      plan_.group[node] = *home;
+      store(node);
+      for (int g : groups) {
+        if (g == *home) continue;
+        dependencies_.require(g, *home);
+        find_uses(g);
+      }
+    }
   }
 
   void order() {
