@@ -14,9 +14,9 @@
 #include <string_view>
 
 #include "bench/models.h"
-#include "bench/peak.h"
 #include "bench/sweep.h"
 #include "bench/training_step.h"
+#include "cli/peak.h"
 
 namespace descent::bench {
 namespace {
@@ -210,11 +210,11 @@ int run(int argc, char** argv) {
   fmt::print("losses of {} steps agree within {:.0e}\n", checked_steps, loss_tolerance);
 
   // Before and after: the clock rate may change in between.
-  double peak = peak_gflops();
-  const double bandwidth = triad_gbytes_per_second();
+  double peak = cli::peak_gflops();
+  const double bandwidth = cli::triad_gbytes_per_second(std::size_t{256} << 20U);
   Times reporter;
   benchmark::RunSpecifiedBenchmarks(&reporter);
-  peak = std::max(peak, peak_gflops());
+  peak = std::max(peak, cli::peak_gflops());
 
   const nlohmann::ordered_json result = report(reporter.microseconds, peak, bandwidth);
   return write(json, result) ? 0 : 1;

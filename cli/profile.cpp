@@ -3,15 +3,46 @@
 #include <algorithm>
 #include <chrono>
 #include <limits>
+#include <map>
 
 #include "cli/commands.h"
 #include "cli/figures.h"
 #include "cli/made_up_data.h"
+#include "cli/peak.h"
 #include "cli/stopwatch.h"
 #include "runtime/model.h"
 #include "runtime/sizes.h"
 
 namespace descent::cli {
+
+namespace {
+
+/// What the machine can do at most with tensors of different sizes, measured as it is asked for.
+class Roofline {
+ public:
+  /// The shortest time, in microseconds, in which the multiply-adds can be done and the bytes moved: the greater of the
+  /// two (Williams, Waterman and Patterson, "Roofline", 2009). Bytes count at the bandwidth of the cache that holds so
+  /// many.
+  double microseconds(const passes::Work& work) {
+    const double flops = static_cast<double>(work.flops), bytes = static_cast<double>(work.bytes);
+    return std::max(flops / (peak_ * 1e3), bytes / (bandwidth(work.bytes) * 1e3));
+  }
+
+ private:
+  double bandwidth(std::int64_t bytes) {
+    std::size_t size = std::size_t{8} << 10U;
+    constexpr std::size_t largest = std::size_t{128} << 20U;  // beyond all caches
+    while (size < static_cast<std::size_t>(bytes) && size < largest) size *= 2;
+    auto [at, is_new] = bandwidths_.try_emplace(size, 0);
+    if (is_new) at->second = triad_gbytes_per_second(size);
+    return at->second;
+  }
+
+  double peak_ = peak_gflops();
+  std::map<std::size_t, double> bandwidths_;  // by bytes
+};
+
+}  // namespace
 
 int profile(const BenchArguments& a) {
   const Model model = Model::from_file(a.file);
@@ -46,11 +77,16 @@ int profile(const BenchArguments& a) {
   double total = 0;
   for (double us : least) total += us;
   nlohmann::json kernels = nlohmann::json::array();
-  if (!a.as_json) fmt::print("{:>9} {:>6} {:>8} {:>7}  {:<9} {}\n", "us", "share", "GFLOP/s", "GB/s", "code", "kernel");
+  if (!a.as_json) {
+    fmt::print("{:>9} {:>6} {:>8} {:>7} {:>9}  {:<9} {}\n", "us", "share", "GFLOP/s", "GB/s", "roofline", "code",
+               "kernel");
+  }
+  Roofline roofline;
   for (std::size_t k = 0; k < calls.size(); ++k) {
     const passes::Work work = passes::work_of(plan.kernels[k], plan, sizes);
     const double gflops = static_cast<double>(work.flops) / least[k] / 1e3;
     const double gbytes = static_cast<double>(work.bytes) / least[k] / 1e3;
+    const double fraction = roofline.microseconds(work) / least[k];
     const std::string title = passes::title(plan.kernels[k], plan);
     if (a.as_json) {
       kernels.push_back({{"kernel", title},
@@ -60,10 +96,11 @@ int profile(const BenchArguments& a) {
                          {"flops", work.flops},
                          {"bytes", work.bytes},
                          {"gflops", gflops},
-                         {"gbytes", gbytes}});
+                         {"gbytes", gbytes},
+                         {"roofline", fraction}});
     } else {
-      fmt::print("{:>9.2f} {:>5.1f}% {:>8.1f} {:>7.1f}  {:<9} {}\n", least[k], 100 * least[k] / total, gflops, gbytes,
-                 calls[k].name, title);
+      fmt::print("{:>9.2f} {:>5.1f}% {:>8.1f} {:>7.1f} {:>8.0f}%  {:<9} {}\n", least[k], 100 * least[k] / total, gflops,
+                 gbytes, 100 * fraction, calls[k].name, title);
     }
   }
   if (a.as_json) {
