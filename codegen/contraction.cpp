@@ -6,7 +6,8 @@
 // are separate loops: the rest is in the code once, whatever number of rows is left at the end, and the loop that takes
 // nearly all the time (codegen/tile.cpp) is as small as it can be.
 //
-// A number of rows that is no multiple of the tile's ends in single rows. Columns at the end are made by a last tile
+// A number of rows that is no multiple of the tile's ends in lower tiles, of which one may overlap what is made already
+// (of fewer rows than a tile has, in single rows). Columns at the end are made by a last tile
 // that overlaps the one before it, so that no vector is cut; only a product narrower than a tile is loaded under a
 // mask.
 #include <llvm/IR/Intrinsics.h>
@@ -325,7 +326,9 @@ void KernelEmitter::emit_pass(const Product& product, const Block& block, Value*
     Value* at = overlaps ? minimum(j, builder_.CreateSub(block.column_count, i64(panel))) : j;
     Value* column = add(block.column, at);
     Tile tile;
+    tile.rows = static_cast<unsigned>(blocking.tile_rows);
     tile.vectors = static_cast<unsigned>(blocking.tile_vectors);
+    tile.splits = static_cast<unsigned>(blocking.splits);
     Value* start = multiply(column, size(product.b_column));
     if (blocking.pack_rhs) start = multiply(blocking.slabs ? at : column, size(k.size));  // panel after panel
     tile.b = element(product.b, add(start, skipped));
@@ -347,24 +350,49 @@ void KernelEmitter::emit_pass(const Product& product, const Block& block, Value*
   });
 }
 
-/// The tiles of one panel of columns. Rows that are left at the end are made by a last tile that overlaps the one
-/// before it; packed rows have a whole last panel; where there are fewer rows than a tile has, they are made one by
-/// one.
-void KernelEmitter::emit_rows(const Product& product, const Block& block, Value* begin, Tile tile, const Panel& panel,
-                              std::vector<Loop>& loops) {
+/// Of `count` rows those that high tiles make. What is left after the last whole one is made by a low tile, or by two
+/// that take the place of the last high one, or by a high tile that overlaps the one before it: whatever makes the
+/// fewest rows twice.
+llvm::Value* KernelEmitter::rows_of_high_tiles(Value* count) {
+  const std::int64_t high = kernel_.blocking.tile_rows, low = kernel_.blocking.low_rows;
+  Value *tiles = builder_.CreateSDiv(count, i64(high)), *left = builder_.CreateSRem(count, i64(high));
+  Value* one_more = builder_.CreateICmpSGT(left, i64(low));
+  Value* one_less = builder_.CreateAnd(
+      builder_.CreateICmpSGT(tiles, i64(0)),
+      builder_.CreateAnd(builder_.CreateICmpSGT(left, i64(0)), builder_.CreateICmpSLE(left, i64(2 * low - high))));
+  tiles = builder_.CreateAdd(tiles, builder_.CreateZExt(one_more, builder_.getInt64Ty()));
+  tiles = builder_.CreateSub(tiles, builder_.CreateZExt(one_less, builder_.getInt64Ty()));
+  return multiply(tiles, i64(high));
+}
+
+/// The tiles of one panel of columns. Packed rows have a whole last panel.
+void KernelEmitter::emit_rows(const Product& product, const Block& block, Value* begin, const Tile& tile,
+                              const Panel& panel, std::vector<Loop>& loops) {
   const Blocking& blocking = kernel_.blocking;
-  const std::int64_t tile_rows = blocking.tile_rows;
-  const Axis& k = product.contracted.back();
   std::int64_t total = 0;
-  const bool known = is_constant(size(product.rows), &total);
-  const bool exact = known && total % tile_rows == 0;
+  const bool exact = is_constant(size(product.rows), &total) && total % blocking.tile_rows == 0;
+  const Range all{i64(0), block.row_count};
+  if (blocking.pack_lhs || exact || blocking.low_rows == blocking.tile_rows)
+    return emit_tiles(product, block, begin, tile, all, exact, panel, loops);
+  Value* high = rows_of_high_tiles(block.row_count);
+  emit_tiles(product, block, begin, tile, {all.begin, high}, exact, panel, loops);
+  Tile low = tile;
+  low.rows = static_cast<unsigned>(blocking.low_rows);
+  emit_tiles(product, block, begin, low, {high, all.end}, exact, panel, loops);
+}
+
+/// The rows of a block from `range.begin` on in tiles as high as `tile`. Where they do not fit, the last one overlaps
+/// the one before it, and may begin before the range.
+void KernelEmitter::emit_tiles(const Product& product, const Block& block, Value* begin, Tile tile, const Range& range,
+                               bool exact, const Panel& panel, std::vector<Loop>& loops) {
+  const Blocking& blocking = kernel_.blocking;
+  const Axis& k = product.contracted.back();
   // Where the contracted axis is cut, tiles add to what is there: none may overlap, and all operands are packed.
   const bool overlaps = !blocking.pack_lhs && !exact;
-  loop(i64(0), block.row_count, i64(tile_rows), [&](Value* i) {
+  const std::int64_t tile_rows = tile.rows;
+  loop(range.begin, range.end, i64(tile_rows), [&](Value* i) {
     Value* at = overlaps ? minimum(i, builder_.CreateSub(block.row_count, i64(tile_rows))) : i;
     Value* row = add(block.row, at);
-    tile.rows = static_cast<unsigned>(tile_rows);
-    tile.splits = static_cast<unsigned>(blocking.splits);
     Value* start = multiply(row, blocking.pack_lhs ? size(k.size) : size(product.a_row));
     tile.a = element(product.a, add(start, multiply(begin, size(k.lhs))));
     Value* column = builder_.CreateSub(panel.column, block.column);

@@ -172,8 +172,11 @@ class KernelEmitter {
     Range own;
     bool all;
   };
-  void emit_rows(const Product& product, const Block& block, Value* begin, Tile tile, const Panel& panel,
+  void emit_rows(const Product& product, const Block& block, Value* begin, const Tile& tile, const Panel& panel,
                  std::vector<Loop>& loops);
+  Value* rows_of_high_tiles(Value* count);
+  void emit_tiles(const Product& product, const Block& block, Value* begin, Tile tile, const Range& range, bool exact,
+                  const Panel& panel, std::vector<Loop>& loops);
   void prefetch(const Product& product, const Tile& tile, Value* row, Value* column, const std::vector<Loop>& loops);
   Value* place_in(const Tile& tile, unsigned r, unsigned v);
   void emit_tile(const Product& product, const Tile& tile);

@@ -30,6 +30,7 @@ struct Blocking {
     turned  ///< one column, contiguous rows: the operands exchanged, so that the rows are lanes
   } form = Form::tiles;
   std::int64_t tile_rows = 1, tile_vectors = 1;
+  std::int64_t low_rows = 1;                ///< of the tiles for what is left of the rows; or as many as all have
   std::int64_t row_vectors = 1;             ///< of a single row, where there are fewer rows than a tile has
   std::int64_t splits = 1, row_splits = 1;  ///< independent sums for each element, of a tile and of a single row
   std::int64_t block_rows = 1, block_columns = 1;

@@ -112,6 +112,17 @@ TEST_CASE("contractions_of_fewer_rows_than_a_tile_agree_with_the_interpreter") {
   }
 }
 
+// What is left after the last whole tile is made by lower ones, by one that overlaps, or by two instead of the last
+// one.
+TEST_CASE("contractions_with_rows_left_by_whole_tiles_agree_with_the_interpreter") {
+  const passes::Machine machine = codegen::this_machine();
+  for (std::int64_t rows = 4; rows <= 34; ++rows) compare({rows, 83, 96, false, rows % 2 == 0, true}, machine);
+  for (std::int64_t rows = 120; rows <= 128; ++rows) {
+    compare({rows, 64, 96, rows % 2 == 0, false, true}, machine);
+    compare({rows, 83, 96, rows % 2 == 0, false, false}, machine);
+  }
+}
+
 // A batch is the contracted axis of a weight's gradient: of one row, that is an outer product
 // (codegen/outer_product.cpp).
 TEST_CASE("contractions_over_a_batch_of_any_size_agree_with_the_interpreter") {
