@@ -4,6 +4,7 @@
 #include <llvm/Support/raw_ostream.h>
 
 #include <limits>
+#include <map>
 
 #include "codegen/compile.h"
 #include "codegen/kernel_emitter.h"
@@ -20,18 +21,59 @@ llvm::FunctionCallee ModuleWriter::kernel(std::size_t index) {
   auto* pointer = builder_.getPtrTy();
   auto* whole = builder_.getInt64Ty();
   auto* type = llvm::FunctionType::get(builder_.getVoidTy(), {pointer, pointer, pointer, pointer, whole, whole}, false);
-  return module_.getOrInsertFunction(kernel_name(index), type);
+  llvm::FunctionCallee function = module_.getOrInsertFunction(kernel_name(index), type);
+  // It is linked with this module: its address needs no table.
+  llvm::cast<llvm::Function>(function.getCallee())->setDSOLocal(true);
+  return function;
 }
 
+template <typename Number>
+llvm::Value* ModuleWriter::table(const std::vector<Number>& numbers, const char* name) {
+  auto* content = llvm::ConstantDataArray::get(module_.getContext(), llvm::ArrayRef(numbers));
+  return new llvm::GlobalVariable(module_, content->getType(), true, llvm::GlobalValue::PrivateLinkage, content, name);
+}
+
+/// A few calls are written out. Many are a table that a loop walks: what there is to compile grows with the number of
+/// different kernels, not with the number of calls.
 void ModuleWriter::add_function(const std::string& name) {
+  constexpr std::size_t kFew = 64;
   auto* pointer = builder_.getPtrTy();
   auto* run = create("descent_" + name, {pointer, pointer, pointer});
-  for (const KernelSet::Call& call : kernels_.calls.at(name)) {
-    auto* numbers = llvm::ConstantDataArray::get(module_.getContext(), llvm::ArrayRef(call.slots));
-    auto* table = new llvm::GlobalVariable(module_, numbers->getType(), true, llvm::GlobalValue::PrivateLinkage,
-                                           numbers, "slots");
-    builder_.CreateCall(kernel(call.kernel), {run->getArg(0), table, run->getArg(1), run->getArg(2), i64(0),
-                                              i64(std::numeric_limits<std::int64_t>::max())});
+  const auto& calls = kernels_.calls.at(name);
+  std::vector<std::int64_t> slots;
+  std::vector<std::uint32_t> steps;  // of each call: which of the function's kernels, and where its slots begin
+  std::vector<std::size_t> used;
+  std::map<std::size_t, std::uint32_t> places;  // in `used`
+  for (const KernelSet::Call& call : calls) {
+    const auto [at, is_new] = places.try_emplace(call.kernel, static_cast<std::uint32_t>(used.size()));
+    if (is_new) used.push_back(call.kernel);
+    steps.insert(steps.end(), {at->second, static_cast<std::uint32_t>(slots.size())});
+    slots.insert(slots.end(), call.slots.begin(), call.slots.end());
+  }
+  Value* all_slots = table(slots, "slots");
+  const auto call = [&](llvm::FunctionCallee code, Value* begin) {
+    builder_.CreateCall(code, {run->getArg(0), builder_.CreateGEP(builder_.getInt64Ty(), all_slots, begin),
+                               run->getArg(1), run->getArg(2), i64(0), i64(std::numeric_limits<std::int64_t>::max())});
+  };
+  if (calls.size() <= kFew) {
+    for (std::size_t i = 0; i < calls.size(); ++i) call(kernel(calls[i].kernel), i64(steps[2 * i + 1]));
+  } else {
+    auto* i32 = builder_.getInt32Ty();
+    Value* codes = builder_.CreateAlloca(pointer, i64(static_cast<std::int64_t>(used.size())), "codes");
+    for (std::size_t k = 0; k < used.size(); ++k) {
+      builder_.CreateStore(kernel(used[k]).getCallee(), builder_.CreateConstGEP1_64(pointer, codes, k));
+    }
+    Value* all_steps = table(steps, "steps");
+    llvm::FunctionType* type = kernel(used[0]).getFunctionType();
+    loop(i64(static_cast<std::int64_t>(calls.size())), [&](Value* i) {
+      const auto number = [&](std::int64_t which) {
+        Value* at = builder_.CreateAdd(builder_.CreateMul(i, i64(2)), i64(which));
+        return builder_.CreateZExt(builder_.CreateLoad(i32, builder_.CreateGEP(i32, all_steps, at)),
+                                   builder_.getInt64Ty());
+      };
+      Value* code = builder_.CreateLoad(pointer, builder_.CreateGEP(pointer, codes, number(0)));
+      call({type, code}, number(1));
+    });
   }
   builder_.CreateRetVoid();
 }
