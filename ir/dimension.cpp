@@ -27,55 +27,76 @@ constexpr std::size_t most_terms = 64, most_factors = 8;
 
 }  // namespace
 
-Dimension Dimension::symbol(const std::string& name) {
-  Dimension d(0);
-  d.add({name}, 1);
-  return d;
-}
+/// A polynomial that is being made.
+class Dimension::Sum {
+ public:
+  explicit Sum(std::int64_t constant) : constant_(constant) {}
+  explicit Sum(const Dimension& d) : constant_(d.constant_), terms_(d.terms()) {}
 
-void Dimension::add(const std::vector<std::string>& symbols, std::int64_t coefficient) {
-  if (symbols.empty()) {
-    constant_ = sum_of(constant_, coefficient);
-    return;
+  void add(const std::vector<std::string>& symbols, std::int64_t coefficient) {
+    if (symbols.empty()) {
+      constant_ = sum_of(constant_, coefficient);
+      return;
+    }
+    auto at = std::lower_bound(terms_.begin(), terms_.end(), symbols,
+                               [](const Term& t, const std::vector<std::string>& s) { return t.symbols < s; });
+    if (at == terms_.end() || at->symbols != symbols) {
+      if (coefficient == 0) return;
+      if (terms_.size() >= most_terms || symbols.size() > most_factors) throw Error("a size here has too many terms");
+      terms_.insert(at, Term{symbols, coefficient});
+    } else if ((at->coefficient = sum_of(at->coefficient, coefficient)) == 0) {
+      terms_.erase(at);
+    }
   }
-  auto at = std::lower_bound(terms_.begin(), terms_.end(), symbols,
-                             [](const Term& t, const std::vector<std::string>& s) { return t.symbols < s; });
-  if (at == terms_.end() || at->symbols != symbols) {
-    if (coefficient == 0) return;
-    if (terms_.size() >= most_terms || symbols.size() > most_factors) throw Error("a size here has too many terms");
-    terms_.insert(at, Term{symbols, coefficient});
-  } else if ((at->coefficient = sum_of(at->coefficient, coefficient)) == 0) {
-    terms_.erase(at);
+
+  Dimension take() {
+    return {constant_, terms_.empty() ? nullptr : std::make_shared<const std::vector<Term>>(std::move(terms_))};
   }
+
+ private:
+  std::int64_t constant_;
+  std::vector<Term> terms_;
+};
+
+Dimension Dimension::symbol(const std::string& name) {
+  Sum d(0);
+  d.add({name}, 1);
+  return d.take();
 }
 
 Dimension operator+(const Dimension& a, const Dimension& b) {
-  Dimension sum = a;
-  sum.constant_ = sum_of(sum.constant_, b.constant_);
-  for (const auto& t : b.terms_) sum.add(t.symbols, t.coefficient);
-  return sum;
+  const std::int64_t constant = sum_of(a.constant_, b.constant_);
+  if (b.is_constant()) return {constant, a.terms_};
+  if (a.is_constant()) return {constant, b.terms_};
+  Dimension::Sum sum(a);
+  sum.add({}, b.constant_);
+  for (const auto& t : b.terms()) sum.add(t.symbols, t.coefficient);
+  return sum.take();
 }
 
 Dimension operator-(const Dimension& a, const Dimension& b) { return a + Dimension(-1) * b; }
 
 Dimension operator*(const Dimension& a, const Dimension& b) {
-  Dimension product(product_of(a.constant_, b.constant_));
-  for (const auto& t : a.terms_) product.add(t.symbols, product_of(t.coefficient, b.constant_));
-  for (const auto& t : b.terms_) product.add(t.symbols, product_of(t.coefficient, a.constant_));
-  for (const auto& s : a.terms_) {
-    for (const auto& t : b.terms_) {
+  if (a.is_one()) return b;
+  if (b.is_one()) return a;
+  if (a.is_constant() && b.is_constant()) return {product_of(a.constant_, b.constant_)};
+  Dimension::Sum product(product_of(a.constant_, b.constant_));
+  for (const auto& t : a.terms()) product.add(t.symbols, product_of(t.coefficient, b.constant_));
+  for (const auto& t : b.terms()) product.add(t.symbols, product_of(t.coefficient, a.constant_));
+  for (const auto& s : a.terms()) {
+    for (const auto& t : b.terms()) {
       std::vector<std::string> symbols = s.symbols;
       symbols.insert(symbols.end(), t.symbols.begin(), t.symbols.end());
       std::sort(symbols.begin(), symbols.end());
       product.add(symbols, product_of(s.coefficient, t.coefficient));
     }
   }
-  return product;
+  return product.take();
 }
 
 std::int64_t Dimension::evaluate(const DimensionValues& values) const {
   std::int64_t sum = constant_;
-  for (const Term& t : terms_) {
+  for (const Term& t : terms()) {
     std::int64_t product = t.coefficient;
     for (const auto& name : t.symbols) {
       auto at = values.find(name);
@@ -89,12 +110,12 @@ std::int64_t Dimension::evaluate(const DimensionValues& values) const {
 
 std::optional<Dimension> Dimension::divided_by(std::int64_t divisor) const {
   const std::int64_t rest = (constant_ % divisor + divisor) % divisor;
-  Dimension quotient((constant_ - rest) / divisor);
-  for (const Term& t : terms_) {
+  Sum quotient((constant_ - rest) / divisor);
+  for (const Term& t : terms()) {
     if (t.coefficient % divisor != 0) return std::nullopt;
     quotient.add(t.symbols, t.coefficient / divisor);
   }
-  return quotient;
+  return quotient.take();
 }
 
 std::optional<Dimension> Dimension::divided_by(const Dimension& divisor) const {
@@ -103,10 +124,10 @@ std::optional<Dimension> Dimension::divided_by(const Dimension& divisor) const {
     const auto quotient = divided_by(divisor.constant_);
     return quotient && *quotient * divisor == *this ? quotient : std::nullopt;
   }
-  if (divisor.terms_.size() != 1 || divisor.constant_ != 0 || constant_ != 0) return std::nullopt;
-  const Term& by = divisor.terms_[0];
-  Dimension quotient(0);
-  for (const Term& t : terms_) {
+  if (divisor.terms().size() != 1 || divisor.constant_ != 0 || constant_ != 0) return std::nullopt;
+  const Term& by = divisor.terms()[0];
+  Sum quotient(0);
+  for (const Term& t : terms()) {
     if (t.coefficient % by.coefficient != 0 ||
         !std::includes(t.symbols.begin(), t.symbols.end(), by.symbols.begin(), by.symbols.end())) {
       return std::nullopt;
@@ -116,11 +137,11 @@ std::optional<Dimension> Dimension::divided_by(const Dimension& divisor) const {
                         std::back_inserter(rest));
     quotient.add(rest, t.coefficient / by.coefficient);
   }
-  return quotient;
+  return quotient.take();
 }
 
 void Dimension::collect_symbols(std::vector<std::string>& names) const {
-  for (const Term& t : terms_) {
+  for (const Term& t : terms()) {
     for (const auto& name : t.symbols) {
       if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
     }
@@ -129,7 +150,7 @@ void Dimension::collect_symbols(std::vector<std::string>& names) const {
 
 std::string Dimension::to_string() const {
   std::string text;
-  for (const Term& t : terms_) {
+  for (const Term& t : terms()) {
     const bool negative = t.coefficient < 0;
     const std::int64_t magnitude = negative ? -t.coefficient : t.coefficient;
     text += text.empty() ? (negative ? "-" : "") : (negative ? " - " : " + ");
@@ -182,7 +203,7 @@ Dimension Dimension::parse(const std::string& text) {
 
 std::size_t Dimension::hash() const {
   std::size_t h = static_cast<std::size_t>(constant_) * 0x9E3779B97F4A7C15u;
-  for (const Term& t : terms_) {
+  for (const Term& t : terms()) {
     for (const auto& name : t.symbols) h = (h ^ std::hash<std::string>{}(name)) * 0x9E3779B97F4A7C15u;
     h ^= static_cast<std::size_t>(t.coefficient) << 7;
   }

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -20,9 +21,9 @@ class Dimension {
   Dimension(std::int64_t constant) : constant_(constant) {}  // NOLINT: a number is a size
   static Dimension symbol(const std::string& name);
 
-  bool is_constant() const { return terms_.empty(); }
+  bool is_constant() const { return terms_ == nullptr; }
   std::int64_t constant() const { return constant_; }  ///< the constant term
-  bool is_one() const { return terms_.empty() && constant_ == 1; }
+  bool is_one() const { return is_constant() && constant_ == 1; }
 
   /// The size where every symbol has its value in `values`; throws descent::Error for a symbol without one.
   std::int64_t evaluate(const DimensionValues& values) const;
@@ -38,7 +39,9 @@ class Dimension {
   friend Dimension operator+(const Dimension& a, const Dimension& b);
   friend Dimension operator-(const Dimension& a, const Dimension& b);
   friend Dimension operator*(const Dimension& a, const Dimension& b);
-  friend bool operator==(const Dimension& a, const Dimension& b) = default;
+  friend bool operator==(const Dimension& a, const Dimension& b) {
+    return a.constant_ == b.constant_ && (a.terms_ == b.terms_ || a.terms() == b.terms());
+  }
 
   /// One product of symbols (sorted, with repetition) with its coefficient.
   struct Term {
@@ -46,12 +49,19 @@ class Dimension {
     std::int64_t coefficient;
     friend bool operator==(const Term&, const Term&) = default;
   };
-  const std::vector<Term>& terms() const { return terms_; }
+  const std::vector<Term>& terms() const {
+    static const std::vector<Term> none;
+    return terms_ == nullptr ? none : *terms_;
+  }
 
  private:
-  void add(const std::vector<std::string>& symbols, std::int64_t coefficient);
+  class Sum;
+  Dimension(std::int64_t constant, std::shared_ptr<const std::vector<Term>> terms)
+      : constant_(constant), terms_(std::move(terms)) {}
+
   std::int64_t constant_;
-  std::vector<Term> terms_;
+  /// Shared between copies, which are made all the time; null where there are none.
+  std::shared_ptr<const std::vector<Term>> terms_;
 };
 
 using Shape = std::vector<Dimension>;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <utility>
 
 #include "descent/error.h"
 #include "ir/op.h"
@@ -19,14 +20,16 @@ bool operator==(const Attributes& a, const Attributes& b) {
          a.interior == b.interior && a.window == b.window;
 }
 
-std::size_t Graph::Hash::operator()(const Node* node) const {
-  std::size_t h = static_cast<std::size_t>(node->op);
+namespace {
+
+std::size_t hash_of(const Node& node) {
+  std::size_t h = static_cast<std::size_t>(node.op);
   const auto mix = [&h](std::size_t v) {
     h = (h ^ v) * 0x9E3779B97F4A7C15u;
     h ^= h >> 29;
   };
-  for (const Node* operand : node->operands) mix(operand->id + 1);
-  const Attributes& a = node->attributes;
+  for (const Node* operand : node.operands) mix(operand->id + 1);
+  const Attributes& a = node.attributes;
   mix(std::bit_cast<std::uint64_t>(a.value));
   if (!a.name.empty()) mix(std::hash<std::string>{}(a.name));
   for (int axis : a.axes) mix(static_cast<std::size_t>(axis) + 3);
@@ -41,12 +44,15 @@ std::size_t Graph::Hash::operator()(const Node* node) const {
   return h;
 }
 
+}  // namespace
+
 bool Graph::Equal::operator()(const Node* a, const Node* b) const {
   return a->op == b->op && a->operands == b->operands && a->attributes == b->attributes;
 }
 
 const Node* Graph::make(Op op, std::vector<const Node*> operands, Attributes attributes) {
   Node candidate{op, std::move(operands), std::move(attributes), {}, 0};
+  candidate.hash = hash_of(candidate);
   if (auto at = index_.find(&candidate); at != index_.end()) return *at;
   const OpInfo& op_info = info(op);
   if (op_info.arity == variadic) {
@@ -98,11 +104,11 @@ const Node* Graph::dimension(const Dimension& size) {
 
 std::vector<const Node*> reachable(const std::vector<const Node*>& roots) {
   std::vector<const Node*> nodes, stack(roots.begin(), roots.end());
-  std::unordered_set<const Node*> seen;
+  NodeMap<char> seen;
   while (!stack.empty()) {
     const Node* node = stack.back();
     stack.pop_back();
-    if (!seen.insert(node).second) continue;
+    if (std::exchange(seen[node], 1) != 0) continue;
     nodes.push_back(node);
     stack.insert(stack.end(), node->operands.begin(), node->operands.end());
   }

@@ -6,6 +6,7 @@
 // by the functions of the program (ir/program.h) that reach them.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <string>
@@ -68,7 +69,8 @@ struct Node {
   std::vector<const Node*> operands;
   Attributes attributes;
   Type type;
-  std::uint32_t id;  ///< operands have smaller ids: id order is a topological order
+  std::uint32_t id;      ///< operands have smaller ids: id order is a topological order
+  std::size_t hash = 0;  ///< of what makes it this node: op, operands and attributes
   Origin origin = {};
 
   const Shape& shape() const { return type.shape; }
@@ -103,7 +105,7 @@ class Graph {
 
  private:
   struct Hash {
-    std::size_t operator()(const Node* node) const;
+    std::size_t operator()(const Node* node) const { return node->hash; }
   };
   struct Equal {
     bool operator()(const Node* a, const Node* b) const;
@@ -113,7 +115,24 @@ class Graph {
   std::unordered_set<const Node*, Hash, Equal> index_;
 };
 
-/// The nodes that `roots` reach, operands before users.
+/// Values by node, of nodes of one graph. A node that was given none has T(), which stands for none.
+template <typename T>
+class NodeMap {
+ public:
+  T& operator[](const Node* node) {
+    if (node->id >= values_.size()) values_.resize(std::max<std::size_t>(node->id + 1, 2 * values_.size()));
+    return values_[node->id];
+  }
+  const T& of(const Node* node) const {
+    static const T none{};
+    return node->id < values_.size() ? values_[node->id] : none;
+  }
+
+ private:
+  std::vector<T> values_;
+};
+
+/// The nodes that `roots` reach, all of one graph, operands before users.
 std::vector<const Node*> reachable(const std::vector<const Node*>& roots);
 
 }  // namespace descent::ir

@@ -3,7 +3,6 @@
 // Users precede operands on the way back: when a node is reached, all its users have added their share to its adjoint.
 // Only nodes that depend on a wanted node are visited.
 #include <map>
-#include <unordered_set>
 
 #include "ir/op.h"
 #include "ir/stage_times.h"
@@ -17,52 +16,50 @@ using ir::Node;
 
 std::vector<const Node*> gradients(Graph& graph, const Node* e, const std::vector<const Node*>& x) {
   const auto nodes = ir::reachable({e});
-  const std::unordered_set<const Node*> wanted(x.begin(), x.end());
-  std::unordered_map<const Node*, bool> depends;
+  ir::NodeMap<char> depends;
+  for (const Node* node : x) depends[node] = 1;
   for (const Node* node : nodes) {
-    bool d = wanted.contains(node);
-    for (const Node* operand : node->operands) d = d || depends.at(operand);
-    depends[node] = d;
+    for (const Node* operand : node->operands) depends[node] |= depends.of(operand);
   }
-  std::unordered_map<const Node*, Expr> adjoints;
-  adjoints.emplace(e, Expr(graph, graph.constant(1, e->shape())));
+  ir::NodeMap<const Node*> adjoints;
+  adjoints[e] = graph.constant(1, e->shape());
   for (auto at = nodes.rbegin(); at != nodes.rend(); ++at) {
     const Node* node = *at;
-    auto adjoint = adjoints.find(node);
+    const Node* adjoint = adjoints.of(node);
     const auto derivative = ir::info(node).derivative;
-    if (adjoint == adjoints.end() || !depends.at(node) || derivative == nullptr) continue;
+    if (adjoint == nullptr || depends.of(node) == 0 || derivative == nullptr) continue;
     std::vector<Expr> operands;
     for (const Node* operand : node->operands) operands.emplace_back(graph, operand);
     graph.set_origin(node->origin);
-    const ir::Adjoints shares = derivative(Expr(graph, node), adjoint->second, operands);
+    const ir::Adjoints shares = derivative(Expr(graph, node), Expr(graph, adjoint), operands);
     for (std::size_t i = 0; i < operands.size(); ++i) {
-      if (!shares[i] || !depends.at(operands[i].node)) continue;
-      auto [sum, first] = adjoints.try_emplace(operands[i].node, *shares[i]);
-      if (!first) sum->second = sum->second + *shares[i];
+      if (!shares[i] || depends.of(operands[i].node) == 0) continue;
+      const Node*& sum = adjoints[operands[i].node];
+      sum = sum == nullptr ? shares[i]->node : (Expr(graph, sum) + *shares[i]).node;
     }
   }
   std::vector<const Node*> result;
   for (const Node* node : x) {
-    auto at = adjoints.find(node);
-    result.push_back(at == adjoints.end() ? graph.constant(0, node->shape()) : at->second.node);
+    const Node* adjoint = adjoints.of(node);
+    result.push_back(adjoint == nullptr ? graph.constant(0, node->shape()) : adjoint);
   }
   return result;
 }
 
 std::vector<const Node*> substitute(Graph& graph, const std::vector<const Node*>& roots,
                                     const std::unordered_map<const Node*, const Node*>& replacements) {
-  std::unordered_map<const Node*, const Node*> rebuilt;
+  ir::NodeMap<const Node*> rebuilt;
   for (const Node* node : ir::reachable(roots)) {
     if (auto at = replacements.find(node); at != replacements.end()) {
       rebuilt[node] = at->second;
       continue;
     }
     std::vector<const Node*> operands;
-    for (const Node* operand : node->operands) operands.push_back(rebuilt.at(operand));
+    for (const Node* operand : node->operands) operands.push_back(rebuilt.of(operand));
     rebuilt[node] = graph.with_operands(node, std::move(operands));
   }
   std::vector<const Node*> result;
-  for (const Node* root : roots) result.push_back(rebuilt.at(root));
+  for (const Node* root : roots) result.push_back(rebuilt.of(root));
   return result;
 }
 
@@ -72,10 +69,10 @@ namespace {
 /// gradient of: no rule then dissolves what the gradient is about. (In bce(sigmoid(z), y) the sigmoid disappears, and
 /// with it the derivative with respect to the probability.)
 std::vector<const Node*> isolate(Graph& graph, const std::vector<const Node*>& roots) {
-  std::unordered_map<const Node*, const Node*> rebuilt;
+  ir::NodeMap<const Node*> rebuilt;
   for (const Node* node : ir::reachable(roots)) {
     std::vector<const Node*> operands;
-    for (const Node* operand : node->operands) operands.push_back(rebuilt.at(operand));
+    for (const Node* operand : node->operands) operands.push_back(rebuilt.of(operand));
     if (node->op == ir::Op::gradient) {
       const Node* x = operands[1];
       if (!ir::is_leaf(x) && x->op != ir::Op::optimization_barrier) {
@@ -86,34 +83,34 @@ std::vector<const Node*> isolate(Graph& graph, const std::vector<const Node*>& r
     rebuilt[node] = graph.with_operands(node, std::move(operands));
   }
   std::vector<const Node*> result;
-  for (const Node* root : roots) result.push_back(rebuilt.at(root));
+  for (const Node* root : roots) result.push_back(rebuilt.of(root));
   return result;
 }
 
 std::vector<const Node*> without_barriers(Graph& graph, const std::vector<const Node*>& roots) {
-  std::unordered_map<const Node*, const Node*> rebuilt;
+  ir::NodeMap<const Node*> rebuilt;
   for (const Node* node : ir::reachable(roots)) {
     std::vector<const Node*> operands;
-    for (const Node* operand : node->operands) operands.push_back(rebuilt.at(operand));
+    for (const Node* operand : node->operands) operands.push_back(rebuilt.of(operand));
     if (node->op == ir::Op::optimization_barrier)
       rebuilt[node] = operands[0];
     else
       rebuilt[node] = graph.with_operands(node, std::move(operands));
   }
   std::vector<const Node*> result;
-  for (const Node* root : roots) result.push_back(rebuilt.at(root));
+  for (const Node* root : roots) result.push_back(rebuilt.of(root));
   return result;
 }
 
 /// The gradient nodes without a gradient inside, by the expression they are of.
 std::map<std::uint32_t, std::vector<const Node*>> innermost_gradients(const std::vector<const Node*>& roots) {
   std::map<std::uint32_t, std::vector<const Node*>> found;
-  std::unordered_map<const Node*, bool> contains;
+  ir::NodeMap<char> contains;
   for (const Node* node : ir::reachable(roots)) {
     bool inside = false;
-    for (const Node* operand : node->operands) inside = inside || contains.at(operand);
+    for (const Node* operand : node->operands) inside = inside || contains.of(operand) != 0;
     if (node->op == ir::Op::gradient && !inside) found[node->operands[0]->id].push_back(node);
-    contains[node] = inside || node->op == ir::Op::gradient;
+    contains[node] = inside || node->op == ir::Op::gradient ? 1 : 0;
   }
   return found;
 }

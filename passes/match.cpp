@@ -35,11 +35,7 @@ class Viewer {
 
  private:
   bool is_sum() const { return forward_ == Op::add; }
-  bool shared(const Node* node) const {
-    if (uses_ == nullptr) return false;
-    const auto at = uses_->find(node);
-    return at != uses_->end() && at->second > 1;
-  }
+  bool shared(const Node* node) const { return uses_ != nullptr && uses_->of(node) > 1; }
   void open(const Node* node, bool inverse, bool is_root) {
     if (node->op == Op::negate) {
       if (!is_sum()) view_.negative = !view_.negative;

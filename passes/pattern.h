@@ -15,7 +15,6 @@
 #include <bitset>
 #include <memory>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "ir/expr.h"
@@ -105,7 +104,7 @@ struct ItemView {
 };
 
 /// How often a node is used; a sum is not taken apart where another node needs it anyway.
-using UseCounts = std::unordered_map<const ir::Node*, int>;
+using UseCounts = ir::NodeMap<int>;
 
 ItemView sum_view(const ir::Node* node, const UseCounts* uses, bool open_shared);
 ItemView product_view(const ir::Node* node, const UseCounts* uses, bool open_shared);

@@ -101,8 +101,7 @@ const Node* reassociate(Graph& graph, const Node* node, const UseCounts& uses) {
   if (node->op != Op::dot_general) return node;
   for (const std::size_t side : {0, 1}) {
     const Node* inner = node->operands[side];
-    const auto at = uses.find(inner);
-    if (inner->op != Op::dot_general || (at != uses.end() && at->second > 1)) continue;
+    if (inner->op != Op::dot_general || uses.of(inner) > 1) continue;
     const Node* other = other_order(graph, node, side);
     if (other == nullptr) continue;
     const bool first = other->operands[1]->op == Op::dot_general && side == 0;

@@ -79,6 +79,10 @@ bool has_no_elements(const ir::Shape& shape) {
   return std::any_of(shape.begin(), shape.end(), [](const ir::Dimension& d) { return d == ir::Dimension(0); });
 }
 
+bool has_constants(const Node* node) {
+  return std::any_of(node->operands.begin(), node->operands.end(), [](const Node* n) { return n->is_constant(); });
+}
+
 class Simplifier {
  public:
   Simplifier(Graph& graph, bool lowering, const std::vector<const Node*>& roots)
@@ -95,16 +99,16 @@ class Simplifier {
     std::vector<Frame> stack{{root}};
     while (!stack.empty()) {
       Frame& frame = stack.back();
-      if (done_.contains(frame.node)) {
+      if (done_.of(frame.node) != nullptr) {
         stack.pop_back();
       } else if (frame.next != nullptr) {  // what it was rewritten to is done
-        finish(frame.node, frame.rebuilt, done_.at(frame.next));
+        finish(frame.node, frame.rebuilt, done_.of(frame.next));
         stack.pop_back();
       } else if (!push_operands(frame.node, stack)) {
         rewrite(stack);
       }
     }
-    return done_.at(root);
+    return done_.of(root);
   }
 
   std::vector<const Node*> simplify(const std::vector<const Node*>& roots) {
@@ -125,29 +129,31 @@ class Simplifier {
   bool push_operands(const Node* node, std::vector<Frame>& stack) const {
     const std::size_t before = stack.size();
     for (auto operand = node->operands.rbegin(); operand != node->operands.rend(); ++operand) {
-      if (!done_.contains(*operand)) stack.push_back({*operand});
+      if (done_.of(*operand) == nullptr) stack.push_back({*operand});
     }
     return stack.size() > before;
   }
 
   void finish(const Node* node, const Node* rebuilt, const Node* result) {
     for (const Node* n : {node, rebuilt}) {
-      if (!done_.emplace(n, result).second) continue;
-      if (auto at = uses_.find(n); at != uses_.end() && n != result) uses_[result] += at->second;
+      const Node*& done = done_[n];
+      if (done != nullptr) continue;
+      done = result;
+      if (n != result) uses_[result] += uses_.of(n);
     }
-    done_.emplace(result, result);
+    if (const Node*& done = done_[result]; done == nullptr) done = result;
   }
 
   /// Rebuilds the top frame's node on its simplified operands and rewrites that once.
   void rewrite(std::vector<Frame>& stack) {
     Frame& frame = stack.back();
     std::vector<const Node*> operands;
-    for (const Node* operand : frame.node->operands) operands.push_back(done_.at(operand));
+    for (const Node* operand : frame.node->operands) operands.push_back(done_.of(operand));
     frame.rebuilt = graph_.with_operands(frame.node, std::move(operands));
-    const auto known = done_.find(frame.rebuilt);
+    const Node* known = done_.of(frame.rebuilt);
     graph_.set_origin(frame.node->origin);
-    const Node* next = known != done_.end() ? known->second : apply_rules(frame.rebuilt);
-    if (next == frame.rebuilt || known != done_.end()) {
+    const Node* next = known != nullptr ? known : apply_rules(frame.rebuilt);
+    if (next == frame.rebuilt || known != nullptr) {
       finish(frame.node, frame.rebuilt, next);
       stack.pop_back();
       return;
@@ -161,7 +167,7 @@ class Simplifier {
     if (rewrites_left_ == 0 || node->op == Op::optimization_barrier) return node;
     if (!ir::is_leaf(node) && has_no_elements(node->shape())) return graph_.constant(0, node->type);
     const bool elementwise = ir::is_elementwise(node);
-    if (elementwise) {
+    if (elementwise && has_constants(node)) {
       if (const Node* next = folded(graph_, node->op, node->operands, node->attributes); next != node) return next;
       if (node->op == Op::select && node->operands[0]->is_constant()) {
         return node->operands[node->operands[0]->attributes.value != 0 ? 1 : 2];
@@ -233,7 +239,7 @@ class Simplifier {
   bool lowering_;
   FactTable facts_;
   UseCounts uses_;
-  std::unordered_map<const Node*, const Node*> done_;
+  ir::NodeMap<const Node*> done_;
   std::size_t rewrites_left_ = 0;
   Match match_;
 };
