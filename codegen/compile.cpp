@@ -106,7 +106,7 @@ Printed build_function(const ir::Program& program, const std::string& function, 
   return printed;
 }
 
-/// Before the label of each kernel's functions, what the kernel makes; equal ones share their code.
+/// Before the label of each kernel's function, what the kernel makes; equal ones share their code.
 std::string with_titles(const std::string& assembly, const Printed& printed, const std::string& function) {
   const auto& calls = printed.set.calls.at(function);
   const passes::KernelPlan& plan = printed.plans.at(function);
@@ -114,7 +114,7 @@ std::string with_titles(const std::string& assembly, const Printed& printed, con
   for (std::size_t call = 0; call < calls.size(); ++call) {
     const std::string name = kernel_name(calls[call].kernel);
     const std::string line = fmt::format("# kernel {}: {}\n", call, passes::title(plan.kernels[call], plan));
-    titles[name + ":"] += line, titles[name + "_body:"] += line;
+    titles[name + ":"] += line;
   }
   std::string text;
   std::size_t at = 0;

@@ -12,6 +12,8 @@
 // mask.
 #include <llvm/IR/Intrinsics.h>
 
+#include <algorithm>
+
 #include "codegen/kernel_emitter.h"
 
 namespace descent::codegen {
@@ -25,6 +27,16 @@ bool is_constant(llvm::Value* value, std::int64_t* number) {
   auto* constant = llvm::dyn_cast<llvm::ConstantInt>(value);
   if (constant != nullptr) *number = constant->getSExtValue();
   return constant != nullptr;
+}
+
+/// Whether the rest of the kernel may be done again for what overlapping tiles make again: nothing is summed, and
+/// nothing that is overwritten is read.
+bool may_repeat(const passes::Kernel& kernel, const passes::KernelPlan& plan) {
+  if (!kernel.reductions.empty()) return false;
+  const std::vector<int> read = passes::buffers_read(kernel, plan);
+  return std::none_of(kernel.stores.begin(), kernel.stores.end(), [&](const passes::Store& store) {
+    return std::find(read.begin(), read.end(), store.buffer) != read.end();
+  });
 }
 }  // namespace
 
@@ -342,8 +354,8 @@ void KernelEmitter::emit_pass(const Product& product, const Block& block, Value*
         tile.masks.push_back(whole ? nullptr : lane_mask(left));
       }
     }
-    const Panel columns_of{
-        column, {add(block.column, j), add(block.column, block.column_count)}, known && columns % panel == 0};
+    const bool all = known && (columns % panel == 0 || (overlaps && may_repeat(kernel_, plan_)));
+    const Panel columns_of{column, {add(block.column, j), add(block.column, block.column_count)}, all};
     if (finishes_tiles()) begin_columns();
     emit_rows(product, block, begin, tile, columns_of, loops);
     if (finishes_tiles()) end_columns(product, columns_of, loops);
@@ -403,7 +415,8 @@ void KernelEmitter::emit_tiles(const Product& product, const Block& block, Value
       branch(builder_.CreateICmpSGT(tile.depth, i64(few)), [&] { prefetch(product, tile, row, panel.column, loops); });
     }
     if (!finishes_tiles()) return emit_tile(product, tile);
-    const TileRows rows{row, {add(block.row, i), add(block.row, block.row_count)}, exact};
+    const bool all = exact || (overlaps && may_repeat(kernel_, plan_));
+    const TileRows rows{row, {add(block.row, i), add(block.row, block.row_count)}, all};
     finish_tile(product, panel, rows, tile_sums(product, tile), loops);
   });
 }

@@ -58,16 +58,15 @@ KernelEmitter::Values KernelEmitter::carry(Value* begin, Value* end, Value* step
   if (known && length <= 0) return values;
   if (known && length <= by->getSExtValue()) return body(begin, values);
   llvm::BasicBlock* before = builder_.GetInsertBlock();
-  auto* start = llvm::BasicBlock::Create(context_, "start", function_);
-  auto* inside = llvm::BasicBlock::Create(context_, "loop", function_);
-  auto* done = llvm::BasicBlock::Create(context_, "done", function_);
-  auto* after = llvm::BasicBlock::Create(context_, "after", function_);
-  if (known) {
-    builder_.CreateBr(start);
-  } else {
+  const auto block = [&](const char* name) { return llvm::BasicBlock::Create(context_, name, function_); };
+  // Blocks of its own in front of the loop and behind it, where passes put what leaves it.
+  llvm::BasicBlock *start = before, *inside = block("loop"), *after = block("after"), *done = after;
+  if (!known) {
+    start = block("start");
+    done = block("done");
     builder_.CreateCondBr(builder_.CreateICmpSLT(begin, end), start, after);
+    builder_.SetInsertPoint(start);
   }
-  builder_.SetInsertPoint(start);
   builder_.CreateBr(inside);
   builder_.SetInsertPoint(inside);
   auto* index = builder_.CreatePHI(builder_.getInt64Ty(), 2);
@@ -84,6 +83,10 @@ KernelEmitter::Values KernelEmitter::carry(Value* begin, Value* end, Value* step
   index->addIncoming(next_index, latch);
   builder_.CreateCondBr(builder_.CreateICmpSLT(next_index, end), inside, done);
   for (std::size_t i = 0; i < now.size(); ++i) llvm::cast<llvm::PHINode>(now[i])->addIncoming(next[i], latch);
+  if (known) {
+    builder_.SetInsertPoint(after);
+    return next;
+  }
   builder_.SetInsertPoint(done);
   builder_.CreateBr(after);
   builder_.SetInsertPoint(after);
@@ -91,7 +94,7 @@ KernelEmitter::Values KernelEmitter::carry(Value* begin, Value* end, Value* step
   for (std::size_t i = 0; i < now.size(); ++i) {
     auto* phi = builder_.CreatePHI(values[i]->getType(), 2);
     phi->addIncoming(next[i], done);
-    if (!known) phi->addIncoming(values[i], before);
+    phi->addIncoming(values[i], before);
     results.push_back(phi);
   }
   return results;

@@ -2,8 +2,8 @@
 // activation, plain gradient descent), to write the tile to memory first and go through it again would take as long as
 // a tenth of the products.
 //
-// Tiles overlap at the end of a block (contraction.cpp); what a tile makes again is not finished again: reductions
-// would count it twice, and a variable would be updated twice.
+// Tiles overlap at the end of a block (contraction.cpp). What a tile makes again is not finished again where that
+// matters: reductions would count it twice, and a variable would be updated twice.
 #include "codegen/kernel_emitter.h"
 
 namespace descent::codegen {

@@ -1,6 +1,7 @@
 // A kernel's function: its arguments, and what its lanes will load (the loops: nest.cpp, contraction.cpp, rows.cpp).
 #include "codegen/kernel_emitter.h"
 
+#include "codegen/alias_scopes.h"
 #include "ir/op.h"
 
 namespace descent::codegen {
@@ -83,52 +84,29 @@ KernelEmitter::KernelEmitter(llvm::Module& module, const ir::Program& program, c
 
 llvm::Function* KernelEmitter::emit(const std::string& name) {
   auto* pointer = llvm::PointerType::get(context_, 0);
-  auto* i32 = builder_.getInt32Ty();
   auto* i64_type = builder_.getInt64Ty();
   auto* type =
       llvm::FunctionType::get(builder_.getVoidTy(), {pointer, pointer, pointer, pointer, i64_type, i64_type}, false);
   function_ = llvm::Function::Create(type, llvm::Function::ExternalLinkage, name, module_);
-  // The wrapper loads addresses; the body takes them as arguments that do not alias.
+  function_->addFnAttr(llvm::Attribute::NoUnwind);
+  for (unsigned table = 0; table < 4; ++table) {
+    function_->addParamAttr(table, llvm::Attribute::NoAlias);
+    function_->addParamAttr(table, llvm::Attribute::ReadOnly);
+  }
+  Value *buffers = function_->getArg(0), *slots = function_->getArg(1), *dimensions = function_->getArg(2);
+  state_ = function_->getArg(3);
+  part_begin_ = function_->getArg(4);
+  part_end_ = function_->getArg(5);
   builder_.SetInsertPoint(llvm::BasicBlock::Create(context_, "entry", function_));
-  const std::size_t buffers = signature_.buffers.size(), streams = signature_.streams.size();
-  std::vector<llvm::Value*> arguments;
-  std::vector<llvm::Type*> types(buffers + 2, pointer);
-  types.insert(types.end(), streams, i32);
-  types.insert(types.end(), 2, i64_type);
   std::uint64_t slot = 0;
-  const auto next = [&] {
-    return builder_.CreateLoad(i64_type, builder_.CreateConstGEP1_64(i64_type, function_->getArg(1), slot++));
-  };
-  for (std::size_t b = 0; b < buffers; ++b) {
-    Value* buffer = builder_.CreateLoad(pointer, builder_.CreateGEP(pointer, function_->getArg(0), next()));
-    arguments.push_back(element(buffer, next()));
+  const auto next = [&] { return builder_.CreateLoad(i64_type, builder_.CreateConstGEP1_64(i64_type, slots, slot++)); };
+  std::vector<Value*> addresses;
+  for (const passes::BufferSlot& buffer : signature_.buffers) {
+    Value* begin = builder_.CreateLoad(pointer, builder_.CreateGEP(pointer, buffers, next()));
+    addresses.push_back(element(begin, next()));
+    pointers_[buffer.buffer] = {addresses.back(), buffer.first};
   }
-  for (std::size_t s = 0; s < streams; ++s) arguments.push_back(builder_.CreateTrunc(next(), i32));
-  arguments.insert(arguments.begin() + static_cast<std::ptrdiff_t>(buffers),
-                   {function_->getArg(2), function_->getArg(3)});
-  arguments.insert(arguments.end(), {function_->getArg(4), function_->getArg(5)});
-  auto* body_type = llvm::FunctionType::get(builder_.getVoidTy(), types, false);
-  auto* body = llvm::Function::Create(body_type, llvm::Function::InternalLinkage, name + "_body", module_);
-  body->addFnAttr(llvm::Attribute::NoInline);
-  body->addFnAttr(llvm::Attribute::NoUnwind);
-  builder_.CreateCall(body, arguments);
-  builder_.CreateRetVoid();
-  llvm::Function* wrapper = function_;
-
-  function_ = body;
-  builder_.SetInsertPoint(llvm::BasicBlock::Create(context_, "entry", body));
-  unsigned index = 0;
-  for (const passes::BufferSlot& slot_of : signature_.buffers) {
-    body->addParamAttr(index, llvm::Attribute::NoAlias);
-    pointers_[slot_of.buffer] = {body->getArg(index++), slot_of.first};
-  }
-  body->addParamAttr(index, llvm::Attribute::NoAlias);
-  Value* dimensions = body->getArg(index++);
-  body->addParamAttr(index, llvm::Attribute::NoAlias);
-  state_ = body->getArg(index++);
-  for (double stream : signature_.streams) streams_[stream] = body->getArg(index++);
-  part_begin_ = body->getArg(index++);
-  part_end_ = body->getArg(index++);
+  for (double stream : signature_.streams) streams_[stream] = builder_.CreateTrunc(next(), builder_.getInt32Ty());
   std::uint64_t position = 0;
   for (const std::string& symbol : program_.dimensions()) {
     symbols_[symbol] = builder_.CreateLoad(
@@ -148,7 +126,8 @@ llvm::Function* KernelEmitter::emit(const std::string& name) {
     end_reductions();
   }
   builder_.CreateRetVoid();
-  return wrapper;
+  mark_apart(*function_, addresses);
+  return function_;
 }
 
 /// Finds every view that the lanes will load, in the kernel's axes.

@@ -21,11 +21,15 @@ void KernelEmitter::pack(const Panels& panels, Value* to) {
     Value* count = builder_.CreateSub(lines, first);
     Value* from = element(panels.from, multiply(first, size(panels.line_step)));
     Value* target = element(to, multiply(first, depth));
-    for (std::int64_t group = 0; group < panels.width; group += machine_.lanes) {
-      const std::int64_t number = lower(machine_.lanes, panels.width - group);
-      pack_strided(panels, element(from, multiply(i64(group), size(panels.line_step))), element(target, i64(group)),
-                   number, builder_.CreateSub(count, i64(group)));
-    }
+    const auto groups = [&](std::int64_t begin, std::int64_t end, std::int64_t number) {
+      loop(i64(begin), i64(end), i64(machine_.lanes), [&](Value* group) {
+        pack_strided(panels, element(from, multiply(group, size(panels.line_step))), element(target, group), number,
+                     builder_.CreateSub(count, group));
+      });
+    };
+    const std::int64_t whole = panels.width - panels.width % machine_.lanes;
+    groups(0, whole, machine_.lanes);
+    groups(whole, panels.width, panels.width - whole);
   });
 }
 
@@ -78,15 +82,15 @@ void KernelEmitter::pack_strided(const Panels& panels, Value* from, Value* to, s
     Value* whole = builder_.CreateSelect(complete, builder_.CreateAnd(depth, i64(-lanes)), i64(0));
     loop(i64(0), whole, i64(lanes), [&](Value* k) {
       Values square;
+      Value *column = element(from, k), *row = element(to, multiply(k, i64(panels.width)));
       for (std::int64_t line = 0; line < lanes; ++line) {
         square.push_back(line < number
-                             ? load_vector(element(from, add(multiply(i64(line), line_step), k)), i64(1), true, nullptr)
+                             ? load_vector(element(column, multiply(i64(line), line_step)), i64(1), true, nullptr)
                              : static_cast<Value*>(llvm::UndefValue::get(lanes_.float_vector())));
       }
       square = transpose(square);
       for (std::int64_t i = 0; i < lanes; ++i) {
-        store_lanes(square[static_cast<std::size_t>(i)], element(to, multiply(add(k, i64(i)), i64(panels.width))),
-                    number);
+        store_lanes(square[static_cast<std::size_t>(i)], element(row, i64(i * panels.width)), number);
       }
     });
     begin = whole;
@@ -94,13 +98,9 @@ void KernelEmitter::pack_strided(const Panels& panels, Value* from, Value* to, s
   // Number by number: what is left of the depth, or a panel with fewer lines than its width.
   loop(begin, depth, i64(1), [&](Value* k) {
     Value* row = element(to, multiply(k, i64(panels.width)));
-    Value* exist = minimum(left, i64(number));
-    loop(i64(0), exist, i64(1), [&](Value* line) {
-      Value* number_from = element(from, add(multiply(line, line_step), multiply(k, depth_step)));
-      builder_.CreateStore(builder_.CreateLoad(builder_.getFloatTy(), number_from), element(row, line));
-    });
-    loop(builder_.CreateBinaryIntrinsic(llvm::Intrinsic::smax, exist, i64(0)), i64(number), i64(1), [&](Value* line) {
-      builder_.CreateStore(llvm::ConstantFP::get(builder_.getFloatTy(), 0), element(row, line));
+    loop(i64(0), i64(number), i64(1), [&](Value* line) {
+      Value* at = element(from, add(multiply(line, line_step), multiply(k, depth_step)));
+      builder_.CreateStore(load_number(at, builder_.CreateICmpSLT(line, left)), element(row, line));
     });
   });
 }

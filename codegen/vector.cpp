@@ -1,4 +1,6 @@
 // The values of one vector of a kernel's space: computed, stored, accumulated.
+#include <cmath>
+
 #include "codegen/kernel_emitter.h"
 #include "ir/op.h"
 
@@ -74,6 +76,12 @@ llvm::Value* KernelEmitter::lane_value(const Node* node) {
     // The reciprocal of a divisor that never changes leaves the loop; the quotient is within 1.5 ULP.
     Value* one = static_cast<Value*>(lanes_.f32(1));
     value = builder_.CreateFMul(lane_value(node->operands[0]), builder_.CreateFDiv(one, lane_value(node->operands[1])));
+  } else if (node->type.dtype == ir::DType::f32 && (node->op == Op::maximum || node->op == Op::minimum) &&
+             node->operands[1]->is_constant() && !std::isnan(node->operands[1]->attributes.value)) {
+    // A number on the right is no NaN: one comparison, which a NaN on the left passes, chooses as the op does.
+    auto *left = lane_value(node->operands[0]), *right = lane_value(node->operands[1]);
+    Value* chosen = node->op == Op::maximum ? builder_.CreateFCmpUGT(left, right) : builder_.CreateFCmpULT(left, right);
+    value = builder_.CreateSelect(chosen, left, right);
   } else if (node->op == Op::logistic && decays_.contains(node->operands[0])) {
     // 1 / (1 + e^-|x|), or e^-|x| times that; the exponential is there already. Within 2 ULP.
     auto* e = lane_value(decays_.at(node->operands[0]));

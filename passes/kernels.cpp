@@ -337,11 +337,24 @@ class Planner {
 
   int store_part(const Store& part) {
     auto at = plan_.group.find(part.node);
-    const int g = at != plan_.group.end() ? at->second : add_group(part.node->shape());
+    const int g = at != plan_.group.end() ? at->second : group_for(part);
     group(g).stores.push_back(part);
     require(g, part.node->operands);
     producers_[part.buffer].insert(g);
     return g;
+  }
+
+  /// A group for a node that is in none. Single numbers that wait for nothing (the corrections of an optimizer's
+  /// moments) are all made by one.
+  int group_for(const Store& part) {
+    const bool temporary = plan_.buffers[static_cast<std::size_t>(part.buffer)].kind == Buffer::Kind::temporary;
+    if (!part.node->shape().empty() || !temporary) return add_group(part.node->shape());
+    std::set<int> needed;
+    std::set<const Node*> seen;
+    collect_groups(part.node, needed, seen);
+    if (!needed.empty()) return add_group({});
+    if (numbers_group_ < 0) numbers_group_ = add_group({});
+    return numbers_group_;
   }
 
   /// Every operand goes straight to its part of the result.
@@ -380,30 +393,49 @@ class Planner {
   /// A variable is overwritten in place by the kernel that computes its new value, which then runs after all other
   /// readers of the old one. Where that is impossible the value goes to a temporary that is copied at the end.
   void bind_updates() {
+    std::vector<std::pair<const Node*, int>> free;  // that no group computes
     for (const ir::Binding& update : function_.updates) {
       const int variable = plan_.buffer(update.name);
       if (is_tensor_leaf(update.node) && update.node->attributes.name == update.name) continue;
-      const int g = store_update(update.node, variable);
-      updates_.push_back({g, group(g).stores.size() - 1, variable, update.node});
+      const Store store = update_store(update.node, variable);
+      if (plan_.group.contains(store.node))
+        add_update(store_part(store), update.node, variable);
+      else
+        free.emplace_back(update.node, variable);
+    }
+    std::unordered_map<int, int> readers;  // of variables, among the groups of updates
+    const auto note = [&](int g) {
+      for (int b : buffers_read(group(g), plan_)) readers[b] = g;
+    };
+    for (const Update& update : updates_) note(update.group);
+    int last = -1;
+    for (const auto& [node, variable] : free) {
+      const Store store = update_store(node, variable);
+      const auto reader = readers.find(variable);
+      int g = -1;
+      for (int candidate : {reader == readers.end() ? -1 : reader->second, last}) {
+        if (g < 0 && candidate >= 0 && takes_update(candidate, store)) g = candidate;
+      }
+      if (g < 0) {
+        g = last = store_part(store);
+        note(g);
+      } else {
+        group(g).stores.push_back(store);
+        producers_[variable].insert(g);
+      }
+      add_update(g, node, variable);
     }
   }
 
-  /// Updates that no group computes share a kernel with the one before where the shape is the same: the moments and the
-  /// parameter of an optimizer are then computed in one pass.
-  int store_update(const Node* node, int variable) {
-    const Store store = update_store(node, variable);
-    const bool free = !plan_.group.contains(store.node);
-    if (free && last_update_group_ >= 0 && group(last_update_group_).space == store.node->shape() &&
-        group(last_update_group_).stores.size() < 8) {
-      group(last_update_group_).stores.push_back(store);
-      require(last_update_group_, node->operands);
-      producers_[variable].insert(last_update_group_);
-      return last_update_group_;
-    }
-    const int g = store_part(store);
+  /// The moments and the parameter of an optimizer are computed in one pass: by the group that reads the old moments,
+  /// or with the update before.
+  bool takes_update(int g, const Store& store) {
+    return group(g).space == store.node->shape() && group(g).stores.size() < 8 && may_join(store.node, g);
+  }
+
+  void add_update(int g, const Node* node, int variable) {
     require(g, node->operands);
-    last_update_group_ = free ? g : -1;
-    return g;
+    updates_.push_back({g, group(g).stores.size() - 1, variable, node});
   }
 
   /// The new value as a whole, or the rows of a scatter alone.
@@ -609,7 +641,7 @@ class Planner {
   Dependencies dependencies_;                         // between groups
   std::unordered_map<int, std::set<int>> producers_;  // buffer → groups that write it, or parts of it
   std::vector<Update> updates_;
-  int last_update_group_ = -1;
+  int numbers_group_ = -1;
   std::unordered_map<int, int> copied_;
 };
 

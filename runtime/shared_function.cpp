@@ -56,13 +56,14 @@ double SharedFunction::share(Task& task, const passes::Kernel& kernel, const pas
   const passes::Partition& partition = task.call.partition;
   if (partition.axis == passes::Partition::Axis::none) return 0;
   const std::int64_t size = partition.size.evaluate(sizes), unit = partition.unit;
-  const std::int64_t units = (size + unit - 1) / unit, members = std::min<std::int64_t>(threads_, units);
+  // No part is shorter than a unit: the tiles at its end would reach into another.
+  const std::int64_t units = std::max<std::int64_t>(size / unit, 1), members = std::min<std::int64_t>(threads_, units);
   if (members < 2) return 0;
   const double largest = static_cast<double>((units + members - 1) / members) / static_cast<double>(units);
   const double saved = estimated_us(kernel, plan, sizes) * (1 - largest);
   if (saved < 2 * barrier_us_) return 0;
   for (std::int64_t member = 0; member < threads_; ++member) {
-    const auto boundary = [&](std::int64_t m) { return std::min(size, units * m / threads_ * unit); };
+    const auto boundary = [&](std::int64_t m) { return m == threads_ ? size : units * m / threads_ * unit; };
     task.shares.push_back({boundary(member), boundary(member + 1)});
   }
   return saved;

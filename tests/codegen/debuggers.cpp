@@ -55,7 +55,7 @@ TEST_CASE("tools_know_kernels_by_name_where_asked_to") {
   bool found_step = false, found_kernel = false;
   while (lines >> std::hex >> address >> size >> name) {
     CHECK(size > 0);
-    found_kernel = found_kernel || name == "kernel0_body";
+    found_kernel = found_kernel || name == "kernel0";
     if (name == "descent_step") {
       found_step = reinterpret_cast<std::uint64_t>(program->function("step").run) == address;
     }
