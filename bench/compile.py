@@ -152,6 +152,16 @@ def table(rows, run, frameworks):
     return "\n".join(lines)
 
 
+def load_note(load):
+    """What a reader must know of figures that were taken on a machine with other work."""
+    if load < 0.5:
+        return ""
+    return (
+        f" The machine had other work meanwhile (a load of {load:.1f} before this began on {os.cpu_count()} processors): on a quiet one"
+        " all of these figures are smaller."
+    )
+
+
 def processor():
     for line in Path("/proc/cpuinfo").read_text().splitlines():
         if line.startswith("model name"):
@@ -164,7 +174,7 @@ DOCUMENT = """# Milliseconds to the first step
 `./dev bench compile --docs` has written this page, on {processor}. Milliseconds from the text of a model to a training
 step that can be called: the least of {rounds} rounds, each in a process of its own. *Cold* is without any cache, and includes
 loading LLVM. Frameworks are measured from after their import to the end of the first step, where `./dev frameworks` has
-installed them{absent}.
+installed them{absent}.{load}
 
 {table}
 
@@ -178,6 +188,7 @@ def main():
     parser.add_argument("--docs", action="store_true", help="write docs/compile-times.md")
     parser.add_argument("--rounds", type=int, default=9)
     arguments = parser.parse_args()
+    load = os.getloadavg()[0]
     frameworks = [f for f in ("jax", "torch") if has(f)]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -194,7 +205,7 @@ def main():
         arguments.json.write_text(json.dumps({"processor": processor(), "models": rows, "train": run}, indent=2) + "\n")
     if arguments.docs:
         missing = f"; here {' and '.join(absent)} {'was' if len(absent) == 1 else 'were'} not" if absent else ""
-        page = DOCUMENT.format(processor=processor(), rounds=arguments.rounds, absent=missing, table=text)
+        page = DOCUMENT.format(processor=processor(), rounds=arguments.rounds, absent=missing, load=load_note(load), table=text)
         (ROOT / "docs" / "compile-times.md").write_text(page)
 
 

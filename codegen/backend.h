@@ -17,6 +17,7 @@ namespace descent::codegen {
 /// their stages take to `times` unless it is null.
 struct Backend {
   const char* build_id;  ///< of the sources it was built from: must be that of its user
+  void (*prepare)();     ///< makes what the first compilation needs, if it is not yet there
   /// Relocatable object files with the kernels, descent_NAME for every function, and descent_epoch if there is a step
   /// over batches.
   std::vector<std::string> (*compile)(const ir::Program& program, const Plans& plans, const KernelSet& kernels,

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <future>
+#include <mutex>
 #include <numeric>
 #include <thread>
 
@@ -68,13 +69,41 @@ Built build(const ir::Program& program, const Plans& plans, const KernelSet& set
   return built;
 }
 
+/// A description of this machine for LLVM, made ahead for the next who needs one.
+class SpareTarget {
+ public:
+  void make() {
+    auto made = make_target_machine({});
+    const std::lock_guard lock(mutex_);
+    if (!spare_) spare_ = std::move(made);
+  }
+  std::unique_ptr<llvm::TargetMachine> take() {
+    {
+      const std::lock_guard lock(mutex_);
+      if (spare_) return std::move(spare_);
+    }
+    return make_target_machine({});
+  }
+
+ private:
+  std::mutex mutex_;
+  std::unique_ptr<llvm::TargetMachine> spare_;
+};
+
+SpareTarget& spare_target() {
+  static SpareTarget spare;
+  return spare;
+}
+
+void prepare() { spare_target().make(); }
+
 std::vector<std::string> compile_program(const ir::Program& program, const Plans& plans, const KernelSet& set,
                                          const passes::Machine& machine, StageTimes* times) {
   const std::size_t threads = std::max<std::size_t>(1, std::thread::hardware_concurrency());
   const std::vector<Part> parts = share_work(set, std::min(threads, set.kernels.size() / 2 + 1));
   const auto make = [&](const Part& part) {
     const CollectStageTimes collect(times);  // of this thread
-    const auto target = make_target_machine({});
+    const auto target = spare_target().take();
     const Built built = build(program, plans, set, part, machine, *target);
     return emit_object(*built.module, *target);
   };
@@ -156,6 +185,7 @@ std::string assembly_text(const ir::Program& program, const std::string& functio
 /// What codegen/native finds in this library.
 extern "C" {
 extern const descent::codegen::Backend descent_backend;
-const descent::codegen::Backend descent_backend = {descent::codegen::build_id, descent::codegen::compile_program,
-                                                   descent::codegen::llvm_text, descent::codegen::assembly_text};
+const descent::codegen::Backend descent_backend = {descent::codegen::build_id, descent::codegen::prepare,
+                                                   descent::codegen::compile_program, descent::codegen::llvm_text,
+                                                   descent::codegen::assembly_text};
 }

@@ -2,6 +2,7 @@
 
 #include <chrono>
 
+#include "codegen/prepare.h"
 #include "passes/passes.h"
 #include "runtime/file.h"
 #include "runtime/known_model.h"
@@ -104,6 +105,7 @@ Model::Implementation::Implementation(const std::string& text, const std::string
     settings.index_counts = std::move(known->index_counts);
     return;
   }
+  const std::future<void> loading = codegen::prepare_backend();
   const frontend::Model lowered = source_->lower();
   program_ = optimized(lowered, metrics);
   metrics_graph_ = program_->graph;

@@ -2,9 +2,12 @@
 
 #include <dlfcn.h>
 
+#include <atomic>
 #include <cstring>
 #include <filesystem>
+#include <system_error>
 
+#include "codegen/prepare.h"
 #include "descent/error.h"
 
 namespace descent::codegen {
@@ -26,7 +29,6 @@ std::filesystem::path own_folder() {
 }
 
 const Backend& load() {
-  const StageTimer timer(Stage::load_backend);
   std::string reason;
   for (const auto& folder : {own_folder(), own_folder() / "../lib", std::filesystem::path(DESCENT_LIBRARY_FOLDER)}) {
     void* library = dlopen((folder / kLibrary).c_str(), RTLD_NOW | RTLD_LOCAL);
@@ -45,8 +47,19 @@ const Backend& load() {
 }  // namespace
 
 const Backend& backend() {
+  const StageTimer timer(Stage::load_backend);  // or the wait for who has begun to
   static const Backend& loaded = load();
   return loaded;
+}
+
+std::future<void> prepare_backend() {
+  static std::atomic<bool> begun = false;
+  if (begun.exchange(true)) return {};
+  try {
+    return std::async(std::launch::async, [] { backend().prepare(); });
+  } catch (const std::system_error&) {
+    return {};  // no thread to be had: loaded when it is needed
+  }
 }
 
 }  // namespace descent::codegen

@@ -29,4 +29,5 @@ test -s "$folder/initial"
 for stage in ast graph gradient optimized kernels llvm asm; do
   test "$("$DESCENT" dump "$model" --stage=$stage | wc -l)" -gt 20
 done
-"$DESCENT" dump "$model" --stage=asm | grep -q '^# kernel .* -> dense.0.w -> dense.0.w.m'
+"$DESCENT" dump "$model" --stage=asm > "$folder/asm"
+grep -q '^# kernel .* -> dense.0.w -> dense.0.w.m' "$folder/asm"
