@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <map>
 #include <set>
+#include <unordered_set>
 
 #include "descent/error.h"
 #include "ir/op.h"
@@ -673,17 +674,72 @@ void for_each_access(const Kernel& kernel, const KernelPlan& plan, const std::fu
   }
 }
 
-std::vector<int> buffers_read(const Kernel& kernel, const KernelPlan& plan) {
-  std::set<int> found;
-  for_each_access(kernel, plan, [&](const View& view) {
-    for (const Node* source : sources(view)) {
-      // A constant is in memory where a contraction reads it.
-      const auto at = plan.stored.find(source);
-      if (at != plan.stored.end()) found.insert(at->second);
+namespace {
+
+/// Collects the buffers that a kernel reads, without asking where in them: that is asked for more often than all else.
+class ReadBuffers {
+ public:
+  ReadBuffers(const Kernel& kernel, const KernelPlan& plan) : plan_(plan) { read(kernel); }
+
+  std::vector<int> take() {
+    std::sort(found_.begin(), found_.end());
+    found_.erase(std::unique(found_.begin(), found_.end()), found_.end());
+    return std::move(found_);
+  }
+
+ private:
+  void read(const Kernel& kernel) {
+    for (const Kernel& phase : kernel.phases) read(phase);
+    if (kernel.contraction) {
+      for (const Node* operand : kernel.contraction->operands) load(operand, true);
     }
-  });
-  return {found.begin(), found.end()};
-}
+    if (kernel.scan) load(kernel.scan->operands[0], true);
+    seen_.clear();
+    for (const Store& s : kernel.stores) {
+      compute(kernel, s.node);
+      indices(s.indirections);
+    }
+    for (const auto& [node, b] : kernel.reductions) {
+      compute(kernel, reduced_value(node));
+      if (node->op == Op::scatter_add) load(node->operands[0], true);
+    }
+  }
+
+  void compute(const Kernel& kernel, const Node* node) {
+    if (node == kernel.contraction || is_immediate(node) || node->op == Op::rng_uniform || !seen_.insert(node).second)
+      return;
+    if (!computed_in(kernel, node, plan_)) return load(node, !(is_access(node) && writes(kernel, node)));
+    for (const Node* operand : node->operands) compute(kernel, operand);
+  }
+
+  /// The source of the node's view (find_view), and those of its indices.
+  void load(const Node* node, bool itself_stored) {
+    while (!is_immediate(node) && !(itself_stored && plan_.stored.contains(node)) && is_access(node)) {
+      if (node->op == Op::gather) load(node->operands[1], true);
+      node = node->operands[0];
+      if (const auto at = plan_.in_memory.find(node); at != plan_.in_memory.end()) node = at->second;
+      itself_stored = true;
+    }
+    // A constant is in memory where a contraction reads it.
+    if (const auto at = plan_.stored.find(node); at != plan_.stored.end()) found_.push_back(at->second);
+  }
+
+  void indices(const std::vector<Indirection>& indirections) {
+    for (const Indirection& i : indirections) {
+      for (const Node* source : sources(i.index)) {
+        if (const auto at = plan_.stored.find(source); at != plan_.stored.end()) found_.push_back(at->second);
+      }
+    }
+  }
+
+  const KernelPlan& plan_;
+  std::unordered_set<const Node*> seen_;
+  std::vector<int> found_;
+};
+
+}  // namespace
+
+std::vector<int> buffers_read(const Kernel& kernel, const KernelPlan& plan) { return ReadBuffers(kernel, plan).take(); }
 
 std::vector<int> buffers_written(const Kernel& kernel) {
   std::set<int> found;

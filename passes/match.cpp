@@ -6,6 +6,7 @@
 // so that matching takes bounded time.
 #include <algorithm>
 #include <deque>
+#include <forward_list>
 
 #include "ir/op.h"
 #include "passes/pattern.h"
@@ -74,6 +75,24 @@ struct Goal {
   const Goal* rest = nullptr;  ///< the goals after this one
 };
 
+/// Goals of one search; the memory serves the next one, since nearly all searches are short.
+class Goals {
+ public:
+  Goals() { used_ = 0; }
+  const Goal* add(const Goal& goal) {
+    if (used_ == memory_.size()) memory_.emplace_back();
+    Goal& added = memory_[used_++];
+    added = goal;
+    return &added;
+  }
+
+ private:
+  static thread_local std::deque<Goal> memory_;
+  static thread_local std::size_t used_;
+};
+thread_local std::deque<Goal> Goals::memory_;
+thread_local std::size_t Goals::used_ = 0;
+
 class Matcher {
  public:
   Matcher(Graph& graph, Match& match) : graph_(graph), match_(match) {}
@@ -96,8 +115,7 @@ class Matcher {
 
   const Goal* after(Goal goal, const Goal* rest) {
     goal.rest = rest;
-    goals_.push_back(goal);
-    return &goals_.back();
+    return goals_.add(goal);
   }
 
   /// Binds a letter, meets the goals, and unbinds the letter if they cannot be met.
@@ -119,6 +137,13 @@ class Matcher {
     if (!negative) return node;
     if (node->is_constant()) return graph_.constant(-node->attributes.value, node->shape());
     return node->op == Op::negate ? node->operands[0] : graph_.make(Op::negate, {node});
+  }
+
+  /// 1 or -1; asked for all the time.
+  const Node* unit(bool negative) {
+    const Node*& node = match_.units[negative ? 1 : 0];
+    if (node == nullptr) node = graph_.constant(negative ? -1 : 1);
+    return node;
   }
 
   static bool is_number(const Node* node) { return node->is_constant() && node->type.dtype == ir::DType::f32; }
@@ -175,8 +200,8 @@ class Matcher {
   bool open(const Goal& goal) {
     if (goal.node->type.dtype != ir::DType::f32) return false;
     const bool is_sum = goal.form->kind == Form::Kind::sum;
-    views_.push_back(is_sum ? sum_view(goal.node, nullptr, true) : product_view(goal.node, nullptr, true));
-    const ItemView& view = views_.back();
+    views_.push_front(is_sum ? sum_view(goal.node, nullptr, true) : product_view(goal.node, nullptr, true));
+    const ItemView& view = views_.front();
     if ((goal.form->needs & ~view.ops).any()) return false;
     Goal items{goal.form};
     items.view = &view;
@@ -207,7 +232,7 @@ class Matcher {
     if (item.form.kind == Form::Kind::coefficient && !has_number(goal)) {
       // The factor 1 that is not written; it takes the sign.
       others.negative = false;
-      return bind(item.form.letter, graph_.constant(goal.negative ? -1 : 1), after(others, goal.rest));
+      return bind(item.form.letter, unit(goal.negative), after(others, goal.rest));
     }
     for (std::size_t i = 0; i < goal.view->items.size(); ++i) {
       if (!(goal.mask >> i & 1)) continue;
@@ -279,8 +304,8 @@ class Matcher {
   Match& match_;
   const Node* reduction_ = nullptr;  ///< gives the pattern's axes
   int steps_ = 0;
-  std::deque<Goal> goals_;
-  std::deque<ItemView> views_;
+  Goals goals_;
+  std::forward_list<ItemView> views_;
 };
 
 }  // namespace

@@ -109,13 +109,15 @@ using UseCounts = ir::NodeMap<int>;
 ItemView sum_view(const ir::Node* node, const UseCounts* uses, bool open_shared);
 ItemView product_view(const ir::Node* node, const UseCounts* uses, bool open_shared);
 
-/// What the letters of a pattern stand for, its reduction, and what of a sum or product is left over.
+/// What the letters of a pattern stand for, its reduction, and what of a sum or product is left over. It may be used
+/// again, for nodes of the same graph.
 struct Match {
   std::array<const ir::Node*, 26> letters{};
-  ir::Shape full_shape;              ///< what the pattern's reductions reduce
-  std::vector<int> axes;             ///< along which they do
-  std::vector<ItemView::Item> rest;  ///< items of the root that the pattern leaves
-  bool negative = false;             ///< the root is minus what the pattern says
+  std::array<const ir::Node*, 2> units{};  ///< the graph's 1 and -1, once they were needed
+  ir::Shape full_shape;                    ///< what the pattern's reductions reduce
+  std::vector<int> axes;                   ///< along which they do
+  std::vector<ItemView::Item> rest;        ///< items of the root that the pattern leaves
+  bool negative = false;                   ///< the root is minus what the pattern says
   const ir::Node*& operator[](char letter) { return letters[static_cast<std::size_t>(letter - 'a')]; }
   const ir::Node* operator[](char letter) const { return letters[static_cast<std::size_t>(letter - 'a')]; }
 };
