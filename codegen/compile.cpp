@@ -24,22 +24,40 @@ struct Part {
   bool has_functions = false;
 };
 
-/// Parts of about equal work, judged by how much there is to say of a kernel.
+/// About how many instructions LLVM gets of a kernel, by what `descent dump --stage=llvm` shows of many kernels: so
+/// much for each node, for each sum of a tile (twice where the rest of the kernel follows in registers), for a second
+/// tile for the rows that are left, for rows one by one where there may be few, and for packing.
+std::int64_t estimated_instructions(const KernelSet::Entry& entry) {
+  const auto nodes = std::count(entry.signature.key.begin(), entry.signature.key.end(), '\n');
+  const std::int64_t elementwise = 20 + 4 * nodes;
+  if (entry.kernel->contraction == nullptr) return elementwise;
+  using passes::Blocking;
+  const Blocking& blocking = entry.kernel->blocking;
+  if (blocking.form == Blocking::Form::dots) return elementwise + 300;
+  if (blocking.form == Blocking::Form::turned) return elementwise + 80;
+  const passes::ContractionAxes axes = passes::contraction_axes(entry.kernel->contraction, *entry.plan);
+  const std::int64_t for_each_sum = nodes <= 10 ? 14 : 4;
+  const bool has_low_tile = blocking.low_rows < blocking.tile_rows;
+  const std::int64_t rows = blocking.tile_rows + (has_low_tile ? blocking.low_rows : 0);
+  std::int64_t tiles = 50 + rows * blocking.tile_vectors * for_each_sum;
+  if (!axes.rows.back().size.is_constant() && !blocking.pack_lhs) tiles += 80;
+  return elementwise + tiles + (blocking.pack_rhs ? 190 : 0) + (blocking.pack_lhs ? 100 : 0);
+}
+
+/// Parts of about equal work.
 std::vector<Part> share_work(const KernelSet& set, std::size_t parts) {
   std::vector<Part> result(parts);
   result[0].has_functions = true;
-  std::vector<std::size_t> order(set.kernels.size()), load(parts, 0);
+  std::vector<std::int64_t> load(parts, 0), work;
+  for (const KernelSet::Entry& entry : set.kernels) work.push_back(estimated_instructions(entry));
+  load[0] = 100;  // the functions
+  std::vector<std::size_t> order(set.kernels.size());
   std::iota(order.begin(), order.end(), 0);
-  const auto work = [&](std::size_t k) {
-    const KernelSet::Entry& entry = set.kernels[k];
-    return entry.signature.key.size() + (entry.kernel->contraction != nullptr ? 1000 : 300);
-  };
-  for (const auto& [name, calls] : set.calls) load[0] += calls.size() * 10;
-  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return work(a) > work(b); });
+  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return work[a] > work[b]; });
   for (std::size_t k : order) {
     const auto least = static_cast<std::size_t>(std::min_element(load.begin(), load.end()) - load.begin());
     result[least].kernels.push_back(k);
-    load[least] += work(k);
+    load[least] += work[k];
   }
   return result;
 }
