@@ -57,6 +57,7 @@ MODELS = {  # with what compiling them may take, in ms
     "GRU of 100 steps": (recurrent(8, 16, 100, 32), 150),
 }
 TOO_LARGE_FOR_OTHERS = {"1,000 layers"}  # minutes
+FRAMEWORK_SECONDS = 90  # a framework that takes longer is not waited for
 
 
 def source(model):
@@ -67,9 +68,13 @@ def source(model):
     )
 
 
-def output(command, cache="off"):
+def output(command, cache="off", seconds=None):
     done = subprocess.run(
-        [str(c) for c in command], capture_output=True, text=True, env={**os.environ, "DESCENT_CACHE": str(cache)}
+        [str(c) for c in command],
+        capture_output=True,
+        text=True,
+        timeout=seconds,
+        env={**os.environ, "DESCENT_CACHE": str(cache)},
     )
     if done.returncode != 0:
         sys.exit(f"{' '.join(map(str, command))}\n{done.stderr}")
@@ -101,11 +106,18 @@ def has(framework):
 
 
 def measure_framework(framework, rounds, rows):
+    given_up = set(TOO_LARGE_FOR_OTHERS)
     for _ in range(rounds):
         for name, (model, _limit) in MODELS.items():
-            if name in TOO_LARGE_FOR_OTHERS:
+            if name in given_up:
                 continue
-            text = output([PYTHON, ROOT / "bench" / "frameworks.py", framework, json.dumps(model)])
+            command = [PYTHON, ROOT / "bench" / "frameworks.py", framework, json.dumps(model)]
+            try:
+                text = output(command, seconds=FRAMEWORK_SECONDS)
+            except subprocess.TimeoutExpired:
+                given_up.add(name)
+                rows[name].setdefault(f"{framework}_first_step_ms", float("inf"))
+                continue
             for key, value in json.loads(text.splitlines()[-1]).items():
                 key = f"{framework}_{key}"
                 rows[name][key] = min(rows[name].get(key, float("inf")), value)
@@ -144,7 +156,7 @@ def table(rows, run, frameworks):
         cells = [name, f"{row['cold_ms']:.1f}", str(row["limit_ms"]), f"{row['cached_ms']:.2f}"]
         for framework in frameworks:
             value = row.get(f"{framework}_first_step_ms")
-            cells.append("" if value is None else f"{value:.0f}")
+            cells.append("" if value is None else f"{value:.0f}" if value < float("inf") else f"> {1000 * FRAMEWORK_SECONDS}")
         lines.append("| " + " | ".join(cells) + " |")
     lines += ["", "| `descent train examples/tumour.descent`, whole process | ms | peak of resident memory, MB |", "|---|---|---|"]
     for name, figures in run.items():
