@@ -131,7 +131,7 @@ void KernelEmitter::pack_operands(Product& product, const passes::ContractionAxe
     if (!blocking.pack_lhs) return;
     const Range range = part(passes::Partition::Axis::rows, plain.rows);
     pack({element(plain.a, multiply(range.begin, size(plain.a_row))), builder_.CreateSub(range.end, range.begin),
-          plain.a_row, k.size, k.lhs, blocking.tile_rows},
+          plain.a_row, k.size, k.lhs, blocking.tile_rows, k.size},
          element(product.a, multiply(range.begin, size(k.size))));
   });
 }
@@ -145,15 +145,38 @@ bool KernelEmitter::packs_before() const {
 void KernelEmitter::read_packed_columns(Product& product) {
   product.b = address(kernel_.workspace);
   product.b_column = Dimension(1);
-  product.contracted.back().rhs = Dimension(kernel_.blocking.panel(machine_));
+  Dimension stride(kernel_.blocking.panel(machine_));
+  for (std::size_t axis = product.contracted.size(); axis-- > 0;) {
+    product.contracted[axis].rhs = stride;
+    stride = stride * product.contracted[axis].size;
+  }
 }
 
+/// Panels of all contracted axes, the last one innermost.
 void KernelEmitter::pack_columns(const Product& product, Value* first, Value* count) {
-  const Axis& k = product.contracted.back();
-  Value* from = element(product.b, multiply(first, size(product.b_column)));
+  const Axis& inner = product.contracted.back();
+  const Dimension depth = depth_of(product);
+  const std::int64_t width = kernel_.blocking.panel(machine_);
   Value* to = address(kernel_.workspace);
-  if (!kernel_.blocking.slabs) to = element(to, multiply(first, size(k.size)));
-  pack({from, count, product.b_column, k.size, k.rhs, kernel_.blocking.panel(machine_)}, to);
+  if (!kernel_.blocking.slabs) to = element(to, multiply(first, size(depth)));
+  const auto axes = [&](auto&& self, std::size_t axis, Value* from, Value* target, Dimension below) -> void {
+    if (axis + 1 == product.contracted.size())
+      return pack({from, count, product.b_column, inner.size, inner.rhs, width, depth}, target);
+    const Axis& k = product.contracted[axis];
+    for (std::size_t other = axis + 1; other < product.contracted.size(); ++other)
+      below = below * product.contracted[other].size;
+    loop(i64(0), size(k.size), i64(1), [&](Value* i) {
+      self(self, axis + 1, element(from, multiply(i, size(k.rhs))), element(target, multiply(i, size(below))),
+           Dimension(width));
+    });
+  };
+  axes(axes, 0, element(product.b, multiply(first, size(product.b_column))), to, Dimension(width));
+}
+
+ir::Dimension KernelEmitter::depth_of(const Product& product) const {
+  Dimension depth = 1;
+  for (const Axis& k : product.contracted) depth = depth * k.size;
+  return depth;
 }
 
 /// The product with the lanes along its columns: with one column, the operands are exchanged.
@@ -342,7 +365,8 @@ void KernelEmitter::emit_pass(const Product& product, const Block& block, Value*
     tile.vectors = static_cast<unsigned>(blocking.tile_vectors);
     tile.splits = static_cast<unsigned>(blocking.splits);
     Value* start = multiply(column, size(product.b_column));
-    if (blocking.pack_rhs) start = multiply(blocking.slabs ? at : column, size(k.size));  // panel after panel
+    if (blocking.pack_rhs)
+      start = multiply(blocking.slabs ? at : column, size(depth_of(product)));  // panel after panel
     tile.b = element(product.b, add(start, skipped));
     tile.depth = count;
     tile.accumulate = accumulate;

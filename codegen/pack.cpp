@@ -16,11 +16,11 @@ std::int64_t lower(std::int64_t a, std::int64_t b) { return a < b ? a : b; }
 
 void KernelEmitter::pack(const Panels& panels, Value* to) {
   if (panels.line_step.is_one()) return pack_contiguous(panels, to);
-  Value *lines = panels.lines, *depth = size(panels.depth);
+  Value* lines = panels.lines;
   loop(i64(0), lines, i64(panels.width), [&](Value* first) {
     Value* count = builder_.CreateSub(lines, first);
     Value* from = element(panels.from, multiply(first, size(panels.line_step)));
-    Value* target = element(to, multiply(first, depth));
+    Value* target = element(to, multiply(first, size(panels.panel_depth)));
     const auto groups = [&](std::int64_t begin, std::int64_t end, std::int64_t number) {
       loop(i64(begin), i64(end), i64(machine_.lanes), [&](Value* group) {
         pack_strided(panels, element(from, multiply(group, size(panels.line_step))), element(target, group), number,

@@ -68,6 +68,12 @@ bool stays_in_cache(std::int64_t lines, std::int64_t stride, std::int64_t length
   return lines * each <= std::min(sets, reached * each) * ways * 3 / 4 && lines * stride <= page * pages;
 }
 
+std::int64_t estimated_depth(const ContractionAxes& axes) {
+  std::int64_t depth = 1;
+  for (const auto& axis : axes.contracted) depth *= std::max<std::int64_t>(1, estimate(axis.size));
+  return depth;
+}
+
 }  // namespace
 
 Blocking choose_blocking(const ContractionAxes& axes, const Machine& m) {
@@ -85,7 +91,7 @@ Blocking choose_blocking(const ContractionAxes& axes, const Machine& m) {
   }
   const bool turned = blocking.form == Blocking::Form::turned;
   const Dimension rows = turned ? column.size : row.size, columns = turned ? row.size : column.size;
-  const std::int64_t depth = estimate(k.size);
+  const std::int64_t depth = estimated_depth(axes);
   const Tile tile = choose_tile(rows, columns, depth, m);
   blocking.tile_rows = tile.rows;
   // Lower tiles keep the units busy only if they have enough sums without adding any up separately, and are worth the
@@ -99,9 +105,14 @@ Blocking choose_blocking(const ContractionAxes& axes, const Machine& m) {
   blocking.splits = splits_for(tile.rows * tile.vectors, tile.vectors, m);
 
   const std::int64_t panel = tile.vectors * m.lanes;
+  const bool strided = !column.rhs.is_one() && !(column.rhs == Dimension(0));
+  if (!turned && axes.contracted.size() > 1 && !one_column) {
+    blocking.pack_rhs = strided;
+    blocking.slabs = strided && axes.rows.size() == 1;
+    if (!blocking.slabs && axes.columns.size() > 1) blocking.pack_rhs = false;
+  }
   if (!turned && axes.contracted.size() == 1 && !one_column) {
     constexpr std::int64_t enough = 32;  // uses of each packed number that pay for packing it
-    const bool strided = !column.rhs.is_one() && !(column.rhs == Dimension(0));
     const std::int64_t pass = std::min(depth, kDepth);
     blocking.pack_rhs = strided || (!(column.rhs == Dimension(0)) && estimate(rows) >= enough &&
                                     !stays_in_cache(pass, estimate(k.rhs), panel, m));
@@ -141,6 +152,12 @@ Blocking choose_blocking(const ContractionAxes& axes, const Machine& m) {
   return blocking;
 }
 
+Dimension whole_depth(const ContractionAxes& axes) {
+  Dimension depth = 1;
+  for (const auto& axis : axes.contracted) depth = depth * axis.size;
+  return depth;
+}
+
 Dimension packed_lhs_size(const ContractionAxes& axes, const Blocking& blocking) {
   if (!blocking.pack_lhs) return Dimension(0);
   return (axes.rows.back().size + Dimension(blocking.tile_rows)) * axes.contracted.back().size;
@@ -150,10 +167,10 @@ Dimension packed_rhs_size(const ContractionAxes& axes, const Blocking& blocking,
   if (!blocking.pack_rhs) return Dimension(0);
   const Dimension& columns = axes.columns.back().size;
   const std::int64_t panel = blocking.panel(machine);
-  if (blocking.slabs) return Dimension(blocking.block_columns) * axes.contracted.back().size;
+  if (blocking.slabs) return Dimension(blocking.block_columns) * whole_depth(axes);
   const Dimension padded =
       columns.is_constant() ? Dimension(round_up(columns.constant(), panel)) : columns + Dimension(panel);
-  return padded * axes.contracted.back().size;
+  return padded * whole_depth(axes);
 }
 
 }  // namespace descent::passes

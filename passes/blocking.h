@@ -42,6 +42,9 @@ struct Blocking {
 
 Blocking choose_blocking(const ContractionAxes& axes, const Machine& machine);
 
+/// Contracted elements of each element of the result: the product of the contracted axes.
+ir::Dimension whole_depth(const ContractionAxes& axes);
+
 /// Floats that the packed operands take together, the first operand's first.
 ir::Dimension packed_lhs_size(const ContractionAxes& axes, const Blocking& blocking);
 ir::Dimension packed_rhs_size(const ContractionAxes& axes, const Blocking& blocking, const Machine& machine);

@@ -752,38 +752,6 @@ std::vector<int> buffers_written(const Kernel& kernel) {
   return {found.begin(), found.end()};
 }
 
-ContractionAxes contraction_axes(const Node* dot, const KernelPlan& plan) {
-  const ir::Attributes& a = dot->attributes;
-  const Node *l = dot->operands[0], *r = dot->operands[1];
-  const auto ls = view_of(l, plan).strides, rs = view_of(r, plan).strides, os = row_major(dot->shape());
-  const auto has = [](const std::vector<int>& axes, std::size_t i) {
-    return std::find(axes.begin(), axes.end(), static_cast<int>(i)) != axes.end();
-  };
-  ContractionAxes axes;
-  std::size_t out = 0;
-  for (std::size_t i = 0; i < a.lhs_batch.size(); ++i, ++out) {
-    const auto p = static_cast<std::size_t>(a.lhs_batch[i]), q = static_cast<std::size_t>(a.rhs_batch[i]);
-    axes.batch.push_back({l->shape()[p], ls[p], rs[q], os[out]});
-  }
-  for (std::size_t i = 0; i < ls.size(); ++i) {
-    if (has(a.lhs_batch, i) || has(a.lhs_contract, i)) continue;
-    axes.rows.push_back({l->shape()[i], ls[i], Dimension(0), os[out++]});
-  }
-  for (std::size_t i = 0; i < rs.size(); ++i) {
-    if (has(a.rhs_batch, i) || has(a.rhs_contract, i)) continue;
-    axes.columns.push_back({r->shape()[i], Dimension(0), rs[i], os[out++]});
-  }
-  for (std::size_t i = 0; i < a.lhs_contract.size(); ++i) {
-    const auto p = static_cast<std::size_t>(a.lhs_contract[i]), q = static_cast<std::size_t>(a.rhs_contract[i]);
-    axes.contracted.push_back({l->shape()[p], ls[p], rs[q], Dimension(0)});
-  }
-  const ContractionAxes::Axis one{Dimension(1), Dimension(0), Dimension(0), Dimension(0)};
-  if (axes.rows.empty()) axes.rows.push_back(one);
-  if (axes.columns.empty()) axes.columns.push_back(one);
-  if (axes.contracted.empty()) axes.contracted.push_back(one);
-  return axes;
-}
-
 KernelPlan plan_kernels(const ir::Program& program, const ir::Function& function, const Machine& machine) {
   return Planner(program, function, machine).run();
 }

@@ -15,6 +15,7 @@
 #include "ir/stage_times.h"
 #include "passes/passes.h"
 #include "passes/reassociate.h"
+#include "passes/sliced_products.h"
 #include "passes/rules.h"
 #include "passes/structural_rules.h"
 #include "passes/sum_of_parts.h"
@@ -195,6 +196,7 @@ class Simplifier {
       return next;
     }
     if (const Node* next = join_parts(graph_, node, uses_); next != node) return next;
+    if (const Node* next = sliced_product(graph_, node, uses_); next != node) return next;
     return reassociate(graph_, node, uses_);
   }
 

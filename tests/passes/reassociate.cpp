@@ -1,4 +1,4 @@
-// The order of products of matrices is chosen by cost.
+// The order of products of matrices is chosen by cost; of a product that is cut, the operands are.
 #include <catch2/catch.hpp>
 
 #include "ir/expr.h"
@@ -83,4 +83,26 @@ TEST_CASE("a_product_that_is_used_elsewhere_stays") {
   const Expr p = a % b;
   CHECK(t.simplified(ir::reduce_sum(p % v, {0, 1}) + ir::reduce_sum(exp(p), {0, 1})).find("(a @ b) @ v") !=
         std::string::npos);
+}
+
+TEST_CASE("a_slice_of_a_product_is_the_product_of_slices") {
+  Tensors t;
+  const Expr a = t.tensor("a", {8, 9}), b = t.tensor("b", {9, 7});
+  const auto cut = [](Expr e, ir::Shape starts, ir::Shape limits, std::vector<int> strides) {
+    return ir::slice(e, std::move(starts), std::move(limits), std::move(strides));
+  };
+  CHECK(t.simplified(cut(a % b, {2, 1}, {8, 6}, {3, 2})).find(" @ ") != std::string::npos);
+  // With axes that belong to both operands, and contracted ones in front.
+  const Expr c = t.tensor("c", {4, 3, 5, 6}), d = t.tensor("d", {3, 4, 2});
+  ir::Attributes axes;
+  axes.lhs_batch = {1}, axes.rhs_batch = {0}, axes.lhs_contract = {0}, axes.rhs_contract = {1};
+  const Expr whole = ir::dot_general(c, d, axes);  // [3, 5, 6, 2]
+  t.simplified(cut(whole, {1, 0, 2, 1}, {3, 4, 6, 2}, {1, 1, 2, 1}));
+  const ir::Node* simple =
+      passes::simplify_nodes(t.graph, {cut(whole, {1, 0, 2, 1}, {3, 4, 6, 2}, {1, 1, 2, 1}).node})[0];
+  CHECK(simple->op == ir::Op::dot_general);
+  // Used as a whole too, it is computed once.
+  const Expr p = a % b;
+  const Expr both = ir::reduce_sum(cut(p, {2, 1}, {8, 6}, {1, 1}), {0, 1}) + ir::reduce_sum(exp(p), {0, 1});
+  CHECK(t.simplified(both).find("(a @ b)[") != std::string::npos);
 }
