@@ -39,7 +39,7 @@ class OperandSlice {
 const Node* sliced_product(ir::Graph& graph, const Node* node, const UseCounts& uses) {
   if (node->op != ir::Op::slice || node->operands[0]->op != ir::Op::dot_general) return node;
   const Node* product = node->operands[0];
-  if (auto at = uses.find(product); at != uses.end() && at->second > 1) return node;
+  if (uses.of(product) > 1) return node;
   const Attributes &axes = product->attributes, &cut = node->attributes;
   OperandSlice lhs(product->operands[0]), rhs(product->operands[1]);
   // The product's axes: those of the batch, then the others of the first operand, then of the second.
