@@ -68,6 +68,7 @@ class Lexer {
       : source_(source), text_(source.text), mistakes_(mistakes) {}
 
   std::vector<Token> run() {
+    tokens_.reserve(text_.size() / 6);  // about as many as there are in code with comments
     while (at_ < text_.size()) {
       const char c = text_[at_];
       begin_ = at_;
@@ -109,10 +110,17 @@ class Lexer {
     mistakes_.push_back(diagnostic({&source_, begin_, end}, message, hint));
   }
 
+  /// How far a number can go. "0..k" is a range: the first number ends before two dots.
+  std::size_t end_of_number() const {
+    for (std::size_t at = at_; at < text_.size() && (is_digit(text_[at]) || text_[at] == '.'); ++at) {
+      if (text_.substr(at, 2) == "..") return at;
+    }
+    return text_.size();
+  }
+
   void number() {
     double value = 0;
-    // "0..k" is a range: the first number ends before two dots.
-    const std::size_t limit = std::min(text_.find("..", at_), text_.size());
+    const std::size_t limit = end_of_number();
     const auto [end, error] = std::from_chars(text_.data() + at_, text_.data() + limit, value);
     at_ = std::max(at_ + 1, static_cast<std::size_t>(end - text_.data()));
     if (at_ < text_.size() && text_[at_] == '%') ++at_, value /= 100;
@@ -142,7 +150,7 @@ class Lexer {
     static const std::string_view symbols[] = {"|>", "->", "<-", "..", "==", "!=", "<=", ">=", "(", ")", "[", "]", "{",
                                                "}",  ",",  ":",  "=",  "<",  ">",  "+",  "-",  "*", "/", "^", "@", "."};
     for (const std::string_view symbol : symbols) {
-      if (text_.substr(at_, symbol.size()) != symbol) continue;
+      if (symbol[0] != text_[at_] || text_.substr(at_, symbol.size()) != symbol) continue;
       at_ += symbol.size();
       add(Token::Kind::symbol, symbol);
       return;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <unordered_map>
+#include <utility>
 
 namespace descent::frontend {
 
@@ -49,7 +50,9 @@ ExpressionParser::ExpressionParser(const Source& source, File& file, std::vector
     : file_(file), mistakes_(mistakes) {
   file_.source = &source;
   std::string documentation;
-  for (Token& token : tokenize(source, mistakes)) {
+  const std::vector<Token> all = tokenize(source, mistakes);
+  tokens_.reserve(all.size());
+  for (const Token& token : all) {
     if (token.kind == Token::Kind::comment) {
       if (!token.text.starts_with("///") || !token.first_on_line) {
         documentation.clear();
@@ -57,12 +60,11 @@ ExpressionParser::ExpressionParser(const Source& source, File& file, std::vector
       }
       std::string_view line = token.text.substr(3);
       if (line.starts_with(" ")) line.remove_prefix(1);
-      documentation += std::string(line) + "\n";
+      documentation.append(line).append("\n");
       continue;
     }
+    if (!documentation.empty()) documentation_.emplace(tokens_.size(), std::exchange(documentation, {}));
     tokens_.push_back(token);
-    documentation_.push_back(std::move(documentation));
-    documentation.clear();
   }
 }
 

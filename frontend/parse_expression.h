@@ -1,6 +1,8 @@
 // Expressions by recursive descent with precedence climbing. The parser of statements builds on it.
 #pragma once
 
+#include <map>
+
 #include "frontend/lexer.h"
 
 namespace descent::frontend {
@@ -56,8 +58,8 @@ class ExpressionParser {
 
   File& file_;
   std::vector<Diagnostic>& mistakes_;
-  std::vector<Token> tokens_;               // without comments
-  std::vector<std::string> documentation_;  // of the token at the same position
+  std::vector<Token> tokens_;                         // without comments
+  std::map<std::size_t, std::string> documentation_;  // of tokens, by position
   std::size_t at_ = 0;
   int nesting_ = 0;
   int open_brackets_ = 0;  // that the statement being parsed has not closed yet

@@ -94,7 +94,7 @@ class Parser : public ExpressionParser {
   }
 
   Definition* definition() {
-    const std::string documentation = documentation_[at_];
+    const auto documentation = documentation_.find(at_);
     const Token& word = peek();
     if (word.kind != Token::Kind::name || !blocks().contains(word.text)) {
       const auto meant = ir::nearest(word.text, {"fn", "layer", "optimizer", "model", "data", "train", "import"});
@@ -104,7 +104,7 @@ class Parser : public ExpressionParser {
     Definition& d = file_.owned_definitions.emplace_back();
     d.kind = blocks().at(word.text);
     d.file = &file_;
-    d.documentation = documentation;
+    if (documentation != documentation_.end()) d.documentation = documentation->second;
     d.span = d.name_span = next().span;
     const bool has_name = d.kind != Block::data && d.kind != Block::train;
     if (has_name) {
