@@ -27,7 +27,7 @@ BenchResult run_bench(const Model& model, const BenchArguments& a) {
     throw Error("the model has no loss, so it has no training step", "add a line such as: loss = bce(p, y)");
   }
   BenchResult result{};
-  result.batch = a.batch > 0 ? a.batch : implementation.settings.train.batch;
+  result.batch = implementation.settings.train.batch;
   const ir::DimensionValues sizes = made_up_sizes(model, result.batch);
   const MadeUpData data(model, sizes);
   Trainer trainer(model);
@@ -67,7 +67,7 @@ BenchResult run_bench(const Model& model, const BenchArguments& a) {
 
 int bench(const BenchArguments& a) {
   if (a.profile) return profile(a);
-  const BenchResult r = run_bench(Model::from_file(a.file), a);
+  const BenchResult r = run_bench(Model::from_file(a.file, a.batch), a);
   if (a.as_json) {
     const nlohmann::json result = {
         {"batch", r.batch},    {"threads", r.threads},         {"parameters", r.parameters},

@@ -6,7 +6,9 @@
 #include <tuple>
 
 #include "cli/commands.h"
+#include "codegen/compile.h"
 #include "frontend/frontend.h"
+#include "passes/kernels.h"
 #include "passes/passes.h"
 #include "passes/unstable.h"
 #include "runtime/file.h"
@@ -52,12 +54,21 @@ ir::Program judged_part(ir::Program program) {
   return program;
 }
 
+/// Plans the training step, which throws where it does not fit into the memory that the train block gives it.
+void keep_to_memory(const CheckArguments& a) {
+  const frontend::Model whole = frontend::load_model(runtime::read_file(a.file), a.file);
+  const ir::Program optimized = passes::run_pipeline(*whole.program);
+  const ir::Function* step = optimized.find_function("step");
+  if (step != nullptr) passes::plan_kernels(optimized, *step, codegen::this_machine());
+}
+
 /// Those in one place of the text that say the same are one.
 std::vector<Warning> warnings_of(const CheckArguments& a) {
   // Kept until the process ends: to give back each node of a graph takes a tenth of the time.
   static const frontend::Model* kept = nullptr;
   kept = new frontend::Model(frontend::load_model(runtime::read_file(a.file), a.file, frontend::Purpose::check));
   const frontend::Model& model = *kept;
+  if (model.train.memory) keep_to_memory(a);
   const ir::Program judged = judged_part(*model.program);
   std::vector<Warning> warnings;
   std::set<std::tuple<std::string, int, int, std::string>> said;

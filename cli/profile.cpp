@@ -45,9 +45,9 @@ class Roofline {
 }  // namespace
 
 int profile(const BenchArguments& a) {
-  const Model model = Model::from_file(a.file);
+  const Model model = Model::from_file(a.file, a.batch);
   Model::Implementation& implementation = *model.implementation();
-  const std::int64_t batch = a.batch > 0 ? a.batch : implementation.settings.train.batch;
+  const std::int64_t batch = implementation.settings.train.batch;
   const ir::DimensionValues sizes = made_up_sizes(model, batch);
   const MadeUpData data(model, sizes);
   Trainer trainer(model);

@@ -80,7 +80,7 @@ json history(const runtime::TrainReport& report) {
 }  // namespace
 
 int train(const TrainArguments& a) {
-  const Model model = Model::from_file(a.file);
+  const Model model = Model::from_file(a.file, a.options.batch.value_or(0));
   runtime::TrainReport report;
   {
     Progress progress;
@@ -102,6 +102,7 @@ int train(const TrainArguments& a) {
   result["compile_ms"] = report.compile_ms;
   result["train_ms"] = report.train_ms;
   result["parameters"] = report.parameters;
+  result["arena_bytes"] = report.arena_bytes;
   result["history"] = history(report);
   fmt::print("{}\n", result.dump());
   return 0;

@@ -56,6 +56,7 @@ struct Expression {
   Span span;
   std::string text;  ///< the name, string, operator or member
   double number = 0;
+  std::string unit;                     ///< of a number that is a size of memory: "MiB"; it counts in `number`
   std::vector<ExpressionPtr> operands;  ///< also: callee, condition and branches, list items
   std::vector<Argument> arguments;      ///< of a call
   std::vector<Subscript> subscripts;    ///< of an index

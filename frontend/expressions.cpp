@@ -119,6 +119,10 @@ Value Lowering::combine(const Expression& e, const Value& left, Scope& scope) {
 Value Lowering::evaluate_any(const Expression& e, Scope& scope) {
   switch (e.kind) {
     case Expression::Kind::number:
+      if (!e.unit.empty()) {
+        fail(e.span, "a size of memory is no number to compute with",
+             "it belongs into the train block: memory = 64 MiB");
+      }
       return Value::of(e.number);
     case Expression::Kind::string:
       return Value::of_text(e.text);

@@ -67,6 +67,24 @@ std::map<Definition::Kind, const Definition*> find_blocks(const File& file, std:
   return blocks;
 }
 
+/// Gives the training step the limit of the train block, for the batch that stands there.
+void limit_memory(ir::Program& program, const TrainSpec& train, std::vector<Diagnostic>& mistakes) {
+  const Location& at = train.memory->location;
+  Diagnostic place{at.file, at.line, at.column, at.length, "", "", at.source_line};
+  ir::MemoryLimit limit{train.memory->bytes, {}, place};
+  const std::vector<std::string> symbols = program.dimensions();
+  for (const std::string& symbol : symbols) limit.sizes[symbol] = train.batch;
+  if (symbols.size() > 1) {
+    place.message = "how much memory a step takes is not known before it runs: it depends on '" + symbols[1] + "' too";
+    place.hint = "write a number for '" + symbols[1] + "' in the shapes of the inputs";
+    mistakes.push_back(place);
+    return;
+  }
+  for (ir::Function& f : program.functions) {
+    if (f.name == "step") f.memory_limit = limit;
+  }
+}
+
 }  // namespace
 
 /// What has been read of a model's files, and what is still to be lowered.
@@ -102,6 +120,8 @@ ModelSource::~ModelSource() = default;
 ModelSource::ModelSource(ModelSource&&) noexcept = default;
 ModelSource& ModelSource::operator=(ModelSource&&) noexcept = default;
 
+void ModelSource::set_batch(std::int64_t batch) { parts_->model.train.batch = batch; }
+
 const Model& ModelSource::settings() const { return parts_->model; }
 
 std::string ModelSource::text() const {
@@ -110,6 +130,8 @@ std::string ModelSource::text() const {
   for (const auto& source : parts_->tree->sources) {
     all += std::to_string(source->text.size()) + "\n" + source->text;  // two files are not one with both texts
   }
+  // The step is planned for this batch.
+  if (parts_->model.train.memory) all += "\nbatch " + std::to_string(parts_->model.train.batch);
   return all;
 }
 
@@ -130,6 +152,7 @@ Model ModelSource::lower(Purpose purpose) const {
   UpdateRules rules = p.rules;
   rules.one_of_each = purpose == Purpose::check;
   lowering.lower_model(*p.blocks.at(Definition::Kind::model), rules);
+  if (model.train.memory) limit_memory(*program, model.train, mistakes);
   model.category_counts = lowering.category_counts();
   model.index_counts = lowering.index_counts();
   drop_consequences(mistakes, p.unreadable);

@@ -27,9 +27,13 @@ class ModelSource {
   ModelSource(ModelSource&&) noexcept;
   ModelSource& operator=(ModelSource&&) noexcept;
 
+  /// Another batch than the file says, before anything is asked for.
+  void set_batch(std::int64_t batch);
+
   /// The model without its program and without what follows from that. Right only where `lower` throws nothing.
   const Model& settings() const;
-  /// The texts of all files, which decide everything about the model; empty where there are mistakes already.
+  /// The texts of all files and what has been set, which decide everything about the model; empty where there are
+  /// mistakes already.
   std::string text() const;
   /// Throws descent::Error with every mistake of the text.
   Model lower(Purpose purpose = Purpose::training) const;

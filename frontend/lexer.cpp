@@ -125,9 +125,13 @@ class Lexer {
     at_ = std::max(at_ + 1, static_cast<std::size_t>(end - text_.data()));
     if (at_ < text_.size() && text_[at_] == '%') ++at_, value /= 100;
     if (at_ < text_.size() && in_name(text_[at_])) {
+      const std::size_t suffix = at_;
       while (at_ < text_.size() && in_name(text_[at_])) ++at_;
-      mistake(at_, "'" + std::string(text_.substr(begin_, at_ - begin_)) + "' is not a number",
-              "names do not begin with a digit; a product is written 2 * x");
+      const std::string_view number = text_.substr(begin_, suffix - begin_), unit = text_.substr(suffix, at_ - suffix);
+      const bool is_memory = unit.size() <= 3 && unit.ends_with("B");
+      mistake(at_, "'" + std::string(number) + std::string(unit) + "' is not a number",
+              is_memory ? "write " + std::string(number) + " " + std::string(unit)
+                        : "names do not begin with a digit; a product is written 2 * x");
     } else if (error != std::errc()) {
       mistake(at_, "this number is out of range");
     }

@@ -68,8 +68,15 @@ struct EarlyStopping {
   Location location;
 };
 
+/// The most that what a training step computes on the way may take.
+struct MemorySpec {
+  std::int64_t bytes = 0;
+  Location location;
+};
+
 struct TrainSpec {
   std::int64_t batch = 32;
+  std::optional<MemorySpec> memory;
   std::int64_t epochs = 100;
   std::uint64_t seed = 0;
   std::optional<EarlyStopping> stop;

@@ -20,6 +20,15 @@ int precedence(const Token& token) {
 constexpr int unary_precedence = 8;  // -x^2 is -(x^2)
 constexpr int not_precedence = 4;    // not a == b is not (a == b)
 
+/// How many bytes a unit of memory has that follows a number; 0: the token is none.
+double bytes_of_unit(const Token& token) {
+  static const std::unordered_map<std::string_view, double> table = {{"KiB", 0x1p10}, {"MiB", 0x1p20}, {"GiB", 0x1p30},
+                                                                     {"KB", 1e3},     {"MB", 1e6},     {"GB", 1e9}};
+  if (token.kind != Token::Kind::name || token.first_on_line) return 0;
+  const auto at = table.find(token.text);
+  return at == table.end() ? 0 : at->second;
+}
+
 /// Counts a level of nesting for as long as it lives.
 class Nesting {
  public:
@@ -290,6 +299,11 @@ ExpressionPtr ExpressionParser::primary() {
     case Token::Kind::number: {
       Expression* e = make(Expression::Kind::number, next().span, token.text);
       e->number = token.number;
+      if (const double bytes = bytes_of_unit(peek()); bytes > 0) {
+        e->unit = peek().text;
+        e->number *= bytes;
+        e->span = join(e->span, next().span);
+      }
       return e;
     }
     case Token::Kind::string:

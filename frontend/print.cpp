@@ -45,6 +45,7 @@ class Printer {
       head += " \"" + e.text + "\"";
     else if (!e.text.empty())
       head += " " + e.text;
+    if (!e.unit.empty()) head += " " + e.unit;
     const bool named_call = e.kind == Expression::Kind::call && e.operands[0]->kind == Expression::Kind::name;
     if (named_call) head += " " + e.operands[0]->text;
     line(depth, head);

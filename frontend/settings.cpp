@@ -30,7 +30,19 @@ std::string text(const Expression& e, const char* what) {
 double number(const Expression& e) {
   if (e.kind == Expression::Kind::unary && e.text == "-") return -number(*e.operands[0]);
   if (e.kind != Expression::Kind::number) fail(e.span, "expected a number");
+  if (!e.unit.empty()) fail(e.span, "expected a number, found a size of memory");
   return e.number;
+}
+
+/// A number of bytes, with its unit.
+MemorySpec memory(const Expression& e) {
+  const bool is_number = e.kind == Expression::Kind::number;
+  if (!is_number || e.unit.empty()) {
+    fail(e.span, is_number ? "this size of memory has no unit" : "expected a size of memory",
+         "write memory = 64 MiB; the units are KiB, MiB, GiB, KB, MB and GB");
+  }
+  if (e.number < 1) fail(e.span, "expected a size of memory of at least one byte");
+  return {static_cast<std::int64_t>(std::min(e.number, 0x1p60)), locate(e.span)};
 }
 
 std::int64_t whole(const Expression& e, std::int64_t least) {
@@ -309,6 +321,8 @@ TrainSpec read_train_block(const Definition& block, const Definition& model, Upd
       rules.accumulate = static_cast<int>(whole(*s.value, 1));
     } else if (s.name == "batch") {
       train.batch = whole(*s.value, 1);
+    } else if (s.name == "memory") {
+      train.memory = memory(*s.value);
     } else if (s.name == "epochs") {
       train.epochs = whole(*s.value, 0);
     } else if (s.name == "seed") {
@@ -316,8 +330,8 @@ TrainSpec read_train_block(const Definition& block, const Definition& model, Upd
     } else if (s.name == "stop") {
       train.stop = early_stopping(*s.value, model);
     } else {
-      const auto meant = ir::nearest(
-          s.name, {"optimizer", "gradients", "average", "groups", "accumulate", "batch", "epochs", "seed", "stop"});
+      const auto meant = ir::nearest(s.name, {"optimizer", "gradients", "average", "groups", "accumulate", "batch",
+                                              "memory", "epochs", "seed", "stop"});
       fail(s.name_span, "the train block has no setting '" + s.name + "'",
            meant ? "did you mean '" + *meant + "'?" : "");
     }

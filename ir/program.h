@@ -3,9 +3,11 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "descent/error.h"
 #include "ir/graph.h"
 
 namespace descent::ir {
@@ -50,11 +52,19 @@ struct Binding {
   const Node* node;
 };
 
+/// How much memory what a function computes on the way may take, for inputs of these sizes.
+struct MemoryLimit {
+  std::int64_t bytes = 0;
+  DimensionValues sizes;
+  Diagnostic place = {};  ///< where the limit was set, for the mistake that it cannot be kept
+};
+
 /// A function of the inputs and variables. Updates take effect together after everything has been read.
 struct Function {
   std::string name;
   std::vector<Binding> results;
   std::vector<Binding> updates;  ///< name of a variable, its new value
+  std::optional<MemoryLimit> memory_limit = {};
   std::vector<const Node*> roots() const;
 };
 

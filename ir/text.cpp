@@ -76,6 +76,11 @@ std::string attributes_text(const Node& node) {
 
 void print_function(const Function& function, std::string& text) {
   text += "\nfunction " + function.name + "\n";
+  if (function.memory_limit) {
+    text += fmt::format("  memory {}", function.memory_limit->bytes);
+    for (const auto& [name, size] : function.memory_limit->sizes) text += fmt::format(" {} = {}", name, size);
+    text += "\n";
+  }
   std::unordered_map<const Node*, std::size_t> numbers;
   for (const Node* node : reachable(function.roots())) {
     const std::size_t index = numbers.size();
@@ -130,6 +135,13 @@ class LineReader {
     const double value = real();
     if (value < 0 || value > 1e9) fail("there is no such node");
     return static_cast<std::size_t>(value);
+  }
+  std::int64_t count() {
+    const std::string w = word();
+    std::int64_t value = 0;
+    const auto [end, error] = std::from_chars(w.data(), w.data() + w.size(), value);
+    if (error != std::errc() || end != w.data() + w.size() || value < 0) fail("'" + w + "' is not a whole number");
+    return value;
   }
   std::vector<int> axes() {
     std::vector<int> values;
@@ -266,6 +278,15 @@ Program parse(const std::string& text) {
     } else if (word == "function") {
       program.functions.push_back(Function{in.word(), {}, {}});
       nodes.clear();
+    } else if (word == "memory") {
+      if (program.functions.empty()) in.fail("there is no function yet");
+      MemoryLimit limit{in.count(), {}};
+      while (!in.at_end()) {
+        std::int64_t& size = limit.sizes[in.word()];
+        in.expect("=");
+        size = in.count();
+      }
+      program.functions.back().memory_limit = std::move(limit);
     } else if (word == "result" || word == "update") {
       const std::string name = in.word();
       in.expect("=");

@@ -10,6 +10,7 @@
 #include "descent/error.h"
 #include "ir/op.h"
 #include "passes/dependencies.h"
+#include "passes/rematerialize.h"
 #include "passes/row_fusion.h"
 #include "passes/schedule.h"
 
@@ -587,7 +588,8 @@ class Planner {
     for (const Kernel& copy : copies) plan_.kernels.push_back(copy_kernel(copy));
     fuse_rows(plan_);
     schedule(plan_);
-    set_lives();
+    if (function_.memory_limit) return fit_memory(plan_, *function_.memory_limit);
+    set_lives(plan_, kRest);
   }
 
   /// A kernel that copies a temporary into a variable: the temporary stands as a stored leaf.
@@ -603,27 +605,6 @@ class Planner {
     // kernel.
     for (Kernel& kernel : groups_) {
       if (kernel.stores.empty() && kernel.reductions.empty() && kernel.contraction) kernel.contraction = nullptr;
-    }
-  }
-
-  void set_lives() {
-    // Memory is not used again at once: on several threads, what uses it next would have to wait.
-    constexpr int kRest = 2;
-    std::vector<char> seen(plan_.buffers.size(), 0);
-    for (std::size_t k = 0; k < plan_.kernels.size(); ++k) {
-      const Kernel& kernel = plan_.kernels[k];
-      std::vector<int> touched = buffers_read(kernel, plan_);
-      for (int b : buffers_written(kernel)) touched.push_back(b);
-      if (kernel.workspace >= 0) touched.push_back(kernel.workspace);
-      for (int b : touched) {
-        Buffer& buffer = plan_.buffers[static_cast<std::size_t>(b)];
-        if (!seen[static_cast<std::size_t>(b)]) buffer.first = static_cast<int>(k);
-        seen[static_cast<std::size_t>(b)] = 1;
-        buffer.last = static_cast<int>(k) + kRest;
-      }
-    }
-    for (Buffer& buffer : plan_.buffers) {
-      if (buffer.kind == Buffer::Kind::result) buffer.first = 0, buffer.last = static_cast<int>(plan_.kernels.size());
     }
   }
 
@@ -802,7 +783,7 @@ std::string describe(const Node* node, const Kernel& kernel, const KernelPlan& p
 }  // namespace
 
 std::string title(const Kernel& kernel, const KernelPlan& plan) {
-  std::string text = ir::to_string(kernel.space);
+  std::string text = (kernel.again ? "again " : "") + ir::to_string(kernel.space);
   for (const Kernel& phase : kernel.phases) text += " " + title(phase, plan);
   if (kernel.contraction != nullptr) {
     text += fmt::format(" = {} . {}", describe(kernel.contraction->operands[0], kernel, plan),
@@ -841,6 +822,12 @@ Work work_of(const Kernel& kernel, const KernelPlan& plan, const ir::DimensionVa
   }
   return work;
 }
+
+double estimated_us(const Work& work) {
+  constexpr double flops_per_us = 60e3, bytes_per_us = 15e3;
+  return std::max(static_cast<double>(work.flops) / flops_per_us, static_cast<double>(work.bytes) / bytes_per_us);
+}
+
 namespace {
 
 std::string buffer_name(const KernelPlan& plan, int b) {
@@ -905,9 +892,15 @@ std::string body_text(const Kernel& kernel, const KernelPlan& plan) {
 
 std::string print(const KernelPlan& plan) {
   std::string text;
+  if (plan.limit > 0) {
+    const auto again = std::count_if(plan.kernels.begin(), plan.kernels.end(), [](const Kernel& k) { return k.again; });
+    text += fmt::format("memory {} bytes for", plan.limit);
+    for (const auto& [name, size] : plan.limit_sizes) text += fmt::format(" {} = {}", name, size);
+    text += fmt::format(": {} of {} kernels run again\n", again, plan.kernels.size());
+  }
   for (std::size_t k = 0; k < plan.kernels.size(); ++k) {
     const Kernel& kernel = plan.kernels[k];
-    text += fmt::format("kernel {} over {}\n", k, ir::to_string(kernel.space));
+    text += fmt::format("kernel {} over {}{}\n", k, ir::to_string(kernel.space), kernel.again ? "  again" : "");
     if (!kernel.phases.empty()) text += "  for each row, in phases\n";
     text += body_text(kernel, plan);
   }
@@ -915,7 +908,9 @@ std::string print(const KernelPlan& plan) {
     const Buffer& b = plan.buffers[i];
     static const char* kinds[] = {"input", "variable", "temporary", "result"};
     text += fmt::format("buffer b{} {} {} {}", i, kinds[static_cast<int>(b.kind)], b.name, ir::to_string(b.shape));
-    if (b.kind == Buffer::Kind::temporary) text += fmt::format("  kernels {}..{}", b.first, b.last);
+    for (std::size_t life = 0; life < b.lives.size() && b.kind == Buffer::Kind::temporary; ++life) {
+      text += fmt::format("{}{}..{}", life == 0 ? "  kernels " : ", ", b.lives[life].first, b.lives[life].last);
+    }
     text += "\n";
   }
   return text;

@@ -42,7 +42,8 @@ struct Kernel {
   /// If there are phases, the kernel consists of them: for each index of `space`, which are the rows (the leading axes
   /// of every phase), the phases' other axes one phase after the other (passes/row_fusion.h).
   std::vector<Kernel> phases;
-  int group = 0;  ///< as in KernelPlan::group
+  int group = 0;       ///< as in KernelPlan::group
+  bool again = false;  ///< it has run before: what it made has been given up since (passes/rematerialize.h)
 };
 
 struct KernelPlan : BufferTable {
@@ -88,5 +89,8 @@ struct Work {
   std::int64_t flops = 0, bytes = 0;
 };
 Work work_of(const Kernel& kernel, const KernelPlan& plan, const ir::DimensionValues& sizes);
+/// About how long that takes on one thread: what it computes or what it moves, whichever is slower. To compare kernels
+/// with each other; being off by a factor of two costs little.
+double estimated_us(const Work& work);
 
 }  // namespace descent::passes

@@ -1,12 +1,47 @@
 #include "passes/memory.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <cmath>
 
 namespace descent::passes {
 
 int BufferTable::buffer(const std::string& name) const {
   auto at = names.find(name);
   return at == names.end() ? -1 : at->second;
+}
+
+namespace {
+
+/// Whether two buffers hold something at the same time: one walk along both.
+bool live_together(const Buffer& a, const Buffer& b) {
+  for (auto p = a.lives.begin(), q = b.lives.begin(); p != a.lives.end() && q != b.lives.end();) {
+    if (p->last < q->first) {
+      ++p;
+    } else if (q->last < p->first) {
+      ++q;
+    } else {
+      return true;
+    }
+  }
+  return false;
+}
+
+}  // namespace
+
+std::string memory_text(std::int64_t bytes) {
+  constexpr std::pair<const char*, std::int64_t> units[] = {{"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}};
+  for (const auto& [name, size] : units) {
+    if (bytes < size) continue;
+    const std::int64_t tenths = bytes / size * 10 + (bytes % size * 10 + size - 1) / size;
+    return fmt::format("{}{} {}", tenths / 10, tenths % 10 == 0 ? "" : "." + std::to_string(tenths % 10), name);
+  }
+  return fmt::format("{:.1f} KiB", std::ceil(static_cast<double>(bytes) * 10 / 1024) / 10);
+}
+
+std::int64_t bytes_of(const Buffer& buffer, const ir::DimensionValues& sizes) {
+  return (ir::element_count(buffer.shape, sizes) * 4 + 63) / 64 * 64;
 }
 
 MemoryPlan plan_memory(const BufferTable& table, const ir::DimensionValues& sizes) {
@@ -17,7 +52,7 @@ MemoryPlan plan_memory(const BufferTable& table, const ir::DimensionValues& size
   for (std::size_t i = 0; i < table.buffers.size(); ++i) {
     const auto kind = table.buffers[i].kind;
     if (kind != Buffer::Kind::temporary && kind != Buffer::Kind::result) continue;
-    bytes[i] = (ir::element_count(table.buffers[i].shape, sizes) * 4 + 63) / 64 * 64;
+    bytes[i] = bytes_of(table.buffers[i], sizes);
     by_size.push_back(i);
   }
   std::stable_sort(by_size.begin(), by_size.end(), [&](std::size_t a, std::size_t b) { return bytes[a] > bytes[b]; });
@@ -28,7 +63,7 @@ MemoryPlan plan_memory(const BufferTable& table, const ir::DimensionValues& size
     std::int64_t offset = 0;
     for (std::size_t j : placed) {
       const Buffer& other = table.buffers[j];
-      if (other.first > buffer.last || buffer.first > other.last) continue;  // they never live together
+      if (!live_together(buffer, other)) continue;
       if (offset + bytes[i] <= memory.offsets[j]) break;
       offset = std::max(offset, memory.offsets[j] + bytes[j]);
     }

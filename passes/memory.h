@@ -9,12 +9,18 @@
 
 namespace descent::passes {
 
+/// The kernels from the one that begins to write a buffer to the last that reads it.
+struct Life {
+  int first = 0, last = 0;
+  friend bool operator==(const Life&, const Life&) = default;
+};
+
 /// Memory that kernels read and write.
 struct Buffer {
   enum class Kind { input, variable, temporary, result } kind;
   std::string name;  ///< of the input, variable or result; empty for a temporary
   ir::Shape shape;
-  int first = 0, last = 0;  ///< the kernels between which a temporary lives
+  std::vector<Life> lives = {};  ///< of a temporary or result, in order: several where it is computed again
 };
 
 /// Whether whole numbers are themselves in it: variables and results hold them as floats.
@@ -26,8 +32,13 @@ inline bool holds_whole_numbers(const Buffer& buffer) {
 struct BufferTable {
   std::vector<Buffer> buffers;
   std::unordered_map<std::string, int> names;  ///< of inputs, variables and results: their buffers
+  std::int64_t limit = 0;                      ///< bytes that a plan of the memory keeps to; 0: there is none
+  ir::DimensionValues limit_sizes;             ///< for these sizes
   int buffer(const std::string& name) const;   ///< of an input, variable or result; -1 if there is none
 };
+
+/// A size of memory as a person writes it, never less than it is: "1.5 MiB".
+std::string memory_text(std::int64_t bytes);
 
 /// Where each buffer lies in one block of memory; only temporaries and results have a place.
 struct MemoryPlan {
@@ -36,6 +47,8 @@ struct MemoryPlan {
 };
 /// Places temporaries that do not live at the same time over each other: largest first, at the lowest offset that is
 /// free during its life (best-fit by decreasing size, as in Pisarchyk and Lee, "Efficient memory management", 2020).
+/// What a buffer of these sizes takes in it.
+std::int64_t bytes_of(const Buffer& buffer, const ir::DimensionValues& sizes);
 MemoryPlan plan_memory(const BufferTable& table, const ir::DimensionValues& sizes);
 
 }  // namespace descent::passes

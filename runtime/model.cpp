@@ -42,10 +42,12 @@ void set_cache_folder(const std::string& folder) {
   current_cache = std::make_shared<codegen::ObjectCache>(folder);
 }
 
-Model Model::from_file(const std::string& path) { return from_string(runtime::read_file(path), path); }
+Model Model::from_file(const std::string& path, std::int64_t batch) {
+  return from_string(runtime::read_file(path), path, batch);
+}
 
-Model Model::from_string(const std::string& text, const std::string& name) {
-  return Model(std::make_shared<Implementation>(text, name));
+Model Model::from_string(const std::string& text, const std::string& name, std::int64_t batch) {
+  return Model(std::make_shared<Implementation>(text, name, batch));
 }
 
 std::vector<Model::Input> Model::inputs() const {
@@ -92,9 +94,11 @@ ir::Program optimized(const frontend::Model& lowered, passes::DividedFunction& m
 
 }  // namespace
 
-Model::Implementation::Implementation(const std::string& text, const std::string& name) : cache_(object_cache()) {
+Model::Implementation::Implementation(const std::string& text, const std::string& name, std::int64_t batch)
+    : cache_(object_cache()) {
   const AddMilliseconds timer(compile_ms_);
   source_.emplace(text, name);
+  if (batch > 0) source_->set_batch(batch);
   settings = source_->settings();
   if (auto known = runtime::find_known(source_->text(), *cache_)) {
     interface = std::move(known->interface);

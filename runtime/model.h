@@ -23,7 +23,7 @@ namespace descent {
 std::shared_ptr<codegen::ObjectCache> object_cache();
 
 struct Model::Implementation {
-  Implementation(const std::string& text, const std::string& name);
+  Implementation(const std::string& text, const std::string& name, std::int64_t batch);
 
   frontend::Model settings;  ///< without a program
   ir::Interface interface;   ///< `evaluate` also gives the parts of the metrics
@@ -75,6 +75,7 @@ struct Trainer::Implementation {
   /// Addresses for one function, for sizes up to `capacity`.
   struct Workspace {
     ir::DimensionValues capacity;
+    std::int64_t planned_bytes = 0;  ///< of the arena: temporaries and results
     Arena arena;
     std::vector<float*> buffers;
   };

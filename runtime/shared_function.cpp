@@ -7,14 +7,6 @@ namespace descent::runtime {
 
 namespace {
 
-// A rough estimate of time decides; being off by a factor of two costs little, as what is near the limit gains little.
-constexpr double kFlopsPerUs = 60e3, kBytesPerUs = 15e3;  // of one thread
-
-double estimated_us(const passes::Kernel& kernel, const passes::KernelPlan& plan, const ir::DimensionValues& sizes) {
-  const passes::Work work = passes::work_of(kernel, plan, sizes);
-  return std::max(static_cast<double>(work.flops) / kFlopsPerUs, static_cast<double>(work.bytes) / kBytesPerUs);
-}
-
 /// A piece of memory that a kernel reads or writes.
 struct Touched {
   const float *begin, *end;
@@ -60,7 +52,7 @@ double SharedFunction::share(Task& task, const passes::Kernel& kernel, const pas
   const std::int64_t units = std::max<std::int64_t>(size / unit, 1), members = std::min<std::int64_t>(threads_, units);
   if (members < 2) return 0;
   const double largest = static_cast<double>((units + members - 1) / members) / static_cast<double>(units);
-  const double saved = estimated_us(kernel, plan, sizes) * (1 - largest);
+  const double saved = passes::estimated_us(passes::work_of(kernel, plan, sizes)) * (1 - largest);
   if (saved < 2 * barrier_us_) return 0;
   for (std::int64_t member = 0; member < threads_; ++member) {
     const auto boundary = [&](std::int64_t m) { return m == threads_ ? size : units * m / threads_ * unit; };

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <charconv>
+#include <utility>
 
 #include "ir/interpreter.h"
 #include "runtime/model.h"
@@ -61,8 +62,16 @@ Trainer::Implementation::Workspace& Trainer::Implementation::workspace(const std
   prepared = {};
   std::erase_if(shared, [&](const auto& entry) { return entry.first.first == function; });
   ir::DimensionValues capacity = sizes;
-  for (const auto& [symbol, size] : w.capacity) capacity[symbol] = std::max(capacity[symbol], size);
+  for (const ir::DimensionValues* known : {&std::as_const(w.capacity), &plan.limit_sizes}) {
+    for (const auto& [symbol, size] : *known) capacity[symbol] = std::max(capacity[symbol], size);
+  }
   const passes::MemoryPlan memory = passes::plan_memory(plan, capacity);
+  if (plan.limit > 0 && memory.bytes > plan.limit) {
+    throw Error("a " + function + " of so many rows needs " + passes::memory_text(memory.bytes) +
+                    ", more than the limit of " + passes::memory_text(plan.limit) + " that the train block sets",
+                "plans are made for the batch that stands there: write the largest one");
+  }
+  w.planned_bytes = memory.bytes;
   std::int64_t bytes = memory.bytes;
   std::vector<std::int64_t> inputs;
   for (const ir::Input& input : model->interface.inputs) {

@@ -208,6 +208,7 @@ TrainReport train(const Model& model, const std::string& model_path, const Train
   report.train_ms = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count();
   report.parameters = model.parameter_count();
   report.steps = trainer.steps();
+  report.arena_bytes = trainer.implementation().workspaces["step"].planned_bytes;
   report.training = score(trainer, data.training);
   if (data.validation.rows > 0) report.validation = score(trainer, data.validation);
   report.compile_ms = model.implementation()->compile_ms();

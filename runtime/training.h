@@ -40,6 +40,7 @@ struct TrainProgress {
 
 struct TrainReport {
   std::int64_t epochs = 0, steps = 0, parameters = 0;
+  std::int64_t arena_bytes = 0;  ///< of what a step computes on the way
   Scores training;
   std::optional<Scores> validation;
   double compile_ms = 0, train_ms = 0;

@@ -1,5 +1,7 @@
 // One line a buffer, in order, with a tab between its parts; then one for each name that callers know.
-//     buffer  2  [n, 16]  0  3
+//     buffer  2  [n, 16]  0-3 7-9
+//     limit   65536
+//     size    n  32
 //     name    x  0
 #include "codegen/native/buffer_text.h"
 
@@ -31,8 +33,9 @@ std::vector<std::string_view> split(std::string_view text, char separator) {
   }
 }
 
-int number(std::string_view text) {
-  int value = 0;
+template <typename Number>
+Number number(std::string_view text) {
+  Number value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc() || end != text.data() + text.size()) fail();
   return value;
@@ -47,15 +50,30 @@ ir::Shape shape(std::string_view text) {
   return sizes;
 }
 
+/// "0-3 7-9 ", each with a blank behind it.
+std::vector<passes::Life> lives(std::string_view text) {
+  std::vector<passes::Life> all;
+  while (!text.empty()) {
+    const std::size_t dash = text.find('-'), end = text.find(' ');
+    if (end == std::string_view::npos || dash >= end) fail();
+    all.push_back({number<int>(text.substr(0, dash)), number<int>(text.substr(dash + 1, end - dash - 1))});
+    text.remove_prefix(end + 1);
+  }
+  return all;
+}
+
 }  // namespace
 
 std::string print_buffers(const BufferTables& tables) {
   std::string text;
   for (const auto& [function, table] : tables) {
     text += "function\t" + function + "\n";
+    if (table.limit > 0) text += fmt::format("limit\t{}\n", table.limit);
+    for (const auto& [name, size] : table.limit_sizes) text += fmt::format("size\t{}\t{}\n", name, size);
     for (const Buffer& b : table.buffers) {
-      text += fmt::format("buffer\t{}\t{}\t{}\t{}\t{}\n", static_cast<int>(b.kind), ir::to_string(b.shape), b.first,
-                          b.last, b.name);
+      std::string lives;
+      for (const passes::Life& life : b.lives) lives += fmt::format("{}-{} ", life.first, life.last);
+      text += fmt::format("buffer\t{}\t{}\t{}\t{}\n", static_cast<int>(b.kind), ir::to_string(b.shape), lives, b.name);
     }
     const std::map<std::string, int> sorted(table.names.begin(), table.names.end());  // equal tables, equal texts
     for (const auto& [name, buffer] : sorted) text += fmt::format("name\t{}\t{}\n", name, buffer);
@@ -72,13 +90,17 @@ BufferTables parse_buffers(const std::string& text) {
       if (line.empty()) continue;
       if (parts[0] == "function" && parts.size() == 2) {
         table = &tables[std::string(parts[1])];
-      } else if (table != nullptr && parts[0] == "buffer" && parts.size() == 6) {
-        const int kind = number(parts[1]);
+      } else if (table != nullptr && parts[0] == "limit" && parts.size() == 2) {
+        table->limit = number<std::int64_t>(parts[1]);
+      } else if (table != nullptr && parts[0] == "size" && parts.size() == 3) {
+        table->limit_sizes[std::string(parts[1])] = number<std::int64_t>(parts[2]);
+      } else if (table != nullptr && parts[0] == "buffer" && parts.size() == 5) {
+        const int kind = number<int>(parts[1]);
         if (kind < 0 || kind > static_cast<int>(Buffer::Kind::result)) fail();
-        table->buffers.push_back({static_cast<Buffer::Kind>(kind), std::string(parts[5]), shape(parts[2]),
-                                  number(parts[3]), number(parts[4])});
+        table->buffers.push_back(
+            {static_cast<Buffer::Kind>(kind), std::string(parts[4]), shape(parts[2]), lives(parts[3])});
       } else if (table != nullptr && parts[0] == "name" && parts.size() == 3) {
-        const int buffer = number(parts[2]);
+        const int buffer = number<int>(parts[2]);
         if (buffer < 0 || static_cast<std::size_t>(buffer) >= table->buffers.size()) fail();
         table->names.emplace(parts[1], buffer);
       } else {

@@ -28,8 +28,10 @@ void set_cache_folder(const std::string& folder);
 /// A compiled model: immutable, and shared by any number of trainers and threads.
 class Model {
  public:
-  static Model from_file(const std::string& path);
-  static Model from_string(const std::string& text, const std::string& name = "<string>");
+  /// `batch` is the most rows that a step will be given, for a train block that limits its memory; 0: the batch that
+  /// stands there.
+  static Model from_file(const std::string& path, std::int64_t batch = 0);
+  static Model from_string(const std::string& text, const std::string& name = "<string>", std::int64_t batch = 0);
 
   struct Input {
     std::string name;

@@ -10,6 +10,7 @@
 #include <bit>
 #include <chrono>
 #include <cmath>
+#include <cstdio>
 #include <cstring>
 #include <limits>
 #include <set>
@@ -38,7 +39,8 @@ constexpr Bound kBounds[] = {{"exponential", 1}, {"exponential_minus_one", 1},
                              {"sqrt", 0.5},      {"sine", 1, 8192},
                              {"cosine", 1, 8192}};
 
-struct Error {
+/// The largest error that has been met.
+struct Worst {
   double ulp = 0;
   float at = 0, got = 0;
   double exact = 0;
@@ -86,7 +88,7 @@ std::shared_ptr<const codegen::CompiledProgram> compile(ir::Op op) {
 }
 
 /// The largest error over every `stride`-th float from `begin` to `end`, by their bits.
-Error measure(const codegen::CompiledFunction& function, double (*exact)(double, double, double), double range,
+Worst measure(const codegen::CompiledFunction& function, double (*exact)(double, double, double), double range,
               std::uint64_t begin, std::uint64_t end, std::uint64_t stride) {
   constexpr std::int64_t kBlock = 1 << 14;
   std::vector<float> x(kBlock), y(kBlock);
@@ -94,7 +96,7 @@ Error measure(const codegen::CompiledFunction& function, double (*exact)(double,
   buffers[static_cast<std::size_t>(function.plan.buffer("x"))] = x.data();
   buffers[static_cast<std::size_t>(function.plan.buffer("y"))] = y.data();
   codegen::RunState state;
-  Error worst;
+  Worst worst;
   for (std::uint64_t at = begin; at < end;) {
     std::int64_t count = 0;
     for (; count < kBlock && at < end; at += stride) {
@@ -112,12 +114,12 @@ Error measure(const codegen::CompiledFunction& function, double (*exact)(double,
 }
 
 /// The same over all floats, by as many threads as there are cores.
-Error measure_all(const Bound& bound, std::uint64_t stride) {
+Worst measure_all(const Bound& bound, std::uint64_t stride) {
   const ir::Op op = *ir::find_op(bound.name);
   const auto program = compile(op);
   const std::uint64_t threads = std::max(1u, std::thread::hardware_concurrency());
   const std::uint64_t all = std::uint64_t{1} << 32;
-  std::vector<Error> errors(threads);
+  std::vector<Worst> errors(threads);
   std::vector<std::thread> workers;
   for (std::uint64_t t = 0; t < threads; ++t) {
     workers.emplace_back([&, t] {
@@ -126,7 +128,7 @@ Error measure_all(const Bound& bound, std::uint64_t stride) {
     });
   }
   for (std::thread& worker : workers) worker.join();
-  return *std::max_element(errors.begin(), errors.end(), [](const Error& a, const Error& b) { return a.ulp < b.ulp; });
+  return *std::max_element(errors.begin(), errors.end(), [](const Worst& a, const Worst& b) { return a.ulp < b.ulp; });
 }
 
 }  // namespace
@@ -145,12 +147,13 @@ int main(int argc, char** argv) {
   for (const Bound& bound : kBounds) {
     if (!all && names.erase(bound.name) == 0) continue;
     const auto start = std::chrono::steady_clock::now();
-    const Error worst = measure_all(bound, stride);
+    const Worst worst = measure_all(bound, stride);
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     const bool exceeds = worst.ulp > bound.ulp;
     fmt::print("{:<22} {:6.3f} ULP of {} at {:.9g}: {:.9g}, exact {:.12g} ({} instructions, {:.0f} s){}\n", bound.name,
                worst.ulp, bound.ulp, worst.at, worst.got, worst.exact, instructions(*ir::find_op(bound.name)), seconds,
                exceeds ? "  TOO MUCH" : "");
+    std::fflush(stdout);  // a function takes minutes: each is shown when it is done, in a file too
     failed = failed || exceeds;
   }
   for (const std::string& name : names) {
