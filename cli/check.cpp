@@ -72,7 +72,11 @@ std::vector<Warning> warnings_of(const CheckArguments& a) {
   const ir::Program judged = judged_part(*model.program);
   std::vector<Warning> warnings;
   std::set<std::tuple<std::string, int, int, std::string>> said;
-  for (const passes::Unstable& unstable : passes::find_unstable(passes::run_pipeline(judged))) {
+  ir::Program optimized;  // before tables of constants, of which all is known, become variables
+  passes::run_pipeline(judged, [&](const std::string& stage, const ir::Program& p) {
+    if (stage == "optimized") optimized = p;
+  });
+  for (const passes::Unstable& unstable : passes::find_unstable(optimized)) {
     Diagnostic d{a.file, 0, 0, 1, unstable.reason, unstable.advice, ""};
     if (const auto at = frontend::origin_of(model, unstable.node)) {
       d = {at->file, at->line, at->column, at->length, unstable.reason, unstable.advice, at->source_line};

@@ -16,8 +16,9 @@
 namespace descent::cli {
 
 const std::vector<std::string>& dump_stages() {
-  static const std::vector<std::string> stages = {"ast",      "graph",     "simplified", "gradient", "derived",
-                                                  "formulas", "optimized", "kernels",    "llvm",     "asm"};
+  static const std::vector<std::string> stages = {"ast",     "graph",    "simplified", "gradient",
+                                                  "derived", "formulas", "optimized",  "hoisted",
+                                                  "kernels", "llvm",     "asm"};
   return stages;
 }
 

@@ -10,40 +10,9 @@ using ir::Dimension;
 using ir::Node;
 using ir::Op;
 
-ir::LaneKind kind_of(const Node* node) {
-  switch (node->type.dtype) {
-    case ir::DType::i32:
-      return ir::LaneKind::i32;
-    case ir::DType::boolean:
-      return ir::LaneKind::mask;
-    case ir::DType::f32:
-      break;
-  }
-  return ir::LaneKind::f32;
-}
-
 namespace {
 
 constexpr int kRandom = 120;  // instructions of a random number: 20 rounds of Threefry
-
-/// Counts the instructions of an op's code.
-class Counter : public ir::ScalarEmitter {
- public:
-  ir::LaneHandle emit(ir::Instruction, ir::LaneHandle, ir::LaneHandle, ir::LaneHandle) override {
-    ++count;
-    return nullptr;
-  }
-  ir::LaneHandle f32(float) override { return nullptr; }
-  ir::LaneHandle i32(std::int32_t) override { return nullptr; }
-  int count = 0;
-};
-
-int instruction_count(const Node* node) {
-  Counter counter;
-  const ir::Lane lane{&counter, nullptr};
-  ir::info(node).code(lane, lane, lane, kind_of(node));
-  return counter.count;
-}
 
 /// x, where the node is exp(-|x|).
 const Node* magnitude_of_decay(const Node* node) {
@@ -148,7 +117,7 @@ void KernelEmitter::collect_buffers() {
     }
     if (passes::computed_in(kernel_, node, plan_)) {
       if (!values_.emplace(node, nullptr).second) return;
-      instructions_ += instruction_count(node);
+      instructions_ += ir::instruction_count(node);
       if (const Node* x = magnitude_of_decay(node); x != nullptr) decays_.emplace(x, node);
       for (const Node* operand : node->operands) self(self, operand);
       return;

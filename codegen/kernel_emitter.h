@@ -22,8 +22,6 @@ namespace descent::codegen {
 
 using passes::Machine;
 
-ir::LaneKind kind_of(const ir::Node* node);
-
 class KernelEmitter {
  public:
   KernelEmitter(llvm::Module& module, const ir::Program& program, const passes::KernelPlan& plan,

@@ -98,6 +98,41 @@ double element_value(const Node& node, double a, double b, double c) {
       static_cast<std::uint32_t>(node.op == Op::multiply ? bits(a) * bits(b) : bits(value)));
 }
 
+LaneKind kind_of(const Node* node) {
+  switch (node->type.dtype) {
+    case DType::i32:
+      return LaneKind::i32;
+    case DType::boolean:
+      return LaneKind::mask;
+    case DType::f32:
+      break;
+  }
+  return LaneKind::f32;
+}
+
+namespace {
+
+/// Counts the instructions of an op's code.
+class Counter : public ScalarEmitter {
+ public:
+  LaneHandle emit(Instruction, LaneHandle, LaneHandle, LaneHandle) override {
+    ++count;
+    return nullptr;
+  }
+  LaneHandle f32(float) override { return nullptr; }
+  LaneHandle i32(std::int32_t) override { return nullptr; }
+  int count = 0;
+};
+
+}  // namespace
+
+int instruction_count(const Node* node) {
+  Counter counter;
+  const Lane lane{&counter, nullptr};
+  info(node).code(lane, lane, lane, kind_of(node));
+  return counter.count;
+}
+
 const OpInfo& info(Op op) { return table[static_cast<std::size_t>(op)]; }
 std::span<const OpInfo> all_ops() { return table; }
 

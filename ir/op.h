@@ -71,6 +71,10 @@ inline const OpInfo& info(const Node* node) { return info(node->op); }
 std::optional<Op> find_op(std::string_view name);
 std::span<const OpInfo> all_ops();
 
+/// Elementwise: how many instructions of ir/scalar.h the node's code is made of.
+int instruction_count(const Node* node);
+/// As what the node's elements lie in the lanes of a vector.
+LaneKind kind_of(const Node* node);
 inline bool is_elementwise(const Node* node) { return info(node).kind == OpKind::elementwise; }
 /// Whether the elements are those of the operand, in another order or place: a view, or a reshape.
 inline bool is_view(const Node* node) { return info(node).kind == OpKind::view || node->op == Op::reshape; }

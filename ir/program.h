@@ -27,9 +27,10 @@ struct Variable {
   enum class Kind {
     parameter,  ///< trained
     state,      ///< of a layer or an optimizer; changed by updates
-    fitted      ///< computed from the whole training data before the first step (the mean of a standardize layer)
+    fitted,     ///< computed from the whole training data before the first step (the mean of a standardize layer)
+    constant    ///< a table that follows from the text alone (passes/precompute.cpp)
   } kind = Kind::parameter;
-  bool saved_with_weights() const { return !of_optimizer; }
+  bool saved_with_weights() const { return !of_optimizer && kind != Kind::constant; }
   bool of_optimizer = false;  ///< needed to go on training, not to predict
 };
 

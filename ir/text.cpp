@@ -23,6 +23,8 @@ const char* keyword(const Variable& variable) {
       return "parameter";
     case Variable::Kind::fitted:
       return "fitted";
+    case Variable::Kind::constant:
+      return "table";
     case Variable::Kind::state:
       return variable.of_optimizer ? "optimizer_state" : "state";
   }
@@ -306,6 +308,8 @@ Program parse(const std::string& text) {
       Variable variable{name, shape};
       if (word == "fitted")
         variable.kind = Variable::Kind::fitted;
+      else if (word == "table")
+        variable.kind = Variable::Kind::constant;
       else if (word == "state")
         variable.kind = Variable::Kind::state;
       else if (word == "optimizer_state")

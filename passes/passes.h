@@ -26,6 +26,10 @@ ir::Program lower(const ir::Program& program);
 /// (passes/sparse_updates.cpp).
 ir::Program sparse_updates(const ir::Program& program);
 
+/// Makes variables of what follows from constants alone and takes longer to compute than to load; `initial` gives them
+/// their values (passes/precompute.cpp).
+ir::Program precompute(const ir::Program& program);
+
 /// The adjoints of a scalar with respect to several nodes, by reverse-mode accumulation (Griewank and Walther,
 /// "Evaluating Derivatives", 2008, chapter 3). A node that `e` does not depend on has the adjoint 0.
 std::vector<const ir::Node*> gradients(ir::Graph& graph, const ir::Node* e, const std::vector<const ir::Node*>& x);

@@ -131,6 +131,7 @@ void Trainer::save(const std::string& path) const {
   runtime::TensorFile file;
   const auto& variables = self.model->interface.variables;
   for (std::size_t i = 0; i < variables.size(); ++i) {
+    if (variables[i].kind == ir::Variable::Kind::constant) continue;
     file.tensors.emplace_back(variables[i].name,
                               runtime::SavedTensor{ir::evaluate(variables[i].shape, {}),
                                                    {self.variables[i].begin(), self.variables[i].end()}});
@@ -159,7 +160,7 @@ void Trainer::load(const std::string& path, bool resume) {
   for (const ir::Variable& v : variables) {
     found.push_back(file.find(v.name));
     if (found.back() == nullptr) {
-      if (v.of_optimizer && !resume) continue;
+      if (v.kind == ir::Variable::Kind::constant || (v.of_optimizer && !resume)) continue;
       fail("the tensor '" + v.name + "' is missing");
     }
     if (found.back()->shape != ir::evaluate(v.shape, {})) {

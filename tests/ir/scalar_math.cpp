@@ -174,6 +174,22 @@ TEST_CASE("sine_and_cosine_are_within_1_ulp_up_to_8192") {
   CHECK(std::isnan(emitter.value(scalar::sine(emitter.lane(2e6f)))));
 }
 
+TEST_CASE("the_interpreter_and_the_code_of_functions_agree_on_zeros_infinities_and_nan") {
+  constexpr float inf = std::numeric_limits<float>::infinity(), nan = std::numeric_limits<float>::quiet_NaN();
+  FloatEmitter emitter;
+  for (const OpInfo& op : all_ops()) {
+    if (op.kind != OpKind::elementwise || op.arity != 1 || op.signature != Signature::real) continue;
+    for (const float x : {0.0f, -0.0f, 1.0f, -1.0f, inf, -inf, nan}) {
+      const double exact = op.meaning(static_cast<double>(x), 0, 0);
+      const float got = emitter.value(op.code(emitter.lane(x), {}, {}, LaneKind::f32));
+      INFO(op.name << " of " << x << ": " << got << ", exact " << exact);
+      const auto value = static_cast<double>(got);
+      const bool close = value == exact || std::fabs(value - exact) <= 0x1p-22 * std::fabs(exact);  // 2 ULP
+      CHECK((std::isnan(exact) ? std::isnan(got) : close));
+    }
+  }
+}
+
 TEST_CASE("functions_treat_zeros_infinities_and_nan_as_ieee_754_asks") {
   constexpr float inf = std::numeric_limits<float>::infinity(), nan = std::numeric_limits<float>::quiet_NaN();
   FloatEmitter emitter;

@@ -280,3 +280,32 @@ TEST_CASE("rules_do_not_apply_where_their_conditions_do_not_hold") {
     }
   }
 }
+
+TEST_CASE("rules_do_not_hide_what_leaves_the_domain_of_a_function") {
+  // The root of a negative number is NaN, and stays it through every rule (docs/numerics.md): numbers of both signs,
+  // none of which is 0, so that NaN has no other cause.
+  for (const Table& table : tables()) {
+    for (const Rule& rule : table.rules) {
+      INFO(table.name << ": " << text(rule));
+      Instance instance(rule, false);
+      const ir::Node* simplified = passes::simplify_nodes(instance.graph, {instance.pattern})[0];
+      INFO("simplified:\n" << ir::formula(simplified));
+      for (std::uint32_t seed = 1; seed <= 4; ++seed) {
+        ir::Environment e = instance.environment(seed);
+        std::uint32_t count = 0;
+        for (auto& [name, tensor] : e.tensors) {
+          for (double& v : tensor.values) {
+            const auto bits = ir::threefry2x32(seed, 9, count++, 0);
+            v = (bits[1] % 2 == 0 ? 1 : -1) * (0.1 + 2 * static_cast<double>(ir::uniform_from_bits(bits[0])));
+          }
+        }
+        const auto values = ir::interpret({instance.pattern, simplified}, e);
+        for (std::size_t i = 0; i < values[0].values.size(); ++i) {
+          if (!std::isnan(values[0].values[i])) continue;
+          INFO("element " << i << ": NaN became " << values[1].values[i]);
+          CHECK(std::isnan(values[1].values[i]));
+        }
+      }
+    }
+  }
+}

@@ -11,18 +11,9 @@
 #include "tests/runtime/support.h"
 
 using namespace descent;
-using test::Folder, test::read, test::write;
+using test::Cached, test::Folder, test::read, test::write;
 
 namespace {
-
-/// The cache of all models made while it lives.
-class Cached {
- public:
-  Cached() { set_cache_folder((std::filesystem::current_path() / "cache").string()); }
-  ~Cached() { set_cache_folder(""); }
-  Cached(const Cached&) = delete;
-  Cached& operator=(const Cached&) = delete;
-};
 
 const char* const kModel =
     "import \"layers.descent\"\n"

@@ -9,7 +9,7 @@
 #include <functional>
 #include <string>
 
-#include "descent/error.h"
+#include "descent/descent.h"
 
 namespace descent::test {
 
@@ -33,6 +33,15 @@ class Folder {
 
  private:
   std::filesystem::path before_, path_;
+};
+
+/// The cache of all models made while it lives.
+class Cached {
+ public:
+  Cached() { set_cache_folder((std::filesystem::current_path() / "cache").string()); }
+  ~Cached() { set_cache_folder(""); }
+  Cached(const Cached&) = delete;
+  Cached& operator=(const Cached&) = delete;
 };
 
 inline void write(const std::string& path, const std::string& text) { std::ofstream(path, std::ios::binary) << text; }
