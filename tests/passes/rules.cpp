@@ -309,3 +309,15 @@ TEST_CASE("rules_do_not_hide_what_leaves_the_domain_of_a_function") {
     }
   }
 }
+
+TEST_CASE("rules_do_not_guard_what_cannot_be_0") {
+  // 0 * log(0) is 0 by a selection, which costs something: none where the logarithm's argument is positive.
+  ir::Graph graph;
+  const auto input = [&](const char* name) { return Expr(graph, graph.leaf(Op::input, name, kFull)); };
+  const Expr a = abs(input("x")) + 2, b = input("b");
+  for (const Expr e : {a * log(a), a * (log(a) - b)}) {
+    const ir::Node* simplified = passes::simplify_nodes(graph, {e.node})[0];
+    INFO(ir::formula(simplified));
+    for (const ir::Node* node : ir::reachable({simplified})) CHECK(node->op != Op::select);
+  }
+}
