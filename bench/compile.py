@@ -10,6 +10,7 @@ writes docs/compile-times.md.
 import argparse
 import json
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -81,9 +82,17 @@ def output(command, cache="off", seconds=None):
     return done.stdout
 
 
+def children_ms():
+    """Processor time of all processes that this one has waited for."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return 1e3 * (usage.ru_utime + usage.ru_stime)
+
+
 def compile_ms(file, cache="off"):
-    """What descent itself counts: from the text to code that can be called."""
-    return json.loads(output([DESCENT, "bench", file, "--seconds", "0.01", "--json"], cache).splitlines()[-1])["compile_ms"]
+    """What descent itself counts, from the text to code that can be called; and the processor time of the whole run."""
+    begin = children_ms()
+    text = output([DESCENT, "bench", file, "--seconds", "0.01", "--json"], cache)
+    return json.loads(text.splitlines()[-1])["compile_ms"], children_ms() - begin
 
 
 def measure_models(rounds, folder):
@@ -91,13 +100,16 @@ def measure_models(rounds, folder):
     for name, (model, limit) in MODELS.items():
         files[name] = folder / (name.replace(" ", "_").replace(",", "") + ".descent")
         files[name].write_text(source(model))
-        rows[name] = {"limit_ms": limit, "cold_ms": float("inf"), "cached_ms": float("inf")}
+        keys = ("cold_ms", "cached_ms", "cold_run_processor_ms", "cached_run_processor_ms")
+        rows[name] = {"limit_ms": limit, **{key: float("inf") for key in keys}}
         compile_ms(files[name], folder / "cache")  # fills it
     for _ in range(rounds):
         for name, file in files.items():
             row = rows[name]
-            row["cold_ms"] = min(row["cold_ms"], compile_ms(file))
-            row["cached_ms"] = min(row["cached_ms"], compile_ms(file, folder / "cache"))
+            for kind, cache in (("cold", "off"), ("cached", folder / "cache")):
+                ms, processor_ms = compile_ms(file, cache)
+                row[f"{kind}_ms"] = min(row[f"{kind}_ms"], ms)
+                row[f"{kind}_run_processor_ms"] = min(row[f"{kind}_run_processor_ms"], processor_ms)
     return rows
 
 
@@ -149,11 +161,28 @@ def measure_run(rounds, folder):
     return result
 
 
+def stage_table(file):
+    """What `--time-passes` says of one cold run: milliseconds by stage, of all threads together."""
+    done = subprocess.run(
+        [str(DESCENT), "bench", str(file), "--seconds", "0.01", "--time-passes"],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "DESCENT_CACHE": "off"},
+    )
+    lines = ["| stage | ms | share |", "|---|---|---|"]
+    for line in done.stderr.splitlines():
+        words = line.split()
+        if len(words) >= 3 and words[-1].endswith("%"):
+            lines.append(f"| {' '.join(words[:-2])} | {words[-2]} | {words[-1]} |")
+    return "\n".join(lines)
+
+
 def table(rows, run, frameworks):
-    heads = ["model", "cold", "goal", "from the cache"] + [f"{f}, first step" for f in frameworks]
+    heads = ["model", "cold", "goal", "from the cache", "cold, processor time"] + [f"{f}, first step" for f in frameworks]
     lines = ["| " + " | ".join(heads) + " |", "|---" * len(heads) + "|"]
     for name, row in rows.items():
-        cells = [name, f"{row['cold_ms']:.1f}", str(row["limit_ms"]), f"{row['cached_ms']:.2f}"]
+        processor_ms = row["cold_run_processor_ms"] - row["cached_run_processor_ms"]
+        cells = [name, f"{row['cold_ms']:.1f}", str(row["limit_ms"]), f"{row['cached_ms']:.2f}", f"{processor_ms:.0f}"]
         for framework in frameworks:
             value = row.get(f"{framework}_first_step_ms")
             cells.append("" if value is None else f"{value:.0f}" if value < float("inf") else f"> {1000 * FRAMEWORK_SECONDS}")
@@ -185,12 +214,18 @@ DOCUMENT = """# Milliseconds to the first step
 
 `./dev bench compile --docs` has written this page, on {processor}. Milliseconds from the text of a model to a training
 step that can be called: the least of {rounds} rounds, each in a process of its own. *Cold* is without any cache, and includes
-loading LLVM. Frameworks are measured from after their import to the end of the first step, where `./dev frameworks` has
+loading LLVM; *processor time* is what all threads together take more for it than from the cache, and hardly depends on
+what else the machine does. Frameworks are measured from after their import to the end of the first step, where `./dev frameworks` has
 installed them{absent}.{load}
 
 {table}
 
-`--time-passes` of `descent train`, `bench`, `dump`, `evaluate` and `predict` shows where the time goes.
+`--time-passes` of `descent train`, `bench`, `dump`, `evaluate` and `predict` shows where the time goes. Of the model *small*, in
+milliseconds of all threads together:
+
+{stages}
+
+What LLVM does grows with the number of different kernels, everything before it with the number of nodes of the graph.
 """
 
 
@@ -206,6 +241,7 @@ def main():
         folder = Path(name)
         rows = measure_models(arguments.rounds, folder)
         run = measure_run(arguments.rounds, folder)
+        stages = stage_table(folder / "small.descent")
     for framework in frameworks:
         measure_framework(framework, min(arguments.rounds, 3), rows)
     text = table(rows, run, frameworks)
@@ -217,7 +253,7 @@ def main():
         arguments.json.write_text(json.dumps({"processor": processor(), "models": rows, "train": run}, indent=2) + "\n")
     if arguments.docs:
         missing = f"; here {' and '.join(absent)} {'was' if len(absent) == 1 else 'were'} not" if absent else ""
-        page = DOCUMENT.format(processor=processor(), rounds=arguments.rounds, absent=missing, load=load_note(load), table=text)
+        page = DOCUMENT.format(processor=processor(), rounds=arguments.rounds, absent=missing, load=load_note(load), table=text, stages=stages)
         (ROOT / "docs" / "compile-times.md").write_text(page)
 
 
