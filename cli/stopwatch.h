@@ -1,6 +1,6 @@
 // Time of one thread's work. On a busy machine the wall clock counts other programs too, and the thread's own clock is
-// right; of less than some hundred microseconds that clock is too coarse, and may say nothing at all. Such short work is
-// timed by the wall clock, and whoever measures takes the shortest of many times.
+// right; of less than some hundred microseconds that clock is too coarse, and may say nothing at all. Such short work
+// is timed by the wall clock, and whoever measures takes the shortest of many times.
 #pragma once
 
 #include <algorithm>

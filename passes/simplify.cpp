@@ -15,8 +15,8 @@
 #include "ir/stage_times.h"
 #include "passes/passes.h"
 #include "passes/reassociate.h"
-#include "passes/sliced_products.h"
 #include "passes/rules.h"
+#include "passes/sliced_products.h"
 #include "passes/structural_rules.h"
 #include "passes/sum_of_parts.h"
 
