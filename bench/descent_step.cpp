@@ -14,9 +14,9 @@ void set_parameters(Trainer& trainer, std::span<const float> parameters) {
   std::size_t used = 0;
   for (std::size_t i = 0; i < self.variables.size(); ++i) {
     if (self.model->interface.variables[i].kind != ir::Variable::Kind::parameter) continue;
-    runtime::Floats& values = self.variables[i];
+    runtime::Elements& values = self.variables[i];
     if (used + values.size() > parameters.size()) break;
-    std::copy_n(parameters.begin() + static_cast<std::ptrdiff_t>(used), values.size(), values.begin());
+    std::ranges::copy(std::as_bytes(parameters.subspan(used, values.size())), values.bytes.begin());
     used += values.size();
   }
   if (used != parameters.size()) throw std::logic_error("the rivals have other parameters than Descent's model");
@@ -34,7 +34,7 @@ class DescentStep : public TrainingStep {
   float step(const float* x, const float* y) override {
     tensors_[0] = {x, sizes_[0]};
     tensors_[1] = {y, sizes_[1]};
-    return trainer_.step(tensors_, rows_);
+    return static_cast<float>(trainer_.step(tensors_, rows_));
   }
 
  private:

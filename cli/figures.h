@@ -21,9 +21,10 @@ inline std::string shown(double value, int digits = 4) {
 }
 
 /// The losses and metrics that have names, as members of a JSON object; none where the model has none.
-inline void add_named_figures(nlohmann::ordered_json& object, const runtime::Scores& scores) {
+inline void add_named_figures(nlohmann::ordered_json& object, const runtime::Scores& scores,
+                              const std::string& before_keys = "") {
   const auto add = [&](const char* key, const std::vector<Trainer::Figure>& figures) {
-    for (const Trainer::Figure& f : figures) object[key][f.name] = figure(f.value);
+    for (const Trainer::Figure& f : figures) object[before_keys + key][f.name] = figure(f.value);
   };
   add("losses", scores.losses);
   add("metrics", scores.metrics);

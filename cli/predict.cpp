@@ -44,22 +44,28 @@ int predict(const PredictArguments& a) {
   const auto outputs = trainer.predict_all(data.views(false, model.implementation()->interface), data.rows);
   std::string text;
   for (const Trainer::Output& output : outputs) {
-    if (output.values.size() % rows != 0 || output.values.size() < rows) {
+    const std::size_t size = output.view().size();
+    if (size % rows != 0 || size < rows) {
       throw Error(fmt::format("the output '{}' has {} numbers for {} rows, which are no rows of a table", output.name,
-                              output.values.size(), rows),
+                              size, rows),
                   "give every output the batch as its first axis");
     }
-    for (const std::string& name :
-         column_names(output.name, output.values.size() / rows, trainer.implementation().categories)) {
+    for (const std::string& name : column_names(output.name, size / rows, trainer.implementation().categories)) {
       text += (text.empty() ? "" : ",") + cell(name);
     }
   }
   for (std::size_t row = 0; row < rows; ++row) {
     char separator = '\n';
     for (const Trainer::Output& output : outputs) {
-      const std::size_t width = output.values.size() / rows;
+      const TensorView numbers = output.view();
+      const std::size_t width = numbers.size() / rows;
       for (std::size_t i = row * width; i < (row + 1) * width; ++i) {
-        fmt::format_to(std::back_inserter(text), "{}{}", separator, output.values[i]);
+        // As short as it is read back: the shortest text of a float is not that of the same number as a double.
+        if (numbers.type() == TensorView::Type::f32) {
+          fmt::format_to(std::back_inserter(text), "{}{}", separator, numbers.floats()[i]);
+        } else {
+          fmt::format_to(std::back_inserter(text), "{}{}", separator, numbers[i]);
+        }
         separator = ',';
       }
     }

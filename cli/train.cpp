@@ -18,17 +18,18 @@ class Progress {
  public:
   void operator()(const runtime::TrainProgress& now) {
     const auto time = std::chrono::steady_clock::now();
-    const std::string validation = now.validation ? of_validation(*now.validation) : "";
+    std::string figures = now.training ? named(*now.training) : "";
+    if (now.validation) figures += fmt::format("  validation {:.4f}", now.validation->loss) + named(*now.validation);
     if (terminal_) {
       if (now.epoch < now.epochs && time - last_ < std::chrono::milliseconds(50)) return;
       const auto filled = static_cast<std::size_t>(30 * now.epoch / now.epochs);
       fmt::print(stderr, "\r[{}{}] epoch {}/{}  loss {:.4f}{}\033[K", std::string(filled, '#'),
-                 std::string(30 - filled, ' '), now.epoch, now.epochs, now.loss, validation);
+                 std::string(30 - filled, ' '), now.epoch, now.epochs, now.loss, figures);
       drawn_ = true;
     } else {
       const std::int64_t every = std::max<std::int64_t>(1, now.epochs / 10);
       if (now.epoch % every != 0 && now.epoch != 1) return;
-      fmt::print(stderr, "epoch {}/{}  loss {:.4f}{}\n", now.epoch, now.epochs, now.loss, validation);
+      fmt::print(stderr, "epoch {}/{}  loss {:.4f}{}\n", now.epoch, now.epochs, now.loss, figures);
     }
     last_ = time;
   }
@@ -37,8 +38,8 @@ class Progress {
   }
 
  private:
-  static std::string of_validation(const runtime::Scores& scores) {
-    std::string text = fmt::format("  validation {:.4f}", scores.loss);
+  static std::string named(const runtime::Scores& scores) {
+    std::string text;
     for (const Trainer::Figure& f : named_figures(scores)) text += fmt::format("  {} {}", f.name, shown(f.value));
     return text;
   }
@@ -63,14 +64,15 @@ void print_report(const runtime::TrainReport& r) {
              r.stopped_early ? " (stopped early)" : "", r.steps, r.parameters, r.compile_ms, r.train_ms);
 }
 
-/// What each epoch came to: the mean loss of its steps, and the figures of the validation data after it.
+/// What each epoch came to: the mean loss of its steps, and the figures of the training and validation data after it.
 json history(const runtime::TrainReport& report) {
   json epochs = json::array();
   for (const runtime::TrainProgress& epoch : report.history) {
     json entry = {{"epoch", epoch.epoch}, {"loss", figure(epoch.loss)}};
+    if (epoch.training) add_named_figures(entry, *epoch.training);
     if (epoch.validation) {
       entry["validation_loss"] = figure(epoch.validation->loss);
-      add_named_figures(entry, *epoch.validation);
+      add_named_figures(entry, *epoch.validation, "validation_");
     }
     epochs.push_back(std::move(entry));
   }

@@ -24,13 +24,13 @@ Value* KernelEmitter::both(Value* mask, Value* other) {
 
 Value* KernelEmitter::address(int buffer, const Dimension& offset) {
   const Pointer& base = pointers_.at(buffer);
-  return element(base.address, size(offset - Dimension(base.element)));
+  return element(base.address, size(offset - Dimension(base.element)), memory_type(buffer));
 }
 
 Value* KernelEmitter::address(const passes::View& view) { return address(plan_.stored.at(view.source), view.offset); }
 
-Value* KernelEmitter::load_vector(Value* pointer, Value* stride, bool unit, Value* mask) {
-  auto* type = lanes_.float_vector();
+Value* KernelEmitter::load_vector(Value* pointer, Value* stride, bool unit, Value* mask, llvm::Type* number) {
+  auto* type = lanes_.vector(number);
   Value* zero = llvm::Constant::getNullValue(type);
   if (unit) {
     if (mask == nullptr) return builder_.CreateAlignedLoad(type, pointer, llvm::Align(4));
@@ -38,10 +38,10 @@ Value* KernelEmitter::load_vector(Value* pointer, Value* stride, bool unit, Valu
   }
   auto* known = llvm::dyn_cast<llvm::ConstantInt>(stride);
   if (mask == nullptr && known != nullptr && known->isMinusOne()) {
-    Value* last = element(pointer, i64(1 - machine_.lanes));
+    Value* last = element(pointer, i64(1 - machine_.lanes), number);
     return builder_.CreateVectorReverse(builder_.CreateAlignedLoad(type, last, llvm::Align(4)));
   }
-  return gather_lanes({pointer, nullptr}, stride, mask);
+  return gather_lanes({pointer, nullptr}, stride, mask, number);
 }
 
 void KernelEmitter::store_vector(Value* value, Value* pointer, Value* stride, bool unit, Value* mask) {
@@ -59,7 +59,7 @@ void KernelEmitter::store_vector(Value* value, Value* pointer, Value* stride, bo
     return;
   }
   Value* offsets = builder_.CreateMul(lane_numbers(builder_.getInt64Ty()), builder_.CreateVectorSplat(width(), stride));
-  Value* pointers = builder_.CreateGEP(builder_.getFloatTy(), pointer, offsets);
+  Value* pointers = element(pointer, offsets, value->getType()->getScalarType());
   if (mask == nullptr)
     mask = llvm::Constant::getAllOnesValue(llvm::FixedVectorType::get(builder_.getInt1Ty(), width()));
   builder_.CreateMaskedScatter(value, pointers, llvm::Align(4), mask);
@@ -80,31 +80,21 @@ Value* KernelEmitter::inside(const passes::View::Bound& bound) {
 }
 
 /// One number, read only where the condition (null: always) holds; else 0.
-Value* KernelEmitter::load_number(Value* pointer, Value* condition) {
-  if (condition == nullptr) return builder_.CreateLoad(builder_.getFloatTy(), pointer);
-  auto* type = llvm::FixedVectorType::get(builder_.getFloatTy(), 1);
+Value* KernelEmitter::load_number(Value* pointer, Value* condition, llvm::Type* number) {
+  if (condition == nullptr) return builder_.CreateLoad(number, pointer);
+  auto* type = llvm::FixedVectorType::get(number, 1);
   Value* mask = builder_.CreateVectorSplat(1, condition);
   Value* one = builder_.CreateMaskedLoad(type, pointer, llvm::Align(4), mask, llvm::Constant::getNullValue(type));
   return builder_.CreateExtractElement(one, std::uint64_t{0});
 }
 
-/// The values of loaded floats. Booleans are 0 and 1 in memory; whole numbers are themselves in inputs and temporaries,
-/// and floats in variables and results.
-Value* KernelEmitter::from_memory(Value* floats, ir::DType dtype, int buffer) {
-  if (dtype == ir::DType::boolean) return builder_.CreateFCmpUNE(floats, static_cast<Value*>(lanes_.f32(0)));
-  if (dtype == ir::DType::f32) return floats;
-  if (passes::holds_whole_numbers(plan_.buffers[static_cast<std::size_t>(buffer)])) {
-    return builder_.CreateBitCast(floats, lanes_.int_vector());
-  }
-  return static_cast<Value*>(ir::scalar::convert({&lanes_, floats}, ir::LaneKind::i32).handle);
+/// Booleans are the floats 0 and 1 in memory; all others are themselves.
+Value* KernelEmitter::from_memory(Value* loaded, ir::DType dtype) {
+  return dtype == ir::DType::boolean ? builder_.CreateFCmpUNE(loaded, number(0, ir::DType::f32)) : loaded;
 }
 
-Value* KernelEmitter::to_memory(Value* value, ir::DType dtype, int buffer) {
-  if (dtype == ir::DType::boolean) return builder_.CreateUIToFP(value, lanes_.float_vector());
-  if (dtype == ir::DType::f32) return value;
-  const bool whole = passes::holds_whole_numbers(plan_.buffers[static_cast<std::size_t>(buffer)]);
-  return whole ? builder_.CreateBitCast(value, lanes_.float_vector())
-               : builder_.CreateSIToFP(value, lanes_.float_vector());
+Value* KernelEmitter::to_memory(Value* value, ir::DType dtype) {
+  return dtype == ir::DType::boolean ? builder_.CreateUIToFP(value, vector_type(ir::DType::f32)) : value;
 }
 
 /// What an indirection adds to the place: one number where it is the same in all lanes, else one for each.
@@ -146,11 +136,11 @@ KernelEmitter::Place KernelEmitter::place(int buffer, const passes::View& view, 
     else
       by_lane = by_lane == nullptr ? offset : builder_.CreateAdd(by_lane, offset);
   }
-  return {element(base.address, first), by_lane};
+  return {element(base.address, first, memory_type(buffer)), by_lane};
 }
 
 void KernelEmitter::store(const passes::Store& target, const passes::View& to, Value* value) {
-  value = to_memory(value, target.node->type.dtype, target.buffer);
+  value = to_memory(value, target.node->type.dtype);
   Value* in_range = nullptr;
   const Place at = place(target.buffer, to, &in_range);
   Value* mask = both(mask_, in_range);
@@ -158,21 +148,21 @@ void KernelEmitter::store(const passes::Store& target, const passes::View& to, V
   if (at.offsets == nullptr) return store_vector(value, at.address, size(stride), stride.is_one(), mask);
   Value* steps =
       builder_.CreateMul(lane_numbers(builder_.getInt64Ty()), builder_.CreateVectorSplat(width(), size(stride)));
-  Value* addresses = builder_.CreateGEP(builder_.getFloatTy(), at.address, builder_.CreateAdd(at.offsets, steps));
+  Value* addresses = element(at.address, builder_.CreateAdd(at.offsets, steps), memory_type(target.buffer));
   if (mask == nullptr)
     mask = llvm::Constant::getAllOnesValue(llvm::FixedVectorType::get(builder_.getInt1Ty(), width()));
   builder_.CreateMaskedScatter(value, addresses, llvm::Align(4), mask);
 }
 
 /// Every lane from its own place.
-Value* KernelEmitter::gather_lanes(const Place& from, Value* stride, Value* mask) {
-  auto* type = lanes_.float_vector();
+Value* KernelEmitter::gather_lanes(const Place& from, Value* stride, Value* mask, llvm::Type* number) {
+  auto* type = lanes_.vector(number);
   Value* steps = builder_.CreateMul(lane_numbers(builder_.getInt64Ty()), builder_.CreateVectorSplat(width(), stride));
   Value* offsets = from.offsets == nullptr ? steps : builder_.CreateAdd(from.offsets, steps);
   if (mask == nullptr)
     mask = llvm::Constant::getAllOnesValue(llvm::FixedVectorType::get(builder_.getInt1Ty(), width()));
-  return builder_.CreateMaskedGather(type, builder_.CreateGEP(builder_.getFloatTy(), from.address, offsets),
-                                     llvm::Align(4), mask, llvm::Constant::getNullValue(type));
+  return builder_.CreateMaskedGather(type, element(from.address, offsets, number), llvm::Align(4), mask,
+                                     llvm::Constant::getNullValue(type));
 }
 
 Value* KernelEmitter::load(const passes::View& view, ir::DType dtype) {
@@ -198,18 +188,18 @@ Value* KernelEmitter::load(const passes::View& view, ir::DType dtype) {
     Value* mask = both(lanes, everywhere == nullptr ? nullptr : repeated(everywhere));
     return mask == nullptr ? value : builder_.CreateSelect(mask, value, llvm::Constant::getNullValue(value->getType()));
   }
-  const int buffer = plan_.stored.at(view.source);
-  const Place from = place(buffer, view);
-  Value* floats = nullptr;
+  llvm::Type* type = memory_type(dtype);
+  const Place from = place(plan_.stored.at(view.source), view);
+  Value* loaded = nullptr;
   if (from.offsets == nullptr && stride == Dimension(0) && lanes == nullptr) {
-    floats = repeated(load_number(from.address, everywhere));
+    loaded = repeated(load_number(from.address, everywhere, type));
   } else {
     Value* mask = both(both(mask_, lanes), everywhere == nullptr ? nullptr : repeated(everywhere));
-    floats = from.offsets == nullptr && !(stride == Dimension(0))
-                 ? load_vector(from.address, size(stride), stride.is_one(), mask)
-                 : gather_lanes(from, size(stride), mask);
+    loaded = from.offsets == nullptr && !(stride == Dimension(0))
+                 ? load_vector(from.address, size(stride), stride.is_one(), mask, type)
+                 : gather_lanes(from, size(stride), mask, type);
   }
-  return from_memory(floats, dtype, buffer);
+  return from_memory(loaded, dtype);
 }
 
 }  // namespace descent::codegen

@@ -16,20 +16,20 @@ namespace descent::codegen {
 /// What the native code reads besides tensors. Its layout is part of the calling convention.
 struct RunState {
   std::int64_t step = 0;   ///< of this step, from 1
-  float epoch = 0;         ///< epochs done, with the fraction of the present one
+  double epoch = 0;        ///< epochs done, with the fraction of the present one
   std::uint32_t seed = 0;  ///< of the run
 };
 
-/// Runs a function once. `buffers` has an address for each buffer of the plan, `dimensions` the values of
-/// Program::dimensions() in order.
-using RunFunction = void (*)(float* const* buffers, const std::int64_t* dimensions, RunState* state);
+/// Runs a function once. `buffers` has the address of the elements (ir/elements.h) for each buffer of the plan,
+/// `dimensions` the values of Program::dimensions() in order.
+using RunFunction = void (*)(void* const* buffers, const std::int64_t* dimensions, RunState* state);
 
 /// Arguments of the native epoch: it walks the shuffled batches, gathers their rows into the input buffers and steps.
 struct EpochArguments {
-  float* const* buffers;
+  void* const* buffers;
   std::int64_t* dimensions;  ///< the first one is the batch; set by the native code
   RunState* state;
-  const float* const* data;          ///< for each input of the program: rows x width, row-major
+  const void* const* data;           ///< for each input of the program: rows x width, row-major
   const std::int64_t* widths;        ///< of each input
   const std::uint32_t* permutation;  ///< the order of the rows
   std::int64_t rows;
@@ -45,7 +45,7 @@ struct CompiledFunction {
 
 /// The code of one kernel, which the functions call with the slots of KernelSet::Call. Makes the elements [begin, end)
 /// of the axis that threads share (passes/partition.h).
-using KernelCode = void (*)(float* const* buffers, const std::int64_t* slots, const std::int64_t* dimensions,
+using KernelCode = void (*)(void* const* buffers, const std::int64_t* slots, const std::int64_t* dimensions,
                             RunState* state, std::int64_t begin, std::int64_t end);
 
 /// A compiled program; immutable, shared by any number of trainers and threads.

@@ -207,8 +207,7 @@ void KernelEmitter::emit_blocks(const Product& whole, const Product& plain, std:
   // In front of the first row there is room for a last tile that begins before the block, in rows or columns.
   const std::int64_t before = (blocking.tile_rows - 1) * stride + panel;
   Value* memory = stack(
-      llvm::ArrayType::get(builder_.getFloatTy(), static_cast<std::uint64_t>(before + blocking.block_rows * stride)),
-      "block");
+      llvm::ArrayType::get(product_type(), static_cast<std::uint64_t>(before + blocking.block_rows * stride)), "block");
   Value* scratch = element(memory, i64(before));
   Value* block_rows = rows_of_block(size(whole.rows));
   const Range columns = columns_of(whole), rows = rows_of(whole);
@@ -341,7 +340,7 @@ void KernelEmitter::clear_block(const Block& block) {
   const Blocking& blocking = kernel_.blocking;
   Value* end = multiply(block.row_count, i64(blocking.block_columns));
   loop(i64(0), end, i64(machine_.lanes), [&](Value* i) {
-    builder_.CreateAlignedStore(llvm::Constant::getNullValue(lanes_.float_vector()), element(block.scratch, i),
+    builder_.CreateAlignedStore(llvm::Constant::getNullValue(product_vector()), element(block.scratch, i),
                                 llvm::Align(4));
   });
 }
@@ -453,15 +452,15 @@ void KernelEmitter::prefetch(const Product& product, const Tile& tile, Value* ro
   const auto row_axis = static_cast<std::size_t>(product.row_loop - loops.data());
   const auto column_axis = static_cast<std::size_t>(product.column_loop - loops.data());
   const Dimension count = ir::element_count(kernel_.space);
-  if (!count.is_constant() || count.constant() * 4 < machine_.level2 / 4 || loops.size() != 2) return;
-  const auto touch = [&](Value* base, const std::vector<Dimension>& strides, bool written) {
+  if (!count.is_constant() || count.constant() * machine_.element < machine_.level2 / 4 || loops.size() != 2) return;
+  const auto touch = [&](Value* base, const std::vector<Dimension>& strides, ir::DType dtype, bool written) {
     if (strides[row_axis] == Dimension(0) || !strides[column_axis].is_one()) return;
     for (unsigned r = 0; r < tile.rows; ++r) {
-      Value* line = element(base, add(multiply(add(row, i64(r)), size(strides[row_axis])), column));
-      for (std::int64_t at = 0; at < std::int64_t{tile.vectors} * machine_.lanes; at += 16) {
-        builder_.CreateIntrinsic(
-            llvm::Intrinsic::prefetch, {line->getType()},
-            {element(line, i64(at)), builder_.getInt32(written ? 1 : 0), builder_.getInt32(3), builder_.getInt32(1)});
+      Value* line = element(base, add(multiply(add(row, i64(r)), size(strides[row_axis])), column), memory_type(dtype));
+      for (std::int64_t at = 0; at < std::int64_t{tile.vectors} * machine_.lanes; at += 64 / ir::element_bytes(dtype)) {
+        builder_.CreateIntrinsic(llvm::Intrinsic::prefetch, {line->getType()},
+                                 {element(line, i64(at), memory_type(dtype)), builder_.getInt32(written ? 1 : 0),
+                                  builder_.getInt32(3), builder_.getInt32(1)});
       }
     }
   };
@@ -469,12 +468,12 @@ void KernelEmitter::prefetch(const Product& product, const Tile& tile, Value* ro
   for (std::size_t i = 0; i < kernel_.stores.size(); ++i) {
     const passes::Store& store = kernel_.stores[i];
     touched.push_back(store.buffer);
-    touch(address(store.buffer, store.offset), store_places_[i].strides, true);
+    touch(address(store.buffer, store.offset), store_places_[i].strides, store.node->type.dtype, true);
   }
   for (const auto& [node, view] : views_) {
     auto at = plan_.stored.find(view.source);
     if (at == plan_.stored.end() || std::count(touched.begin(), touched.end(), at->second) > 0) continue;
-    touch(address(view), view.strides, false);
+    touch(address(view), view.strides, view.source->type.dtype, false);
   }
 }
 

@@ -28,7 +28,7 @@ void KernelEmitter::begin_columns() {
     if (!is_column(a)) continue;
     a.columns.clear();
     for (std::int64_t v = 0; v < kernel_.blocking.tile_vectors; ++v) {
-      a.columns.push_back(stack(lanes_.float_vector(), "column"));
+      a.columns.push_back(stack(vector_type(a.node->type.dtype), "column"));
       builder_.CreateStore(identity(a.node), a.columns.back());
     }
   }
@@ -90,7 +90,7 @@ void KernelEmitter::end_columns(const Product& product, const Panel& panel, std:
   for_own_vectors(product, panel, [&](std::size_t v, Value* mask) {
     mask_ = mask;
     for (Accumulator& a : accumulators_) {
-      if (is_column(a)) accumulate(a, builder_.CreateLoad(lanes_.float_vector(), a.columns[v]));
+      if (is_column(a)) accumulate(a, builder_.CreateLoad(vector_type(a.node->type.dtype), a.columns[v]));
     }
   });
 }

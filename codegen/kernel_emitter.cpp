@@ -10,6 +10,23 @@ using ir::Dimension;
 using ir::Node;
 using ir::Op;
 
+llvm::Type* KernelEmitter::memory_type(ir::DType dtype) {
+  switch (dtype) {
+    case ir::DType::i32:
+      return builder_.getInt32Ty();
+    case ir::DType::f64:
+      return builder_.getDoubleTy();
+    case ir::DType::f32:
+    case ir::DType::boolean:
+      break;
+  }
+  return builder_.getFloatTy();
+}
+
+llvm::Value* KernelEmitter::number(double value, ir::DType dtype) {
+  return llvm::ConstantFP::get(vector_type(dtype), value);
+}
+
 namespace {
 
 constexpr int kRandom = 120;  // instructions of a random number: 20 rounds of Threefry
@@ -21,10 +38,19 @@ const Node* magnitude_of_decay(const Node* node) {
   return magnitude->op == Op::abs ? magnitude->operands[0] : nullptr;
 }
 
-/// A kernel for one number works on it alone, not on a vector with one number in it.
-Machine machine_for(const passes::Kernel& kernel, Machine machine) {
-  if (kernel.contraction == nullptr && ir::element_count(kernel.space).is_one()) machine.lanes = 1;
-  return machine;
+/// A vector has as many lanes as a register holds of the widest numbers that the kernel reads or writes; that of a
+/// contraction as many as one holds of its own. A kernel for one number works on it alone, not on a vector with one
+/// number in it.
+Machine machine_for(const passes::Kernel& kernel, const passes::KernelPlan& plan, const passes::Signature& signature,
+                    const Machine& machine) {
+  std::int64_t widest = 4;
+  for (const passes::BufferSlot& slot : signature.buffers) {
+    widest = std::max(widest, ir::element_bytes(plan.buffers[static_cast<std::size_t>(slot.buffer)].dtype));
+  }
+  if (kernel.contraction != nullptr) widest = ir::element_bytes(kernel.contraction->type.dtype);
+  Machine result = passes::for_elements(machine, widest);
+  if (kernel.contraction == nullptr && ir::element_count(kernel.space).is_one()) result.lanes = 1;
+  return result;
 }
 
 /// Drops the axes of size 1.
@@ -43,12 +69,12 @@ KernelEmitter::KernelEmitter(llvm::Module& module, const ir::Program& program, c
     : module_(module),
       context_(module.getContext()),
       builder_(context_),
-      lanes_(builder_, static_cast<unsigned>(machine_for(kernel, machine).lanes)),
+      lanes_(builder_, static_cast<unsigned>(machine_for(kernel, plan, signature, machine).lanes)),
       program_(program),
       plan_(plan),
       kernel_(kernel),
       signature_(signature),
-      machine_(machine_for(kernel, machine)),
+      machine_(machine_for(kernel, plan, signature, machine)),
       partition_(passes::partition_of(kernel, plan, machine_)) {}
 
 llvm::Function* KernelEmitter::emit(const std::string& name) {
@@ -72,7 +98,7 @@ llvm::Function* KernelEmitter::emit(const std::string& name) {
   std::vector<Value*> addresses;
   for (const passes::BufferSlot& buffer : signature_.buffers) {
     Value* begin = builder_.CreateLoad(pointer, builder_.CreateGEP(pointer, buffers, next()));
-    addresses.push_back(element(begin, next()));
+    addresses.push_back(element(begin, next(), memory_type(buffer.buffer)));
     pointers_[buffer.buffer] = {addresses.back(), buffer.first};
   }
   for (double stream : signature_.streams) streams_[stream] = builder_.CreateTrunc(next(), builder_.getInt32Ty());

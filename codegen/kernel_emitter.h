@@ -94,17 +94,21 @@ class KernelEmitter {
   /// With `in_range` an index that is out of range is not brought into it, but said there: by lane or for all.
   Place place(int buffer, const passes::View& view, Value** in_range = nullptr);
   Value* load(const passes::View& view, ir::DType dtype);
-  Value* load_number(Value* pointer, Value* condition);
-  Value* gather_lanes(const Place& from, Value* stride, Value* mask);
+  Value* load_number(Value* pointer, Value* condition, llvm::Type* type);
+  Value* gather_lanes(const Place& from, Value* stride, Value* mask, llvm::Type* type);
   Value* index_of(const Indirection& indirection, Value** in_range);
   void store(const passes::Store& store, const passes::View& to, Value* value);
-  Value* from_memory(Value* floats, ir::DType dtype, int buffer);
-  Value* to_memory(Value* value, ir::DType dtype, int buffer);
+  Value* from_memory(Value* loaded, ir::DType dtype);
+  Value* to_memory(Value* value, ir::DType dtype);
   Value* inside(const passes::View::Bound& bound);
   Value* uniform(const ir::Node* leaf);
+  Value* run_state(std::size_t offset, llvm::Type* type);  ///< a field of RunState (codegen/compile.h)
   bool is_uniform(const ir::Node* node) const;
   Value* offset_of(const std::vector<ir::Dimension>& strides, const std::vector<Loop>& loops);
-  Value* load_vector(Value* pointer, Value* stride, bool unit, Value* mask);
+  Value* load_vector(Value* pointer, Value* stride, bool unit, Value* mask, llvm::Type* type);
+  Value* load_vector(Value* pointer, Value* stride, bool unit, Value* mask) {
+    return load_vector(pointer, stride, unit, mask, product_type());
+  }
   void store_vector(Value* value, Value* pointer, Value* stride, bool unit, Value* mask);
 
   // reductions.cpp
@@ -229,7 +233,15 @@ class KernelEmitter {
   Value* size(const ir::Dimension& dimension);
   Value* multiply(Value* a, Value* b);
   Value* add(Value* a, Value* b);
-  Value* element(Value* base, Value* offset) { return builder_.CreateGEP(builder_.getFloatTy(), base, offset); }
+  /// What an element is in memory: booleans are the floats 0 and 1.
+  llvm::Type* memory_type(ir::DType dtype);
+  llvm::Type* memory_type(int buffer) { return memory_type(plan_.buffers[static_cast<std::size_t>(buffer)].dtype); }
+  llvm::VectorType* vector_type(ir::DType dtype) { return lanes_.vector(memory_type(dtype)); }
+  llvm::Type* product_type() { return memory_type(kernel_.contraction->type.dtype); }
+  llvm::VectorType* product_vector() { return lanes_.vector(product_type()); }
+  Value* number(double value, ir::DType dtype);  ///< in all lanes
+  Value* element(Value* base, Value* offset, llvm::Type* type) { return builder_.CreateGEP(type, base, offset); }
+  Value* element(Value* base, Value* offset) { return element(base, offset, product_type()); }  ///< of a contraction
   Value* lane_mask(Value* remaining);
   Value* both(Value* mask, Value* other);  ///< of masks, of which null is true everywhere
   Value* lane_numbers(llvm::IntegerType* type);

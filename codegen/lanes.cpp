@@ -7,15 +7,16 @@ namespace descent::codegen {
 using ir::Instruction;
 using llvm::Value;
 
-VectorEmitter::VectorEmitter(llvm::IRBuilder<>& builder, unsigned width)
-    : builder_(builder),
-      width_(width),
-      float_vector_(llvm::FixedVectorType::get(builder.getFloatTy(), width)),
-      int_vector_(llvm::FixedVectorType::get(builder.getInt32Ty(), width)) {}
-
-ir::LaneHandle VectorEmitter::f32(float value) { return llvm::ConstantFP::get(float_vector_, value); }
+ir::LaneHandle VectorEmitter::f32(float value) {
+  return llvm::ConstantFP::get(vector(builder_.getFloatTy()), static_cast<double>(value));
+}
+ir::LaneHandle VectorEmitter::f64(double value) { return llvm::ConstantFP::get(vector(builder_.getDoubleTy()), value); }
 ir::LaneHandle VectorEmitter::i32(std::int32_t value) {
-  return llvm::ConstantInt::get(int_vector_, static_cast<std::uint64_t>(static_cast<std::int64_t>(value)), true);
+  return llvm::ConstantInt::get(vector(builder_.getInt32Ty()),
+                                static_cast<std::uint64_t>(static_cast<std::int64_t>(value)), true);
+}
+ir::LaneHandle VectorEmitter::i64(std::int64_t value) {
+  return llvm::ConstantInt::get(vector(builder_.getInt64Ty()), static_cast<std::uint64_t>(value), true);
 }
 
 ir::LaneHandle VectorEmitter::emit(Instruction instruction, ir::LaneHandle first, ir::LaneHandle second,
@@ -25,7 +26,7 @@ ir::LaneHandle VectorEmitter::emit(Instruction instruction, ir::LaneHandle first
   auto* c = static_cast<Value*>(third);
   llvm::IRBuilder<>& ir = builder_;
   const auto intrinsic = [&](llvm::Intrinsic::ID id, std::initializer_list<Value*> arguments) {
-    return ir.CreateIntrinsic(id, {float_vector_}, llvm::SmallVector<Value*, 3>(arguments));
+    return ir.CreateIntrinsic(id, {a->getType()}, llvm::SmallVector<Value*, 3>(arguments));
   };
   switch (instruction) {
     case Instruction::f_add:
@@ -64,13 +65,25 @@ ir::LaneHandle VectorEmitter::emit(Instruction instruction, ir::LaneHandle first
     case Instruction::i_select:
       return ir.CreateSelect(a, b, c);
     case Instruction::f_to_i:
-      return ir.CreateFPToSI(a, int_vector_);
+      return ir.CreateFPToSI(a, vector(ir.getInt32Ty()));
     case Instruction::i_to_f:
-      return ir.CreateSIToFP(a, float_vector_);
+      return ir.CreateSIToFP(a, vector(ir.getFloatTy()));
+    case Instruction::i_to_d:
+      return ir.CreateSIToFP(a, vector(ir.getDoubleTy()));
+    case Instruction::f_to_d:
+      return ir.CreateFPExt(a, vector(ir.getDoubleTy()));
+    case Instruction::d_to_f:
+      return ir.CreateFPTrunc(a, vector(ir.getFloatTy()));
+    case Instruction::i_widen:
+      return ir.CreateSExt(a, vector(ir.getInt64Ty()));
+    case Instruction::i_narrow:
+      return ir.CreateTrunc(a, vector(ir.getInt32Ty()));
     case Instruction::f_bits:
-      return ir.CreateBitCast(a, int_vector_);
+      return ir.CreateBitCast(a,
+                              vector(a->getType()->getScalarType()->isDoubleTy() ? ir.getInt64Ty() : ir.getInt32Ty()));
     case Instruction::i_as_f:
-      return ir.CreateBitCast(a, float_vector_);
+      return ir.CreateBitCast(
+          a, vector(a->getType()->getScalarType()->isIntegerTy(64) ? ir.getDoubleTy() : ir.getFloatTy()));
     case Instruction::i_add:
       return ir.CreateAdd(a, b);
     case Instruction::i_sub:

@@ -80,7 +80,7 @@ void ModuleWriter::add_function(const std::string& name) {
 
 void ModuleWriter::finish() {
   // LLVM splits 512-bit vectors unless a function says that it wants them.
-  const std::string bits = std::to_string(machine_.lanes * 32);
+  const std::string bits = std::to_string(machine_.lanes * machine_.element * 8);
   for (llvm::Function& function : module_) {
     if (function.isDeclaration()) continue;
     function.addFnAttr("prefer-vector-width", bits);
@@ -149,14 +149,17 @@ void ModuleWriter::gather(const passes::KernelPlan& plan, Value* buffers, Value*
         row_size.is_constant()
             ? i64(row_size.constant())
             : builder_.CreateLoad(builder_.getInt64Ty(), builder_.CreateConstGEP1_64(builder_.getInt64Ty(), widths, i));
+    Value* bytes = i64(ir::element_bytes(program_.inputs[i].dtype));
     Value* from = builder_.CreateLoad(pointer, builder_.CreateConstGEP1_64(pointer, data, i));
     Value* to = slot(buffers, plan.buffer(program_.inputs[i].name));
     loop(count, [&](Value* row) {
       Value* which = builder_.CreateLoad(builder_.getInt32Ty(), builder_.CreateGEP(builder_.getInt32Ty(), order, row));
       Value* source = builder_.CreateMul(builder_.CreateZExt(which, builder_.getInt64Ty()), width);
-      builder_.CreateMemCpy(builder_.CreateGEP(builder_.getFloatTy(), to, builder_.CreateMul(row, width)),
-                            llvm::Align(4), builder_.CreateGEP(builder_.getFloatTy(), from, source), llvm::Align(4),
-                            builder_.CreateMul(width, i64(4)));
+      const auto place = [&](Value* base, Value* elements) {
+        return builder_.CreateGEP(builder_.getInt8Ty(), base, builder_.CreateMul(elements, bytes));
+      };
+      builder_.CreateMemCpy(place(to, builder_.CreateMul(row, width)), llvm::Align(4), place(from, source),
+                            llvm::Align(4), builder_.CreateMul(width, bytes));
     });
   }
 }
@@ -166,7 +169,9 @@ bool ModuleWriter::add_epoch(const passes::KernelPlan& plan) {
   llvm::Function* run = module_.getFunction("descent_step");
   auto* pointer = builder_.getPtrTy();
   auto *i64_type = builder_.getInt64Ty(), *i32_type = builder_.getInt32Ty();
-  auto *f32 = builder_.getFloatTy(), *f64 = builder_.getDoubleTy();
+  auto* f64 = builder_.getDoubleTy();
+  const int loss_buffer = plan.buffer("loss");
+  const bool wide_loss = plan.buffers[static_cast<std::size_t>(loss_buffer)].dtype == ir::DType::f64;
   auto* epoch = create("descent_epoch", {pointer});
   Value* arguments = epoch->getArg(0);
   const auto argument = [&](std::size_t offset, llvm::Type* type) {
@@ -181,9 +186,9 @@ bool ModuleWriter::add_epoch(const passes::KernelPlan& plan) {
   Value* rows = argument(offsetof(EpochArguments, rows), i64_type);
   Value* batch = argument(offsetof(EpochArguments, batch), i64_type);
   Value* batches = builder_.CreateSDiv(builder_.CreateAdd(rows, builder_.CreateSub(batch, i64(1))), batch);
-  Value* share = builder_.CreateFDiv(llvm::ConstantFP::get(f32, 1), builder_.CreateSIToFP(batches, f32));
+  Value* share = builder_.CreateFDiv(llvm::ConstantFP::get(f64, 1), builder_.CreateSIToFP(batches, f64));
   Value* epoch_field = field(state, offsetof(RunState, epoch));
-  Value* first_epoch = builder_.CreateLoad(f32, epoch_field);
+  Value* first_epoch = builder_.CreateLoad(f64, epoch_field);
   loop(batches, [&](Value* index) {
     Value* begin = builder_.CreateMul(index, batch);
     Value* left = builder_.CreateSub(rows, begin);
@@ -192,15 +197,16 @@ bool ModuleWriter::add_epoch(const passes::KernelPlan& plan) {
     gather(plan, buffers, data, widths, builder_.CreateGEP(i32_type, permutation, begin), count);
     Value* step = builder_.CreateLoad(i64_type, state);
     builder_.CreateStore(builder_.CreateAdd(step, i64(1)), state);
-    Value* done = builder_.CreateFMul(builder_.CreateSIToFP(index, f32), share);
+    Value* done = builder_.CreateFMul(builder_.CreateSIToFP(index, f64), share);
     builder_.CreateStore(builder_.CreateFAdd(first_epoch, done), epoch_field);
     builder_.CreateCall(run, {buffers, dimensions, state});
-    Value* loss = builder_.CreateFPExt(builder_.CreateLoad(f32, slot(buffers, plan.buffer("loss"))), f64);
+    Value* loss = builder_.CreateLoad(wide_loss ? f64 : builder_.getFloatTy(), slot(buffers, loss_buffer));
+    loss = builder_.CreateFPCast(loss, f64);
     Value* weighted = builder_.CreateFMul(loss, builder_.CreateSIToFP(count, f64));
     Value* total = field(arguments, offsetof(EpochArguments, loss_sum));
     builder_.CreateStore(builder_.CreateFAdd(builder_.CreateLoad(f64, total), weighted), total);
   });
-  builder_.CreateStore(builder_.CreateFAdd(first_epoch, llvm::ConstantFP::get(f32, 1)), epoch_field);
+  builder_.CreateStore(builder_.CreateFAdd(first_epoch, llvm::ConstantFP::get(f64, 1)), epoch_field);
   builder_.CreateRetVoid();
   return true;
 }

@@ -85,7 +85,7 @@ void KernelEmitter::emit_columns(std::vector<Loop>& loops, Value* tile) {
   }
   for_vectors(loops.back(), [&](Value* mask) {
     for (Accumulator* a : columns) {
-      a->vector = stack(lanes_.float_vector(), "column");
+      a->vector = stack(vector_type(a->node->type.dtype), "column");
       builder_.CreateStore(identity(a->node), a->vector);
     }
     const auto nest = [&](auto&& self, std::size_t axis) -> void {
@@ -99,7 +99,7 @@ void KernelEmitter::emit_columns(std::vector<Loop>& loops, Value* tile) {
     current_ = &loops;
     mask_ = mask;
     for (Accumulator* a : columns) {
-      Value* sum = builder_.CreateLoad(lanes_.float_vector(), a->vector);
+      Value* sum = builder_.CreateLoad(vector_type(a->node->type.dtype), a->vector);
       a->vector = nullptr;
       accumulate(*a, sum);
     }
@@ -121,10 +121,11 @@ void KernelEmitter::emit_inner(std::vector<Loop>& loops, Value* tile) {
   for (Accumulator& a : accumulators_) {
     if (!is_row(a)) continue;
     inner.index = i64(0);
-    Value* at = element(address(a.buffer), offset_of(a.place.strides, loops));
+    const ir::DType dtype = a.node->type.dtype;
+    Value* at = element(address(a.buffer), offset_of(a.place.strides, loops), memory_type(dtype));
     Value* row =
-        builder_.CreateVectorSplat(width(), reduce_lanes(a.node, builder_.CreateLoad(lanes_.float_vector(), a.vector)));
-    Value* old = builder_.CreateVectorSplat(width(), builder_.CreateLoad(builder_.getFloatTy(), at));
+        builder_.CreateVectorSplat(width(), reduce_lanes(a.node, builder_.CreateLoad(vector_type(dtype), a.vector)));
+    Value* old = builder_.CreateVectorSplat(width(), builder_.CreateLoad(memory_type(dtype), at));
     builder_.CreateStore(builder_.CreateExtractElement(combine(a.node, old, row), std::uint64_t{0}), at);
   }
 }

@@ -14,7 +14,7 @@ using ir::Dimension;
 bool KernelEmitter::may_be_outer(const Product& product) const {
   if (kernel_.blocking.form == passes::Blocking::Form::dots) return false;
   if (product.contracted.size() != 1 || product.contracted[0].size.is_constant()) return false;
-  return passes::estimate(product.rows) * passes::estimate(product.columns) * 4 > machine_.level1 / 2;
+  return passes::estimate(product.rows) * passes::estimate(product.columns) * machine_.element > machine_.level1 / 2;
 }
 
 void KernelEmitter::emit_outer_product(const Product& product, std::vector<Loop>& loops) {
@@ -36,12 +36,12 @@ llvm::Value* KernelEmitter::outer_vector(Value* mask) {
   const auto at = [&](Value* base, const Loop* along, const Dimension& stride) {
     return along == nullptr ? base : element(base, multiply(along->index, size(stride)));
   };
-  Value* number = builder_.CreateLoad(builder_.getFloatTy(), at(outer_->a, outer_->row_loop, outer_->a_row));
+  Value* number = builder_.CreateLoad(product_type(), at(outer_->a, outer_->row_loop, outer_->a_row));
   Value* repeated = builder_.CreateVectorSplat(width(), number);
   Value* from = at(outer_->b, outer_->column_loop, outer_->b_column);
   if (outer_->b_column == Dimension(0)) {
     return builder_.CreateFMul(repeated,
-                               builder_.CreateVectorSplat(width(), builder_.CreateLoad(builder_.getFloatTy(), from)));
+                               builder_.CreateVectorSplat(width(), builder_.CreateLoad(product_type(), from)));
   }
   return builder_.CreateFMul(repeated, load_vector(from, size(outer_->b_column), outer_->b_column.is_one(), mask));
 }

@@ -86,7 +86,7 @@ void KernelEmitter::pack_strided(const Panels& panels, Value* from, Value* to, s
       for (std::int64_t line = 0; line < lanes; ++line) {
         square.push_back(line < number
                              ? load_vector(element(column, multiply(i64(line), line_step)), i64(1), true, nullptr)
-                             : static_cast<Value*>(llvm::UndefValue::get(lanes_.float_vector())));
+                             : static_cast<Value*>(llvm::UndefValue::get(product_vector())));
       }
       square = transpose(square);
       for (std::int64_t i = 0; i < lanes; ++i) {
@@ -100,7 +100,7 @@ void KernelEmitter::pack_strided(const Panels& panels, Value* from, Value* to, s
     Value* row = element(to, multiply(k, i64(panels.width)));
     loop(i64(0), i64(number), i64(1), [&](Value* line) {
       Value* at = element(from, add(multiply(line, line_step), multiply(k, depth_step)));
-      builder_.CreateStore(load_number(at, builder_.CreateICmpSLT(line, left)), element(row, line));
+      builder_.CreateStore(load_number(at, builder_.CreateICmpSLT(line, left), product_type()), element(row, line));
     });
   });
 }

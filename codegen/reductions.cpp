@@ -13,28 +13,25 @@ using ir::Dimension;
 using ir::Node;
 using ir::Op;
 
-/// What a reduction starts from. Accumulated vectors are float vectors; whole numbers lie in them bit by bit.
+/// What a reduction starts from, in all lanes.
 llvm::Value* KernelEmitter::identity(const Node* reduction) {
   const Op op = reduction->op;
   const bool sum = op != Op::reduce_max && op != Op::reduce_min;
   if (reduction->type.dtype == ir::DType::i32) {
     const std::int32_t limit =
         op == Op::reduce_max ? std::numeric_limits<std::int32_t>::min() : std::numeric_limits<std::int32_t>::max();
-    return builder_.CreateBitCast(static_cast<Value*>(lanes_.i32(sum ? 0 : limit)), lanes_.float_vector());
+    return static_cast<Value*>(lanes_.i32(sum ? 0 : limit));
   }
-  constexpr float infinity = std::numeric_limits<float>::infinity();
-  return static_cast<Value*>(lanes_.f32(sum ? 0.0f : op == Op::reduce_max ? -infinity : infinity));
+  constexpr double infinity = std::numeric_limits<double>::infinity();
+  return number(sum ? 0.0 : op == Op::reduce_max ? -infinity : infinity, reduction->type.dtype);
 }
 
 llvm::Value* KernelEmitter::combine(const Node* reduction, Value* a, Value* b) {
   const Op op = reduction == nullptr ? Op::reduce_sum : reduction->op;
   if (reduction != nullptr && reduction->type.dtype == ir::DType::i32) {
-    auto* type = llvm::VectorType::get(builder_.getInt32Ty(), llvm::cast<llvm::VectorType>(a->getType()));
-    Value *p = builder_.CreateBitCast(a, type), *q = builder_.CreateBitCast(b, type);
-    Value* both = op == Op::reduce_max   ? builder_.CreateBinaryIntrinsic(llvm::Intrinsic::smax, p, q)
-                  : op == Op::reduce_min ? builder_.CreateBinaryIntrinsic(llvm::Intrinsic::smin, p, q)
-                                         : builder_.CreateAdd(p, q);
-    return builder_.CreateBitCast(both, a->getType());
+    return op == Op::reduce_max   ? builder_.CreateBinaryIntrinsic(llvm::Intrinsic::smax, a, b)
+           : op == Op::reduce_min ? builder_.CreateBinaryIntrinsic(llvm::Intrinsic::smin, a, b)
+                                  : builder_.CreateAdd(a, b);
   }
   if (op == Op::reduce_max) return builder_.CreateBinaryIntrinsic(llvm::Intrinsic::maximum, a, b);
   if (op == Op::reduce_min) return builder_.CreateBinaryIntrinsic(llvm::Intrinsic::minimum, a, b);
@@ -62,11 +59,11 @@ void KernelEmitter::begin_reductions() {
     // Whole vectors of partial results stay in lanes; others are kept in the result itself.
     const auto& strides = a.place.strides;
     if (a.place.indirections.empty() && (strides.empty() || strides.back() == Dimension(0))) {
-      a.vector = stack(lanes_.float_vector(), "partial");
+      a.vector = stack(vector_type(a.node->type.dtype), "partial");
       builder_.CreateStore(identity(a.node), a.vector);
     }
     if (a.logarithm != nullptr) {
-      a.product = stack(lanes_.float_vector(), "product");
+      a.product = stack(vector_type(a.node->type.dtype), "product");
       builder_.CreateStore(identity(a.node), a.product);
     }
     if (is_whole(a)) continue;
@@ -77,23 +74,24 @@ void KernelEmitter::begin_reductions() {
       range = {multiply(axis.begin, stride), multiply(axis.end, stride)};
     }
     Value* first = builder_.CreateExtractElement(identity(a.node), std::uint64_t{0});
-    Value* memory = element(address(a.buffer), range.begin);
+    llvm::Type* type = memory_type(a.node->type.dtype);
+    Value* memory = element(address(a.buffer), range.begin, type);
     Value* count = builder_.CreateSub(range.end, range.begin);
-    // All bits 0: the bits of the least whole number are those of -0, which is no null value.
-    auto* known = llvm::dyn_cast<llvm::ConstantFP>(first);
-    if (known != nullptr && known->isNullValue()) {
-      builder_.CreateMemSet(memory, builder_.getInt8(0), builder_.CreateMul(count, i64(4)), llvm::Align(4));
+    auto* known = llvm::dyn_cast<llvm::Constant>(first);
+    if (known != nullptr && known->isNullValue()) {  // all bits 0
+      Value* bytes = builder_.CreateMul(count, i64(ir::element_bytes(a.node->type.dtype)));
+      builder_.CreateMemSet(memory, builder_.getInt8(0), bytes, llvm::Align(4));
       continue;
     }
-    loop(i64(0), count, i64(1), [&](Value* i) { builder_.CreateStore(first, element(memory, i)); });
+    loop(i64(0), count, i64(1), [&](Value* i) { builder_.CreateStore(first, element(memory, i, type)); });
   }
 }
 
 void KernelEmitter::end_reductions() {
   for (Accumulator& a : accumulators_) {
     if (!is_whole(a)) continue;
-    if (a.logarithm != nullptr) add_logarithms(a, builder_.CreateLoad(lanes_.float_vector(), a.product));
-    Value* total = reduce_lanes(a.node, builder_.CreateLoad(lanes_.float_vector(), a.vector));
+    if (a.logarithm != nullptr) add_logarithms(a, builder_.CreateLoad(vector_type(a.node->type.dtype), a.product));
+    Value* total = reduce_lanes(a.node, builder_.CreateLoad(vector_type(a.node->type.dtype), a.vector));
     builder_.CreateStore(total, address(a.buffer));
   }
 }
@@ -110,25 +108,28 @@ bool KernelEmitter::is_column(const Accumulator& a) const {
 
 void KernelEmitter::accumulate(Accumulator& a, Value* value) {
   if (a.logarithm != nullptr) accumulate_logarithm(a);
-  if (a.node->type.dtype == ir::DType::i32) value = builder_.CreateBitCast(value, lanes_.float_vector());
+  const ir::DType dtype = a.node->type.dtype;
   if (a.vector != nullptr) {
     if (mask_ != nullptr) value = builder_.CreateSelect(mask_, value, identity(a.node));
-    builder_.CreateStore(combine(a.node, builder_.CreateLoad(lanes_.float_vector(), a.vector), value), a.vector);
+    builder_.CreateStore(combine(a.node, builder_.CreateLoad(vector_type(dtype), a.vector), value), a.vector);
     return;
   }
   const auto& strides = a.place.strides;
+  llvm::Type* type = memory_type(dtype);
   const Place to = place(a.buffer, a.place);
   // Lanes that may meet at one element are added one by one.
   if (to.offsets != nullptr || strides.empty() || strides.back() == Dimension(0)) return accumulate_each(a, value);
   Value* stride = size(strides.back());
   const bool unit = strides.back().is_one();
-  store_vector(combine(a.node, load_vector(to.address, stride, unit, mask_), value), to.address, stride, unit, mask_);
+  Value* old = load_vector(to.address, stride, unit, mask_, type);
+  store_vector(combine(a.node, old, value), to.address, stride, unit, mask_);
 }
 
 void KernelEmitter::accumulate_each(const Accumulator& a, Value* value) {
+  llvm::Type* type = memory_type(a.node->type.dtype);
   const Place to = place(a.buffer, a.place);
   auto* offsets_type = llvm::FixedVectorType::get(builder_.getInt64Ty(), width());
-  Value *values = stack(lanes_.float_vector(), "values"), *offsets = stack(offsets_type, "offsets");
+  Value *values = stack(lanes_.vector(type), "values"), *offsets = stack(offsets_type, "offsets");
   builder_.CreateStore(value, values);
   Value* by_lane = to.offsets != nullptr ? to.offsets : llvm::Constant::getNullValue(offsets_type);
   const auto& strides = a.place.strides;
@@ -146,9 +147,9 @@ void KernelEmitter::accumulate_each(const Accumulator& a, Value* value) {
   loop(i64(0), count, i64(1), [&](Value* lane) {
     Value* offset =
         builder_.CreateLoad(builder_.getInt64Ty(), builder_.CreateGEP(builder_.getInt64Ty(), offsets, lane));
-    Value* at = element(to.address, offset);
-    Value* sum = builder_.CreateFAdd(builder_.CreateLoad(builder_.getFloatTy(), at),
-                                     builder_.CreateLoad(builder_.getFloatTy(), element(values, lane)));
+    Value* at = element(to.address, offset, type);
+    Value* sum =
+        builder_.CreateFAdd(builder_.CreateLoad(type, at), builder_.CreateLoad(type, element(values, lane, type)));
     builder_.CreateStore(sum, at);
   });
 }
@@ -156,7 +157,7 @@ void KernelEmitter::accumulate_each(const Accumulator& a, Value* value) {
 /// A summand log(1 + e) of the reduction to one number, with 0 <= e <= 1, that nothing else needs; null if there is
 /// none.
 const Node* KernelEmitter::find_logarithm(const Node* reduction) const {
-  if (reduction->op != Op::reduce_sum || reduction->type.dtype != ir::DType::f32) return nullptr;
+  if (reduction->op != Op::reduce_sum || !is_real(reduction->type.dtype)) return nullptr;
   std::map<const Node*, int> uses;
   for (const passes::Store& s : kernel_.stores) ++uses[s.node];
   for (const auto& [node, buffer] : kernel_.reductions) ++uses[passes::reduced_value(node)];
@@ -182,14 +183,14 @@ const Node* KernelEmitter::find_logarithm(const Node* reduction) const {
 /// (1 + p) (1 + e) = 1 + (p + e + p e): small numbers are summed as they would be without the logarithm, and large
 /// products multiply to within a rounding each. Long before they overflow, their logarithm is taken.
 void KernelEmitter::accumulate_logarithm(Accumulator& a) {
-  constexpr float large = 0x1p60f;
-  auto* type = lanes_.float_vector();
+  constexpr double large = 0x1p60;
+  auto* type = vector_type(a.node->type.dtype);
   Value *zero = llvm::Constant::getNullValue(type), *e = lane_value(a.logarithm->operands[0]);
   if (mask_ != nullptr) e = builder_.CreateSelect(mask_, e, zero);
   Value* product = builder_.CreateLoad(type, a.product);
   product = builder_.CreateIntrinsic(llvm::Intrinsic::fma, {type}, {product, e, builder_.CreateFAdd(product, e)});
   builder_.CreateStore(product, a.product);
-  Value* limit = static_cast<Value*>(lanes_.f32(large));
+  Value* limit = number(large, a.node->type.dtype);
   branch(builder_.CreateOrReduce(builder_.CreateFCmpOGT(product, limit)), [&] {
     add_logarithms(a, product);
     builder_.CreateStore(zero, a.product);
@@ -197,8 +198,9 @@ void KernelEmitter::accumulate_logarithm(Accumulator& a) {
 }
 
 void KernelEmitter::add_logarithms(Accumulator& a, Value* product) {
-  auto* logarithm = static_cast<Value*>(ir::scalar::log1p(ir::Lane{&lanes_, product}).handle);
-  Value* sum = builder_.CreateLoad(lanes_.float_vector(), a.vector);
+  auto* logarithm =
+      static_cast<Value*>(ir::scalar::log1p(ir::Lane{&lanes_, product, kind_of(a.node->type.dtype)}).handle);
+  Value* sum = builder_.CreateLoad(vector_type(a.node->type.dtype), a.vector);
   builder_.CreateStore(builder_.CreateFAdd(sum, logarithm), a.vector);
 }
 

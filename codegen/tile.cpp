@@ -15,21 +15,21 @@ using Axis = passes::ContractionAxes::Axis;
 
 /// One step of the contracted axis: sums[r * vectors + v] += a[r] * b[v].
 void KernelEmitter::emit_tile_step(const Product& product, const Tile& tile, Value* a, Value* b, Value** sums) {
-  auto* type = lanes_.float_vector();
+  auto* type = product_vector();
   const auto width = static_cast<unsigned>(machine_.lanes);
   Value *a_step = size(product.a_row), *b_step = size(product.b_column);
   llvm::SmallVector<Value*, 8> columns;
   for (unsigned v = 0; v < tile.vectors; ++v) {
     Value* from = element(b, multiply(i64(std::int64_t{v} * width), b_step));
     if (product.b_column == Dimension(0)) {
-      columns.push_back(builder_.CreateVectorSplat(width, builder_.CreateLoad(builder_.getFloatTy(), from)));
+      columns.push_back(builder_.CreateVectorSplat(width, builder_.CreateLoad(product_type(), from)));
     } else {
       columns.push_back(
           load_vector(from, b_step, product.b_column.is_one(), tile.masks.empty() ? nullptr : tile.masks[v]));
     }
   }
   for (unsigned r = 0; r < tile.rows; ++r) {
-    Value* number = builder_.CreateLoad(builder_.getFloatTy(), element(a, multiply(i64(r), a_step)));
+    Value* number = builder_.CreateLoad(product_type(), element(a, multiply(i64(r), a_step)));
     Value* repeated = builder_.CreateVectorSplat(width, number);
     for (unsigned v = 0; v < tile.vectors; ++v) {
       Value*& sum = sums[r * tile.vectors + v];
@@ -57,7 +57,7 @@ KernelEmitter::Values KernelEmitter::walk_depth(const Product& product, const Ti
   Values values{a, b};
   values.append(sums.begin(), sums.end());
   if (tile.splits > 1) {
-    values.append(count * (tile.splits - 1), llvm::Constant::getNullValue(lanes_.float_vector()));
+    values.append(count * (tile.splits - 1), llvm::Constant::getNullValue(product_vector()));
     Value* whole = builder_.CreateSub(depth, builder_.CreateSRem(depth, i64(tile.splits)));
     values = steps(i64(0), whole, tile.splits, values);
     // Sums of the same element are added in a fixed order.
@@ -79,7 +79,7 @@ llvm::Value* KernelEmitter::place_in(const Tile& tile, unsigned r, unsigned v) {
 
 /// The sums of a tile, row by row.
 KernelEmitter::Values KernelEmitter::tile_sums(const Product& product, const Tile& tile) {
-  auto* type = lanes_.float_vector();
+  auto* type = product_vector();
   Values sums;
   for (unsigned r = 0; r < tile.rows; ++r) {
     for (unsigned v = 0; v < tile.vectors; ++v) {
@@ -110,8 +110,7 @@ void KernelEmitter::emit_tile(const Product& product, const Tile& tile) {
 void KernelEmitter::emit_dot_products(const Product& product, std::vector<Loop>& loops) {
   const std::int64_t block = kernel_.blocking.block_rows, lanes = machine_.lanes;
   // One vector more than the block: the rest of the kernel loads whole vectors.
-  Value* scratch =
-      stack(llvm::ArrayType::get(builder_.getFloatTy(), static_cast<std::uint64_t>(block + lanes)), "block");
+  Value* scratch = stack(llvm::ArrayType::get(product_type(), static_cast<std::uint64_t>(block + lanes)), "block");
   const Range rows = part(passes::Partition::Axis::rows, product.rows);
   loop(rows.begin, rows.end, i64(block), [&](Value* first) {
     Value* count = minimum(i64(block), builder_.CreateSub(rows.end, first));
@@ -133,7 +132,7 @@ void KernelEmitter::emit_dot_products(const Product& product, std::vector<Loop>&
 
 /// The products of `rows` rows from `first` with the one column, summed lane by lane.
 KernelEmitter::Values KernelEmitter::dot_rows(const Product& product, unsigned rows, Value* first) {
-  auto* type = lanes_.float_vector();
+  auto* type = product_vector();
   const Axis& k = product.contracted[0];
   Value *length = size(k.size), *b_step = size(k.rhs), *a_step = size(product.a_row);
   Value* base = element(product.a, multiply(first, a_step));

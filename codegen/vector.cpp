@@ -1,6 +1,8 @@
 // The values of one vector of a kernel's space: computed, stored, accumulated.
 #include <cmath>
+#include <cstddef>
 
+#include "codegen/compile.h"
 #include "codegen/kernel_emitter.h"
 #include "ir/op.h"
 
@@ -20,28 +22,29 @@ llvm::Value* KernelEmitter::offset_of(const std::vector<Dimension>& strides, con
 
 /// The numbers that do not change while the kernel runs.
 llvm::Value* KernelEmitter::uniform(const Node* leaf) {
-  Value* number = nullptr;
-  switch (leaf->op) {
-    case Op::constant:
-      if (leaf->type.dtype == ir::DType::boolean) {
-        return builder_.CreateVectorSplat(width(), builder_.getInt1(leaf->attributes.value != 0));
-      }
-      if (leaf->type.dtype == ir::DType::i32) {
-        return static_cast<Value*>(lanes_.i32(static_cast<std::int32_t>(leaf->attributes.value)));
-      }
-      return static_cast<Value*>(lanes_.f32(static_cast<float>(leaf->attributes.value)));
-    case Op::dimension:
-      number = builder_.CreateSIToFP(size(leaf->attributes.shape[0]), builder_.getFloatTy());
-      break;
-    default:  // a counter
-      if (leaf->attributes.name == "step") {
-        number = builder_.CreateSIToFP(builder_.CreateLoad(builder_.getInt64Ty(), state_), builder_.getFloatTy());
-      } else {
-        number =
-            builder_.CreateLoad(builder_.getFloatTy(), builder_.CreateConstGEP1_64(builder_.getInt8Ty(), state_, 8));
-      }
+  const ir::DType dtype = leaf->type.dtype;
+  if (leaf->op == Op::constant) {
+    if (dtype == ir::DType::boolean) {
+      return builder_.CreateVectorSplat(width(), builder_.getInt1(leaf->attributes.value != 0));
+    }
+    if (dtype == ir::DType::i32) {
+      return static_cast<Value*>(lanes_.i32(static_cast<std::int32_t>(leaf->attributes.value)));
+    }
+    return number(leaf->attributes.value, dtype);
   }
-  return builder_.CreateVectorSplat(width(), number);
+  Value* value = nullptr;
+  if (leaf->op == Op::counter && leaf->attributes.name == "epoch") {
+    value = builder_.CreateFPCast(run_state(offsetof(RunState, epoch), builder_.getDoubleTy()), memory_type(dtype));
+  } else {
+    Value* whole = leaf->op == Op::dimension ? size(leaf->attributes.shape[0])
+                                             : run_state(offsetof(RunState, step), builder_.getInt64Ty());
+    value = builder_.CreateSIToFP(whole, memory_type(dtype));
+  }
+  return builder_.CreateVectorSplat(width(), value);
+}
+
+llvm::Value* KernelEmitter::run_state(std::size_t offset, llvm::Type* type) {
+  return builder_.CreateLoad(type, builder_.CreateConstGEP1_64(builder_.getInt8Ty(), state_, offset));
 }
 
 bool KernelEmitter::is_uniform(const Node* node) const {
@@ -61,22 +64,25 @@ llvm::Value* KernelEmitter::lane_value(const Node* node) {
   } else if (node->op == Op::rng_uniform) {
     llvm::SmallVector<llvm::Constant*> numbers;
     for (unsigned i = 0; i < width(); ++i) numbers.push_back(builder_.getInt32(i));
-    const auto splat = [&](Value* v) { return ir::Lane{&lanes_, builder_.CreateVectorSplat(width(), v)}; };
+    const auto splat = [&](Value* v) {
+      return ir::Lane{&lanes_, builder_.CreateVectorSplat(width(), v), ir::LaneKind::i32};
+    };
     Value* first = builder_.CreateTrunc(offset_of(space_strides_, *current_), builder_.getInt32Ty());
     Value* index = builder_.CreateAdd(static_cast<Value*>(splat(first).handle), llvm::ConstantVector::get(numbers));
-    Value* step = builder_.CreateTrunc(builder_.CreateLoad(builder_.getInt64Ty(), state_), builder_.getInt32Ty());
-    Value* seed =
-        builder_.CreateLoad(builder_.getInt32Ty(), builder_.CreateConstGEP1_64(builder_.getInt8Ty(), state_, 12));
+    Value* step =
+        builder_.CreateTrunc(run_state(offsetof(RunState, step), builder_.getInt64Ty()), builder_.getInt32Ty());
+    Value* seed = run_state(offsetof(RunState, seed), builder_.getInt32Ty());
     Value* stream = streams_.at(node->attributes.value);
-    value = static_cast<Value*>(
-        ir::scalar::threefry_uniform(splat(seed), splat(stream), ir::Lane{&lanes_, index}, splat(step)).handle);
+    const ir::Lane uniform = ir::scalar::threefry_uniform(splat(seed), splat(stream),
+                                                          ir::Lane{&lanes_, index, ir::LaneKind::i32}, splat(step));
+    value = static_cast<Value*>(ir::scalar::convert(uniform, kind_of(node->type.dtype)).handle);
   } else if (views_.contains(node)) {
     value = load(views_.at(node), node->type.dtype);
   } else if (node->op == Op::divide && is_uniform(node->operands[1])) {
     // The reciprocal of a divisor that never changes leaves the loop; the quotient is within 1.5 ULP.
-    Value* one = static_cast<Value*>(lanes_.f32(1));
+    Value* one = number(1, node->type.dtype);
     value = builder_.CreateFMul(lane_value(node->operands[0]), builder_.CreateFDiv(one, lane_value(node->operands[1])));
-  } else if (node->type.dtype == ir::DType::f32 && (node->op == Op::maximum || node->op == Op::minimum) &&
+  } else if (is_real(node->type.dtype) && (node->op == Op::maximum || node->op == Op::minimum) &&
              node->operands[1]->is_constant() && !std::isnan(node->operands[1]->attributes.value)) {
     // A number on the right is no NaN: one comparison, which a NaN on the left passes, chooses as the op does.
     auto *left = lane_value(node->operands[0]), *right = lane_value(node->operands[1]);
@@ -85,20 +91,21 @@ llvm::Value* KernelEmitter::lane_value(const Node* node) {
   } else if (node->op == Op::logistic && decays_.contains(node->operands[0])) {
     // 1 / (1 + e^-|x|), or e^-|x| times that; the exponential is there already. Within 2 ULP.
     auto* e = lane_value(decays_.at(node->operands[0]));
-    auto *one = static_cast<Value*>(lanes_.f32(1)), *zero = static_cast<Value*>(lanes_.f32(0));
+    Value *one = number(1, node->type.dtype), *zero = number(0, node->type.dtype);
     Value* negative = builder_.CreateFCmpOLT(lane_value(node->operands[0]), zero);
     value = builder_.CreateFDiv(builder_.CreateSelect(negative, e, one), builder_.CreateFAdd(e, one));
   } else {
     ir::Lane operands[3];
     for (std::size_t i = 0; i < node->operands.size(); ++i) {
-      operands[i] = {&lanes_, lane_value(node->operands[i]), kind_of(node->operands[i])};
+      operands[i] = {&lanes_, lane_value(node->operands[i]), kind_of(node->operands[i]->type.dtype)};
     }
     // A product that is added is rounded once, with the sum; inside the functions of ir/scalar.h every rounding counts.
     llvm::IRBuilderBase::FastMathFlagGuard guard(builder_);
     llvm::FastMathFlags flags;
     flags.setAllowContract(node->op == Op::add || node->op == Op::subtract || node->op == Op::multiply);
     builder_.setFastMathFlags(flags);
-    value = static_cast<Value*>(ir::info(node).code(operands[0], operands[1], operands[2], kind_of(node)).handle);
+    value = static_cast<Value*>(
+        ir::info(node).code(operands[0], operands[1], operands[2], kind_of(node->type.dtype)).handle);
   }
   values_[node] = value;
   return value;
@@ -113,7 +120,7 @@ llvm::Value* KernelEmitter::tile_vector(const std::vector<Loop>& loops, Value* t
     if (l.tile_stride != nullptr) offset = add(offset, multiply(builder_.CreateSub(l.index, l.base), l.tile_stride));
   }
   // The tile is padded to whole vectors, so that loads beyond a row's end stay inside it.
-  return builder_.CreateAlignedLoad(lanes_.float_vector(), element(tile, offset), llvm::Align(4));
+  return builder_.CreateAlignedLoad(product_vector(), element(tile, offset), llvm::Align(4));
 }
 
 /// One vector of the innermost axis: computes, stores, accumulates.
@@ -123,7 +130,7 @@ void KernelEmitter::emit_vector(std::vector<Loop>& loops, Value* product, Value*
   mask_ = mask;
   tile_value_ = product;
   for (const Accumulator& a : accumulators_) {
-    if (a.logarithm != nullptr) values_[a.logarithm] = static_cast<Value*>(lanes_.f32(-0.0f));
+    if (a.logarithm != nullptr) values_[a.logarithm] = number(-0.0, a.node->type.dtype);
   }
   // Everything is computed before anything is stored: a variable may be read and written here.
   std::vector<Value*> stored, reduced;

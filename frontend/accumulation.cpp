@@ -14,12 +14,14 @@ using ir::Op;
 /// The mean of the gradients since the optimizer last acted, with this step's; the states that keep it.
 std::vector<Value> Lowering::accumulate(int rounds, const std::vector<ir::Variable>& parameters,
                                         const std::vector<Value>& gradients) {
-  const auto state = [&](const std::string& name, const ir::Shape& shape) {
-    ir::Variable v{name, shape, ir::Variable::Kind::state, true};
-    add_variable(v, ir::like(Expr(graph_, graph_.leaf(Op::state, name, shape)), 0).node);
-    return Expr(graph_, graph_.leaf(Op::state, name, shape));
+  const auto state = [&](const std::string& name, const ir::Shape& shape, ir::DType dtype) {
+    const ir::Variable v{name, shape, ir::Variable::Kind::state, true, dtype};
+    const Expr leaf(graph_, leaf_of(graph_, v));
+    add_variable(v, ir::like(leaf, 0).node);
+    return leaf;
   };
-  const Expr gathered = state("accumulate.gathered", {}), acted = state("accumulate.acted", {});
+  const Expr gathered = state("accumulate.gathered", {}, ir::DType::f32),
+             acted = state("accumulate.acted", {}, ir::DType::f32);
   const Expr acts = gathered + 1.0 == ir::like(gathered, rounds);
   const auto keep = [&](Expr s, Expr when_acting, Expr otherwise) {
     const Expr condition = ir::broadcast(acts, s.shape(), {});
@@ -29,13 +31,13 @@ std::vector<Value> Lowering::accumulate(int rounds, const std::vector<ir::Variab
   keep(acted, acted + 1.0, acted);
   std::vector<Value> means;
   for (std::size_t i = 0; i < parameters.size(); ++i) {
-    const Expr sum = state(parameters[i].name + ".gathered", parameters[i].shape);
+    const Expr sum = state(parameters[i].name + ".gathered", parameters[i].shape, parameters[i].dtype);
     const Expr mean = sum + Expr(graph_, gradients[i].node) / static_cast<double>(rounds);
     keep(sum, ir::like(sum, 0), mean);
     means.push_back(Value::of(mean.node));
   }
   acts_ = acts.node;
-  step_ = (acted + 1.0).node;
+  step_ = ir::convert(ir::convert(acted + 1.0, ir::DType::i32), ir::DType::f32).node;  // a whole number: of any type
   return means;
 }
 
@@ -44,8 +46,7 @@ void Lowering::wait_to_act(std::vector<ir::Binding>& updates, std::size_t from) 
   if (acts_ == nullptr) return;
   for (std::size_t i = from; i < updates.size(); ++i) {
     const ir::Variable& v = program_.variables[variable_index_.at(updates[i].name)];
-    const Op op = v.kind == ir::Variable::Kind::parameter ? Op::parameter : Op::state;
-    const Expr before(graph_, graph_.leaf(op, v.name, v.shape));
+    const Expr before(graph_, leaf_of(graph_, v));
     const Expr condition = ir::broadcast(Expr(graph_, acts_), v.shape, {});
     updates[i].node = ir::select(condition, Expr(graph_, updates[i].node), before).node;
   }

@@ -102,6 +102,7 @@ struct Lettered {
 
 /// What both have and nobody else needs is summed over; of what is needed the axes are: batches, the rest of a, of b.
 Lettered product(const BuiltinCall& call, Lettered a, Lettered b, const std::string& needed) {
+  call.lowering.unify_types(a.tensor, b.tensor, {call.span, call.span, call.span});
   a.tensor = sum_unneeded(a.tensor, a.letters, b.letters + needed);
   b.tensor = sum_unneeded(b.tensor, b.letters, a.letters + needed);
   ir::Attributes axes;
@@ -128,7 +129,8 @@ Value einsum(const BuiltinCall& call) {
   const Formula f = parse_formula(call);
   std::vector<Lettered> x;
   for (std::size_t i = 1; i < call.count(); ++i) {
-    x.push_back({ir::convert(call.numbers(i), ir::DType::f32), ""});
+    const Expr e = call.numbers(i);
+    x.push_back({is_real(e.node->type.dtype) ? e : ir::convert(e, ir::DType::f32), ""});
   }
   check_formula(call, f, x.size());
   for (std::size_t i = 0; i < x.size(); ++i) {

@@ -13,6 +13,9 @@ using ir::Shape;
 /// Numbers that stand for rows; of floats the whole part counts.
 Expr indices(const BuiltinCall& call, std::size_t i) { return ir::convert(call.numbers(i), DType::i32); }
 
+/// A whole number as a real one.
+Expr as_real(Expr e) { return is_real(e.node->type.dtype) ? e : ir::convert(e, DType::f32); }
+
 Value gather(const BuiltinCall& call) {
   const Expr table = call.tensor(0);
   if (table.shape().empty()) call.fail(0, "a number has no rows");
@@ -24,7 +27,7 @@ Value gather(const BuiltinCall& call) {
 }
 
 Value scatter_add(const BuiltinCall& call) {
-  const Expr which = indices(call, 0), rows = ir::convert(call.numbers(1), DType::f32);
+  const Expr which = indices(call, 0), rows = as_real(call.numbers(1));
   const std::size_t rank = which.shape().size();
   Shape shape{call.size(2)};
   const bool fits =
@@ -75,7 +78,11 @@ Value cumulative_sum(const BuiltinCall& call) {
 }
 
 Value whole(const BuiltinCall& call) { return Value::of(ir::convert(call.tensor(0), DType::i32).node); }
-Value real(const BuiltinCall& call) { return Value::of(ir::convert(call.tensor(0), DType::f32).node); }
+Value real(const BuiltinCall& call) { return Value::of(as_real(call.tensor(0)).node); }
+template <DType dtype>
+Value of_type(const BuiltinCall& call) {
+  return Value::of(ir::convert(call.tensor(0), dtype).node);
+}
 
 constexpr Builtin table[] = {
     {"gather", "table, indices, axis = 0",
@@ -92,6 +99,8 @@ constexpr Builtin table[] = {
      cumulative_sum},
     {"int", "x", "The whole part of a number; 1 and 0 of a condition.", whole},
     {"float", "x", "A whole number as a real one; 1 and 0 of a condition.", real},
+    {"f32", "x", "The nearest number of 32 bits.", of_type<DType::f32>},
+    {"f64", "x", "The same as a number of 64 bits.", of_type<DType::f64>},
 };
 
 }  // namespace

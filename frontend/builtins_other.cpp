@@ -16,7 +16,8 @@ Value grad(const BuiltinCall& call) {
 }
 
 Value jvp(const BuiltinCall& call) {
-  const Expr e = call.numbers(0), x = call.tensor(1), v = call.numbers(2);
+  const Expr e = call.numbers(0), x = call.tensor(1);
+  const Expr v = call.lowering.as_type(call.numbers(2), x.node->type.dtype, call.at(2));
   if (v.shape() != x.shape()) {
     call.fail(2,
               "a direction must have the shape of what it is a direction of, " + ir::to_string(x.shape()) +

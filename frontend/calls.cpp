@@ -83,6 +83,21 @@ std::vector<int> Lowering::bind_arguments(const std::string& callee, const std::
   return given;
 }
 
+/// What is called is no function; perhaps a name of the user's that hides one.
+void Lowering::fail_to_call(const Expression& e, const Value& callee, Scope& scope) const {
+  const Binding* binding = e.kind == Expression::Kind::name ? scope.find(e.text) : nullptr;
+  if (binding != nullptr && (find_definition(e.text, scope.file()) != nullptr || find_builtin(e.text) != nullptr)) {
+    std::vector<Note> notes;
+    if (!binding->origin.source->is_library) {
+      notes.push_back(note(binding->origin, "here '" + e.text + "' became a name for " + describe(callee)));
+    }
+    fail(e.span, "'" + e.text + "' is no function here, but " + describe(callee),
+         "give that another name: it hides the function '" + e.text + "'", std::move(notes));
+  }
+  fail(e.span, "only a function or a layer can be called, not " + describe(callee),
+       callee.is(Kind::number) || callee.is(Kind::tensor) ? "a product is written a * b" : "");
+}
+
 Value Lowering::call(const Expression& e, const Value* piped, Scope& scope) {
   const bool is_pipe = piped != nullptr;
   const Expression& callee_expression = *e.operands[is_pipe ? 1 : 0];
@@ -97,8 +112,7 @@ Value Lowering::call(const Expression& e, const Value* piped, Scope& scope) {
   // What follows '|>' is the call; what stands before it is not to blame.
   const Span span = is_pipe ? Span{e.span.source, callee_expression.span.begin, e.span.end} : e.span;
   if (!callee.is(Kind::callable) && !callee.is(Kind::bound) && !callee.is(Kind::builtin)) {
-    fail(callee_expression.span, "only a function or a layer can be called, not " + describe(callee),
-         callee.is(Kind::number) || callee.is(Kind::tensor) ? "a product is written a * b" : "");
+    fail_to_call(callee_expression, callee, scope);
   }
   return call_value(callee, std::move(arguments), is_pipe, span);
 }
@@ -147,6 +161,7 @@ Value Lowering::call_layer(const Value& callee, std::vector<GivenArgument> argum
     }
   }
   Instance instance;
+  instance.dtype = type_of_layer(arguments);
   if (d.kind == Definition::Kind::optimizer) {
     // The states of the optimizer that the train block names are beside the parameter; one in another has its own
     // place.
@@ -160,6 +175,14 @@ Value Lowering::call_layer(const Value& callee, std::vector<GivenArgument> argum
     if (is_bound) callee.bound->path = instance.path;
   }
   return call_definition(callee, arguments, span, &instance);
+}
+
+/// That of the first tensor which has one; else that of the layer around it.
+ir::DType Lowering::type_of_layer(const std::vector<GivenArgument>& arguments) {
+  for (const GivenArgument& a : arguments) {
+    if (a.value.is(Kind::tensor) && has_type({graph_, a.value.node})) return a.value.node->type.dtype;
+  }
+  return instance_->dtype;
 }
 
 /// dense(16): the settings are checked now, the tensors come later.

@@ -109,7 +109,9 @@ ModelSource::ModelSource(const std::string& text, const std::string& file) : par
   const Definition& definition = *p.blocks.at(Definition::Kind::model);
   p.model.name = definition.name;
   if (p.blocks.contains(Definition::Kind::train)) {
-    p.model.train = read_train_block(*p.blocks.at(Definition::Kind::train), definition, p.rules, p.mistakes);
+    const auto data = p.blocks.find(Definition::Kind::data);
+    p.model.train = read_train_block(*p.blocks.at(Definition::Kind::train), definition,
+                                     data == p.blocks.end() ? nullptr : data->second, p.rules, p.mistakes);
   }
   if (p.blocks.contains(Definition::Kind::data)) {
     p.model.data = read_data_block(*p.blocks.at(Definition::Kind::data), definition, p.mistakes);

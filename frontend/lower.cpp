@@ -110,9 +110,25 @@ void Lowering::lower_model(const Definition& model, const UpdateRules& rules) {
   if (!metrics.results.empty()) program_.functions.push_back(metrics);
 }
 
+namespace {
+
+/// What a model's variables are where nothing else is said: f64 where its real inputs and targets are.
+ir::DType type_of_model(const Definition& model) {
+  bool has_double = false, has_float = false;
+  for (const Statement& s : model.body) {
+    if ((s.kind != Statement::Kind::input && s.kind != Statement::Kind::target) || !s.type) continue;
+    has_double = has_double || s.type->dtype == "f64";
+    has_float = has_float || s.type->dtype == "f32" || (s.type->dtype.empty() && s.type->categories == nullptr);
+  }
+  return has_double && !has_float ? ir::DType::f64 : ir::DType::f32;
+}
+
+}  // namespace
+
 void Lowering::lower_body(const Definition& model, const Results& results) {
   Scope& scope = scopes_.emplace_back(model.file, nullptr);
   Instance instance;
+  instance.dtype = type_of_model(model);
   instance_ = &instance;
   state_updates_.clear();
   state_values_.clear();
@@ -328,14 +344,25 @@ Expr Lowering::one_number(const Statement& s, const Value& value, const char* wh
   if (e.node->type.dtype == ir::DType::boolean) {
     fail(s.value->span, std::string("the ") + what + " must be a number, but this is a condition");
   }
-  return ir::convert(e, ir::DType::f32);
+  return is_real(e.node->type.dtype) ? e : ir::convert(e, ir::DType::f32);
 }
 
 /// loss = ...; several add up, and may have names.
 void Lowering::add_loss(const Statement& s, Scope& scope) {
   if (s.value == nullptr) fail(s.span, "the loss '" + s.name + "' has no value", "write loss " + s.name + " = ...");
   const Value value = evaluate(*s.value, scope);
-  const Expr loss = one_number(s, value, "loss");
+  Expr loss = one_number(s, value, "loss");
+  if (!losses_->results.empty()) {
+    const Expr first(graph_, losses_->results[0].node);
+    if (const auto fitting = adapted(loss, first.node->type.dtype)) {
+      loss = *fitting;
+    } else {
+      fail(s.value->span,
+           "losses add up, but this one is " + ir::to_string(loss.node->type.dtype) + " and those before are " +
+               ir::to_string(first.node->type.dtype),
+           "write " + ir::to_string(first.node->type.dtype) + "(...) around it");
+    }
+  }
   declare(s, value, scope);
   losses_->results.push_back({s.name, loss.node});
 }

@@ -35,6 +35,9 @@ struct Operands {
   Span whole, left, right;
 };
 
+/// A few words of the source, to be repeated in a hint; "..." where it is longer.
+std::string quoted_source(const Span& span);
+
 struct ParameterName {
   std::string name;
   bool optional;
@@ -87,7 +90,12 @@ class Lowering {
   Value binary(const std::string& op, const Value& a, const Value& b, const Operands& at);
   Value matrix_product(const Value& a, const Value& b, const Operands& at);
   Value choose(const Value& condition, const Value& a, const Value& b, const Span& condition_span, const Operands& at);
-  static void unify_numbers(ir::Expr& x, ir::Expr& y, bool whole_possible);
+  // number_types.cpp
+  /// Both as numbers of one type.
+  void unify_numbers(ir::Expr& x, ir::Expr& y, bool whole_possible, const Operands& at);
+  void unify_types(ir::Expr& x, ir::Expr& y, const Operands& at);  ///< real ones; others are left alone
+  void unify_types(std::vector<ir::Expr>& items);
+  ir::Expr as_type(ir::Expr e, ir::DType dtype, const Span& span);
   ir::Shape common_shape(ir::Expr a, ir::Expr b, const Operands& at);
   ir::Expr fit_to(ir::Expr e, const ir::Shape& shape, const Span& span);
   Value random_uniform(const ir::Shape& shape);
@@ -104,12 +112,19 @@ class Lowering {
     std::unordered_map<std::string, int> counts;  // of the layers in it, by name
     const ir::Variable* optimized = nullptr;      // the parameter that an optimizer makes a new value of
     const ir::Node* first_value = nullptr;        // and its first value
+    ir::DType dtype = ir::DType::f32;             // of its variables, where nothing else is said
+    bool has_other_type = false;                  // than when it was applied first, which has been reported
   };
   struct Call {
     const Definition* definition;
     Span span;
   };
   class Depth;
+
+  // number_types.cpp
+  static bool has_type(ir::Expr e);
+  std::optional<ir::Expr> adapted(ir::Expr e, ir::DType dtype);
+  ir::DType type_of_layer(const std::vector<GivenArgument>& arguments);
 
   // mistakes
   void report(const Failure& failure);
@@ -141,7 +156,7 @@ class Lowering {
   // variables
   void declare_variable(const Statement& s, Scope& scope);
   void update_state(const Statement& s, Scope& scope);
-  const ir::Node* first_value(const Value& given, const ir::Shape& shape, const Span& span);
+  const ir::Node* first_value(const Value& given, const ir::Type& type, const Span& span);
   void add_variable(const ir::Variable& variable, const ir::Node* first);
   const ir::Node* parameter(const ir::Variable& variable);
   const ir::Node* current_state(const ir::Variable& variable);
@@ -182,6 +197,7 @@ class Lowering {
 
   // calls
   Value call(const Expression& e, const Value* piped, Scope& scope);
+  [[noreturn]] void fail_to_call(const Expression& e, const Value& callee, Scope& scope) const;
   Value call_value(const Value& callee, std::vector<GivenArgument> arguments, bool is_application, const Span& span);
   Value call_layer(const Value& callee, std::vector<GivenArgument> arguments, bool is_application, const Span& span);
   Value bind_layer(const Value& callee, const std::vector<GivenArgument>& arguments, const Span& span);

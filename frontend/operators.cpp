@@ -12,14 +12,14 @@ using ir::Expr;
 using ir::Op;
 using Kind = Value::Kind;
 
-namespace {
-
-/// A few words of the source, to be repeated in a hint; "..." where it is longer.
 std::string quoted_source(const Span& span) {
   if (span.source == nullptr || span.source->is_library || span.end - span.begin > 24) return "...";
-  const std::string text = span.source->text.substr(span.begin, span.end - span.begin);
+  std::string text = span.source->text.substr(span.begin, span.end - span.begin);
+  if (text.starts_with('(') && text.find(')') == text.size() - 1) text = text.substr(1, text.size() - 2);
   return text.find('\n') == std::string::npos ? text : "...";
 }
+
+namespace {
 
 std::string hint_for_shapes(const ir::Shape& a, const ir::Shape& b, const Operands& at) {
   const bool a_longer = a.size() >= b.size();
@@ -46,18 +46,6 @@ bool takes_whole_numbers(Op op) {
 }
 
 }  // namespace
-
-/// Both as one dtype. Whole numbers stay so together, and with a number in the text that is whole; beside others, and
-/// for ops of real numbers, they are real ones.
-void Lowering::unify_numbers(Expr& x, Expr& y, bool whole_possible) {
-  const auto whole = [](Expr e) { return e.node->type.dtype == ir::DType::i32; };
-  const auto written = [](Expr e) {
-    return e.node->is_constant() && e.node->attributes.value == std::floor(e.node->attributes.value);
-  };
-  if (!whole(x) && !whole(y)) return;
-  const bool stay = whole_possible && (whole(x) || written(x)) && (whole(y) || written(y));
-  for (Expr* e : {&x, &y}) *e = ir::convert(*e, stay ? ir::DType::i32 : ir::DType::f32);
-}
 
 /// The shape of an elementwise result: a scalar, a missing leading axis or an explicit size 1 is repeated; nothing
 /// else.
@@ -115,7 +103,7 @@ Value Lowering::apply(Op op, const Value& a, const Span& span) {
     fail(span, "expected a number or a tensor of numbers, found " + describe(a),
          "write if ... then 1 else 0 to make a number of a condition");
   }
-  if (!takes_whole_numbers(op)) x = ir::convert(x, ir::DType::f32);
+  if (!takes_whole_numbers(op)) x = real(x);
   return Value::of(ir::elementwise(op, {x}));
 }
 
@@ -233,7 +221,7 @@ Value Lowering::binary(const std::string& sign, const Value& a, const Value& b, 
              ir::to_string(value.node->type),
          row.boolean ? "compare it: ... > 0" : "write if ... then 1 else 0 to make a number of a condition");
   }
-  if (!row.boolean) unify_numbers(x, y, takes_whole_numbers(row.op));
+  if (!row.boolean) unify_numbers(x, y, takes_whole_numbers(row.op), at);
   const ir::Shape shape = common_shape(x, y, at);
   const Expr p = fit_to(x, shape, at.left), q = fit_to(y, shape, at.right);
   return Value::of(row.swapped ? ir::elementwise(row.op, {q, p}) : ir::elementwise(row.op, {p, q}));
@@ -242,7 +230,8 @@ Value Lowering::binary(const std::string& sign, const Value& a, const Value& b, 
 /// Over the last axis of the first and the last but one of the second; the axes before them are batches, equal or
 /// missing at the front of one side.
 Value Lowering::matrix_product(const Value& a, const Value& b, const Operands& at) {
-  const Expr x = real(tensor(a, at.left)), y = real(tensor(b, at.right));
+  Expr x = real(tensor(a, at.left)), y = real(tensor(b, at.right));
+  unify_types(x, y, at);
   const ir::Shape &s = x.shape(), &t = y.shape();
   if (s.empty() || t.empty()) {
     fail(at.whole, "'@' takes tensors, found " + describe(a) + " and " + describe(b), "a product of numbers is a * b");
@@ -299,7 +288,7 @@ Value Lowering::choose(const Value& condition, const Value& a, const Value& b, c
     fail(at.whole, "one branch is " + ir::to_string(x.node->type) + ", the other " + ir::to_string(y.node->type),
          "both are numbers or both are conditions");
   }
-  if (!is_condition(x)) unify_numbers(x, y, true);
+  if (!is_condition(x)) unify_numbers(x, y, true, at);
   const Expr chosen = fit_to(c, shape, condition_span), p = fit_to(x, shape, at.left), q = fit_to(y, shape, at.right);
   if (!is_condition(x)) return Value::of(ir::select(chosen, p, q));
   return Value::of((chosen && p) || (!chosen && q));

@@ -305,9 +305,12 @@ DataSpec read_data_block(const Definition& block, const Definition& model, std::
   return data;
 }
 
-TrainSpec read_train_block(const Definition& block, const Definition& model, UpdateRules& rules,
+TrainSpec read_train_block(const Definition& block, const Definition& model, const Definition* data, UpdateRules& rules,
                            std::vector<Diagnostic>& mistakes) {
   TrainSpec train;
+  const bool validates = data != nullptr && std::any_of(data->body.begin(), data->body.end(), [](const Statement& s) {
+                           return s.name == "validation" || s.kind == Statement::Kind::broken;
+                         });
   each_setting(block, mistakes, [&](const Statement& s) {
     if (s.name == "optimizer") {
       rules.optimizer = s.value;
@@ -329,6 +332,11 @@ TrainSpec read_train_block(const Definition& block, const Definition& model, Upd
       train.seed = static_cast<std::uint64_t>(whole(*s.value, 0));
     } else if (s.name == "stop") {
       train.stop = early_stopping(*s.value, model);
+      if (!validates) {
+        fail(s.value->span, "no rows are held out for validation, so training would never stop early",
+             data != nullptr ? "write in the data block: validation = split(20%)"
+                             : "add a data block that holds some out: validation = split(20%)");
+      }
     } else {
       const auto meant = ir::nearest(s.name, {"optimizer", "gradients", "average", "groups", "accumulate", "batch",
                                               "memory", "epochs", "seed", "stop"});

@@ -52,7 +52,7 @@ std::string written(const std::vector<ExpressionPtr>& sizes) {
 /// The type that `int[n]` names; f32 where none is named. What is declared as a category is a whole number.
 ir::DType Lowering::dtype_of(const TypeAnnotation& type) const {
   static const std::vector<std::pair<std::string, ir::DType>> table = {
-      {"f32", ir::DType::f32}, {"int", ir::DType::i32}, {"bool", ir::DType::boolean}};
+      {"f32", ir::DType::f32}, {"f64", ir::DType::f64}, {"int", ir::DType::i32}, {"bool", ir::DType::boolean}};
   if (type.dtype.empty()) return type.categories != nullptr ? ir::DType::i32 : ir::DType::f32;
   std::vector<std::string> names;
   for (const auto& [name, dtype] : table) {
@@ -61,7 +61,7 @@ ir::DType Lowering::dtype_of(const TypeAnnotation& type) const {
   }
   const auto meant = ir::nearest(type.dtype, names);
   fail(type.span, "there is no type '" + type.dtype + "'",
-       meant ? "did you mean '" + *meant + "'?" : "the types are f32, int and bool");
+       meant ? "did you mean '" + *meant + "'?" : "the types are f32, f64, int and bool");
 }
 
 /// The size as a polynomial of symbols, with a symbol for each name that is not known yet.

@@ -116,7 +116,8 @@ std::vector<const Node*> Lowering::lower_gradients(const UpdateRules& rules, con
   const Span span = setting != nullptr ? setting->span : Span{};
   std::vector<const Node*> nodes;
   for (std::size_t i = 0; i < parameters.size(); ++i) {
-    nodes.push_back(fit_to(tensor(gradients_->items()[i], span), parameters[i].shape, span).node);
+    const Expr fitting = fit_to(tensor(gradients_->items()[i], span), parameters[i].shape, span);
+    nodes.push_back(as_type(fitting, parameters[i].dtype, span).node);
   }
   return nodes;
 }
@@ -163,6 +164,7 @@ const Node* Lowering::update_parameter(const Value& optimizer, const ir::Variabl
                                        const Span& chosen_at) {
   Instance instance;
   instance.path = v.name + ".";
+  instance.dtype = v.dtype;
   instance.optimized = &v;
   instance.first_value = initial_.updates[variable_index_.at(v.name)].node;
   instance_ = &instance;
@@ -177,7 +179,7 @@ const Node* Lowering::update_parameter(const Value& optimizer, const ir::Variabl
 
 /// The average begins as the parameter does; what the model predicts reads the average (Lowering::parameter).
 void Lowering::update_average(const Expression& setting, const ir::Variable& v, const Node* value) {
-  const ir::Variable state{average_name(v), v.shape, ir::Variable::Kind::state};
+  const ir::Variable state{average_name(v), v.shape, ir::Variable::Kind::state, false, v.dtype};
   add_variable(state, initial_.updates[variable_index_.at(v.name)].node);
   Scope& scope = scopes_.emplace_back(&file_, nullptr);
   const bool has_arguments = setting.kind == Expression::Kind::call;
@@ -187,11 +189,12 @@ void Lowering::update_average(const Expression& setting, const ir::Variable& v, 
     fail(setting.span, "expected a function of an average and a parameter, found " + describe(function),
          "write average = ema(decay = 0.999)");
   }
-  std::vector<GivenArgument> arguments{{"", Value::of(graph_.leaf(Op::state, state.name, v.shape)), setting.span},
+  std::vector<GivenArgument> arguments{{"", Value::of(leaf_of(graph_, state)), setting.span},
                                        {"", Value::of(value), setting.span}};
   for (const Argument& a : setting.arguments) arguments.push_back({a.name, evaluate(*a.value, scope), a.span});
   const Value next = call_definition(function, arguments, setting.span, nullptr);
-  state_updates_.push_back({state.name, fit_to(tensor(next, setting.span), v.shape, setting.span).node});
+  const Expr fitting = fit_to(tensor(next, setting.span), v.shape, setting.span);
+  state_updates_.push_back({state.name, as_type(fitting, v.dtype, setting.span).node});
 }
 
 }  // namespace descent::frontend

@@ -1,4 +1,6 @@
 // Parameters, states and what is fitted: leaves of the graph, their first values and their updates.
+#include <utility>
+
 #include "frontend/lower.h"
 #include "ir/op.h"
 
@@ -16,8 +18,9 @@ void Lowering::declare_variable(const Statement& s, Scope& scope) {
                   : s.kind == Statement::Kind::state ? ir::Variable::Kind::state
                                                      : ir::Variable::Kind::fitted;
   variable.of_optimizer = instance_->optimized != nullptr;
-  if (s.type && dtype_of(*s.type) != ir::DType::f32) {
-    fail(s.type->span, "what is trained or kept is f32", "write " + s.name + ": [...]");
+  variable.dtype = s.type && !s.type->dtype.empty() ? dtype_of(*s.type) : instance_->dtype;
+  if (!is_real(variable.dtype) || (s.type && s.type->categories != nullptr)) {
+    fail(s.type->span, "what is trained or kept is f32 or f64", "write " + s.name + ": [...]");
   }
   if (s.type) {
     variable.shape = shape_of(s.type->shape, scope);
@@ -39,12 +42,18 @@ void Lowering::declare_variable(const Statement& s, Scope& scope) {
     }
     const Value first = evaluate(*s.value, first_scope);
     if (first.is(Kind::broken)) throw Failure{};
-    add_variable(variable, first_value(first, variable.shape, s.value->span));
+    add_variable(variable, first_value(first, {variable.dtype, variable.shape}, s.value->span));
   } else if (const ir::Variable& earlier = program_.variables[known->second]; earlier.shape != variable.shape) {
     fail(s.name_span,
          "'" + s.name + "' has the shape " + ir::to_string(earlier.shape) +
              " from where this layer was applied first, and would have " + ir::to_string(variable.shape),
          "bind a second layer with settings of its own");
+  } else if (earlier.dtype != variable.dtype) {
+    if (std::exchange(instance_->has_other_type, true)) throw Failure{};
+    fail(s.name_span,
+         "'" + s.name + "' is " + ir::to_string(earlier.dtype) +
+             " from where this layer was applied first, and would be " + ir::to_string(variable.dtype),
+         "bind a second layer, or write " + ir::to_string(earlier.dtype) + "(...) around what this one is applied to");
   }
   const Node* node = variable.kind == ir::Variable::Kind::parameter ? parameter(variable) : current_state(variable);
   Binding& binding = declare(s, Value::of(node), scope);
@@ -67,7 +76,8 @@ void Lowering::update_state(const Statement& s, Scope& scope) {
   if (value.is(Kind::broken)) throw Failure{};
   if (!training_) return;
   const ir::Shape& shape = binding->value.node->shape();
-  Expr next = ir::convert(fit_to(tensor(value, s.value->span), shape, s.value->span), ir::DType::f32);
+  const ir::DType dtype = binding->value.node->type.dtype;
+  Expr next = as_type(fit_to(tensor(value, s.value->span), shape, s.value->span), dtype, s.value->span);
   for (const auto& [condition, span] : guards_) {
     next = ir::select(fit_to(Expr(graph_, condition), shape, span), next, Expr(graph_, binding->value.node));
   }
@@ -85,14 +95,14 @@ void Lowering::update_state(const Statement& s, Scope& scope) {
 }
 
 /// Of a variable: an expression, or what an initialiser makes of the shape.
-const Node* Lowering::first_value(const Value& given, const ir::Shape& shape, const Span& span) {
+const Node* Lowering::first_value(const Value& given, const ir::Type& type, const Span& span) {
   Value first = given;
   if (given.is(Kind::callable)) {
     std::vector<Value> sizes;
-    for (const ir::Dimension& d : shape) sizes.push_back(Value::of(d));
+    for (const ir::Dimension& d : type.shape) sizes.push_back(Value::of(d));
     first = call_definition(given, {{"", Value::list(sizes), span}}, span, nullptr);
   }
-  return ir::convert(fit_to(tensor(first, span), shape, span), ir::DType::f32).node;
+  return as_type(fit_to(tensor(first, span), type.shape, span), type.dtype, span).node;
 }
 
 void Lowering::add_variable(const ir::Variable& variable, const Node* first) {
@@ -103,14 +113,14 @@ void Lowering::add_variable(const ir::Variable& variable, const Node* first) {
 
 /// What the model reads of a parameter: when predicting its running average, if the train block asks for one.
 const Node* Lowering::parameter(const ir::Variable& v) {
-  if (averaged_ && !training_) return graph_.leaf(Op::state, average_name(v), v.shape);
-  return graph_.leaf(Op::parameter, v.name, v.shape);
+  if (averaged_ && !training_) return graph_.leaf(Op::state, average_name(v), v.shape, v.dtype);
+  return leaf_of(graph_, v);
 }
 
 /// A layer that is applied twice sees the second time what the first has made of its state.
 const Node* Lowering::current_state(const ir::Variable& v) {
   const auto at = state_values_.find(v.name);
-  return at != state_values_.end() ? at->second : graph_.leaf(Op::state, v.name, v.shape);
+  return at != state_values_.end() ? at->second : leaf_of(graph_, v);
 }
 
 }  // namespace descent::frontend

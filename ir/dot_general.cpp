@@ -11,7 +11,11 @@ Type infer_dot_general(const OpInfo&, std::span<const Node* const> x, const Attr
     fail("dot_general", "axes must come in pairs");
   }
   for (const Node* operand : x) {
-    if (operand->type.dtype != DType::f32) fail("dot_general", "takes numbers, not " + to_string(operand->type));
+    if (!is_real(operand->type.dtype)) fail("dot_general", "takes numbers, not " + to_string(operand->type));
+    if (operand->type.dtype != x[0]->type.dtype) {
+      fail("dot_general",
+           "takes operands of one type, not " + to_string(x[0]->type) + " and " + to_string(operand->type));
+    }
   }
   std::vector<int> l_axes = a.lhs_batch, r_axes = a.rhs_batch;
   l_axes.insert(l_axes.end(), a.lhs_contract.begin(), a.lhs_contract.end());
@@ -26,7 +30,7 @@ Type infer_dot_general(const OpInfo&, std::span<const Node* const> x, const Attr
   for (int axis : a.lhs_batch) shape.push_back(l[static_cast<std::size_t>(axis)]);
   for (int axis : remaining_axes(l.size(), l_axes)) shape.push_back(l[static_cast<std::size_t>(axis)]);
   for (int axis : remaining_axes(r.size(), r_axes)) shape.push_back(r[static_cast<std::size_t>(axis)]);
-  return {DType::f32, shape};
+  return {x[0]->type.dtype, shape};
 }
 
 namespace {

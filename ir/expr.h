@@ -55,7 +55,6 @@ DESCENT_UNARY(erf, erf)
 DESCENT_UNARY(floor, floor)
 DESCENT_UNARY(round, round_nearest_even)
 DESCENT_UNARY(is_finite, is_finite)
-DESCENT_UNARY(number, convert)  // of a boolean
 #undef DESCENT_UNARY
 inline Expr max(Expr a, Expr b) { return elementwise(Op::maximum, {a, b}); }
 inline Expr min(Expr a, Expr b) { return elementwise(Op::minimum, {a, b}); }

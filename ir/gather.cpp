@@ -62,10 +62,10 @@ void evaluate_gather(const Node& node, std::span<const Tensor* const> x, Tensor&
 Type infer_scatter_add(const OpInfo&, std::span<const Node* const> x, const Attributes& a) {
   check_pick("scatter_add", a.shape, x[0]->type, a.axes);
   const Shape expected = picked_shape(a.shape, x[0]->type.shape, a.axes[0]);
-  if (x[1]->type.dtype != DType::f32 || x[1]->type.shape != expected) {
+  if (!is_real(x[1]->type.dtype) || x[1]->type.shape != expected) {
     fail("scatter_add", "expected f32" + to_string(expected) + " to add, not " + to_string(x[1]->type));
   }
-  return {DType::f32, a.shape};
+  return {x[1]->type.dtype, a.shape};
 }
 Adjoints derivative_scatter_add(Expr y, Expr g, std::span<const Expr> x) {
   return {std::nullopt, gather(g, x[0], y.node->attributes.axes[0])};

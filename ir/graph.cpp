@@ -9,7 +9,10 @@
 
 namespace descent::ir {
 
-std::string to_string(DType dtype) { return dtype == DType::f32 ? "f32" : dtype == DType::i32 ? "i32" : "bool"; }
+std::string to_string(DType dtype) {
+  static const char* const names[] = {"f32", "f64", "i32", "bool"};
+  return names[static_cast<std::size_t>(dtype)];
+}
 std::string to_string(const Type& type) { return to_string(type.dtype) + to_string(type.shape); }
 
 bool operator==(const Attributes& a, const Attributes& b) {
@@ -95,10 +98,11 @@ const Node* Graph::leaf(Op op, const std::string& name, const Shape& shape, DTyp
   return make(op, {}, std::move(a));
 }
 
-const Node* Graph::dimension(const Dimension& size) {
-  if (size.is_constant()) return constant(static_cast<double>(size.constant()));
+const Node* Graph::dimension(const Dimension& size, DType dtype) {
+  if (size.is_constant()) return constant(static_cast<double>(size.constant()), Type{dtype, {}});
   Attributes a;
   a.shape = {size};
+  a.dtype = dtype;
   return make(Op::dimension, {}, std::move(a));
 }
 

@@ -17,10 +17,13 @@
 
 namespace descent::ir {
 
-/// i32 is exact for whole numbers of 32 bits; arithmetic wraps around. Kernels compute f32 in float32, booleans as
-/// masks.
-enum class DType : std::uint8_t { f32, i32, boolean };
+/// i32 is exact for whole numbers of 32 bits; arithmetic wraps around. Kernels compute f32 in float32, f64 in float64,
+/// booleans as masks.
+enum class DType : std::uint8_t { f32, f64, i32, boolean };
 std::string to_string(DType dtype);
+inline bool is_real(DType dtype) { return dtype == DType::f32 || dtype == DType::f64; }
+/// Bytes of an element in memory, where a boolean is the float32 number 0 or 1.
+inline std::int64_t element_bytes(DType dtype) { return dtype == DType::f64 ? 8 : 4; }
 
 struct Type {
   DType dtype = DType::f32;
@@ -91,8 +94,8 @@ class Graph {
   const Node* constant(double value, const Type& type);  ///< of any dtype; booleans are 0 and 1
   const Node* boolean(bool value, const Shape& shape = {});
   const Node* leaf(Op op, const std::string& name, const Shape& shape,
-                   DType dtype = DType::f32);    ///< input, parameter, state or counter
-  const Node* dimension(const Dimension& size);  ///< its value as a scalar
+                   DType dtype = DType::f32);                              ///< input, parameter, state or counter
+  const Node* dimension(const Dimension& size, DType dtype = DType::f32);  ///< its value as a scalar
 
   /// The op of a node on other operands, as if made where the node was; the node itself if they are its own.
   const Node* with_operands(const Node* node, std::vector<const Node*> operands);

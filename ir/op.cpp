@@ -15,7 +15,7 @@ namespace {
 using enum Signature;
 constexpr std::nullopt_t none = std::nullopt;
 
-bool same_dtype(Expr a, Expr b) { return a.node->type.dtype == b.node->type.dtype; }
+bool both_real(Expr a, Expr b) { return is_real(a.node->type.dtype) && is_real(b.node->type.dtype); }
 
 /// The dtype of the result; throws descent::Error if those of the operands do not fit.
 DType infer_dtype(const OpInfo& op, std::span<const Node* const> operands, const Attributes& attributes) {
@@ -31,7 +31,7 @@ DType infer_dtype(const OpInfo& op, std::span<const Node* const> operands, const
   if (first == 1) expect(0, dtype(0) == DType::boolean, "bool");
   for (std::size_t i = first; i < operands.size(); ++i) {
     if (op.signature == logical) expect(i, dtype(i) == DType::boolean, "bool");
-    if (op.signature == real) expect(i, dtype(i) == DType::f32, "f32");
+    if (op.signature == real) expect(i, is_real(dtype(i)), "f32");
     if (op.signature == arithmetic || op.signature == comparison) {
       expect(i, dtype(i) != DType::boolean, i > first ? to_string(dtype(first)) : "f32");
     }
@@ -85,7 +85,7 @@ constexpr OpInfo table[] = {
 
 double converted(double value, DType dtype) {
   if (dtype == DType::boolean) return value != 0;
-  if (dtype == DType::f32) return value;
+  if (is_real(dtype)) return value;
   return std::isnan(value) ? 0 : std::trunc(std::clamp(value, -2147483648.0, 2147483647.0));
 }
 
@@ -98,12 +98,14 @@ double element_value(const Node& node, double a, double b, double c) {
       static_cast<std::uint32_t>(node.op == Op::multiply ? bits(a) * bits(b) : bits(value)));
 }
 
-LaneKind kind_of(const Node* node) {
-  switch (node->type.dtype) {
+LaneKind kind_of(DType dtype) {
+  switch (dtype) {
     case DType::i32:
       return LaneKind::i32;
     case DType::boolean:
       return LaneKind::mask;
+    case DType::f64:
+      return LaneKind::f64;
     case DType::f32:
       break;
   }
@@ -120,7 +122,9 @@ class Counter : public ScalarEmitter {
     return nullptr;
   }
   LaneHandle f32(float) override { return nullptr; }
+  LaneHandle f64(double) override { return nullptr; }
   LaneHandle i32(std::int32_t) override { return nullptr; }
+  LaneHandle i64(std::int64_t) override { return nullptr; }
   int count = 0;
 };
 
@@ -128,8 +132,11 @@ class Counter : public ScalarEmitter {
 
 int instruction_count(const Node* node) {
   Counter counter;
-  const Lane lane{&counter, nullptr};
-  info(node).code(lane, lane, lane, kind_of(node));
+  Lane lanes[3];
+  for (std::size_t i = 0; i < node->operands.size(); ++i) {
+    lanes[i] = {&counter, nullptr, kind_of(node->operands[i]->type.dtype)};
+  }
+  info(node).code(lanes[0], lanes[1], lanes[2], kind_of(node->type.dtype));
   return counter.count;
 }
 

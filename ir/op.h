@@ -15,9 +15,9 @@ enum class OpKind { leaf, elementwise, view, structural };
 
 /// What types of operands an elementwise op takes and gives. All shapes are equal.
 enum class Signature {
-  arithmetic,  ///< f32 or i32, all the same, to that
-  real,        ///< f32 to f32
-  comparison,  ///< f32 or i32, all the same, to a boolean
+  arithmetic,  ///< f32, f64 or i32, all the same, to that
+  real,        ///< f32 or f64, all the same, to that
+  comparison,  ///< f32, f64 or i32, all the same, to a boolean
   logical,     ///< booleans to a boolean
   selection,   ///< a boolean and two of any dtype to that
   conversion,  ///< any dtype to that of the attributes
@@ -73,8 +73,8 @@ std::span<const OpInfo> all_ops();
 
 /// Elementwise: how many instructions of ir/scalar.h the node's code is made of.
 int instruction_count(const Node* node);
-/// As what the node's elements lie in the lanes of a vector.
-LaneKind kind_of(const Node* node);
+/// As what elements lie in the lanes of a vector.
+LaneKind kind_of(DType dtype);
 inline bool is_elementwise(const Node* node) { return info(node).kind == OpKind::elementwise; }
 /// Whether the elements are those of the operand, in another order or place: a view, or a reshape.
 inline bool is_view(const Node* node) { return info(node).kind == OpKind::view || node->op == Op::reshape; }

@@ -45,6 +45,10 @@ const std::vector<Interface::Result>& Interface::results_of(const std::string& f
   return found->second;
 }
 
+const Node* leaf_of(Graph& graph, const Variable& v) {
+  return graph.leaf(v.kind == Variable::Kind::parameter ? Op::parameter : Op::state, v.name, v.shape, v.dtype);
+}
+
 Interface interface_of(const Program& program) {
   Interface interface{program, {}, {}};
   static_cast<Declarations&>(interface.initial) = program;
@@ -52,7 +56,9 @@ Interface interface_of(const Program& program) {
   for (const Function& function : program.functions) {
     if (function.name == "initial") interface.initial.functions.push_back(function);
     auto& results = interface.results[function.name];
-    for (const Binding& result : function.results) results.push_back({result.name, result.node->shape()});
+    for (const Binding& result : function.results) {
+      results.push_back({result.name, result.node->shape(), result.node->type.dtype});
+    }
   }
   return interface;
 }

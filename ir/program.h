@@ -32,7 +32,11 @@ struct Variable {
   } kind = Kind::parameter;
   bool saved_with_weights() const { return !of_optimizer && kind != Kind::constant; }
   bool of_optimizer = false;  ///< needed to go on training, not to predict
+  DType dtype = DType::f32;   ///< f32 or f64
 };
+
+/// The node that reads a variable.
+const Node* leaf_of(Graph& graph, const Variable& variable);
 
 /// What a program is made for: the tensors that it is given and those that it keeps.
 struct Declarations {
@@ -89,6 +93,7 @@ struct Interface : Declarations {
   struct Result {
     std::string name;
     Shape shape;
+    DType dtype = DType::f32;
   };
   std::map<std::string, std::vector<Result>> results;  ///< of every function
   Program initial;                                     ///< with the function `initial` alone

@@ -56,12 +56,12 @@ namespace {
 /// The gradient of an extreme goes to the elements equal to it, in equal parts.
 Expr shared_among_equal(Expr y, Expr g, Expr x) {
   const auto& axes = y.node->attributes.axes;
-  const Expr chosen = number(x == spread(y, x.shape(), axes));
+  const Expr chosen = convert(x == spread(y, x.shape(), axes), g.node->type.dtype);
   return chosen * spread(g / reduce_sum(chosen, axes), x.shape(), axes);
 }
 
 double limit(const Node& node, bool lowest) {
-  if (node.type.dtype == DType::f32) return (lowest ? -1 : 1) * std::numeric_limits<double>::infinity();
+  if (is_real(node.type.dtype)) return (lowest ? -1 : 1) * std::numeric_limits<double>::infinity();
   return lowest ? std::numeric_limits<std::int32_t>::min() : std::numeric_limits<std::int32_t>::max();
 }
 

@@ -1,4 +1,5 @@
-// exp, log and their relatives in float32, from the instructions of ir/scalar.h.
+// exp, log and their relatives in float32 and float64, from the instructions of ir/scalar.h. A function is written
+// once; where the two differ (constants, the length of a polynomial), the kind of its lanes decides.
 //
 // The method is the classical one: reduce the argument to a small interval where a polynomial is exact to a fraction of
 // a ULP, and undo the reduction with operations on the exponent. Polynomials are minimax (Remez) or Taylor where the
@@ -14,14 +15,43 @@ namespace descent::ir::scalar {
 
 namespace {
 
-constexpr float kInfinity = std::numeric_limits<float>::infinity();
-constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
-constexpr float kLn2High = 0x1.62e4p-1f;   // ln 2 with few bits, so that n * kLn2High is exact
-constexpr float kLn2Low = 1.42860677e-6f;  // ln 2 - kLn2High
-constexpr float kLog2E = 1.44269504088896341f;
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+constexpr double kLog2E = 1.44269504088896341;
+
+/// What the functions have to know of a kind of number.
+struct Format {
+  int fraction, bias;      ///< bits of the fraction, of which the exponent stands to the left; what is added to it
+  double smallest;         ///< normal number
+  double half_ulp;         ///< of 1
+  double ln2_high;         ///< n ln2_high, taken from a number near n ln 2, leaves no rounding
+  double ln2_low;          ///< ln 2 - ln2_high
+  double lowest, largest;  ///< e^x is 0 below the one and infinite above the other
+  double one_below;        ///< e^x - 1 is -1 below it
+  double saturated;        ///< tanh is 1 above it
+  std::int64_t sqrt_half;  ///< the bits of sqrt(1/2)
+};
+constexpr Format kFloat32{
+    23, 127, std::numeric_limits<float>::min(), 0x1p-24, 0x1.62e4p-1, 1.42860677e-6f, -104, 89, -30, 9.5, 0x3F3504F3};
+constexpr Format kFloat64{52,
+                          1023,
+                          std::numeric_limits<double>::min(),
+                          0x1p-53,
+                          0x1.62e42fefa39efp-1,
+                          2.3190468138462996e-17,
+                          -746,
+                          710,
+                          -60,
+                          20,
+                          0x3FE6A09E667F3BCD};
+bool is_double(Lane a) { return a.kind == LaneKind::f64; }
+const Format& format(Lane a) { return is_double(a) ? kFloat64 : kFloat32; }
 
 Lane to_int(Lane a) { return emit(Instruction::f_to_i, a); }
-Lane to_float(Lane a) { return emit(Instruction::i_to_f, a); }
+/// A whole number of 32 bits as a number of this kind.
+Lane to_real(Lane a, LaneKind kind) {
+  return emit(kind == LaneKind::f64 ? Instruction::i_to_d : Instruction::i_to_f, a);
+}
 Lane bits(Lane a) { return emit(Instruction::f_bits, a); }
 Lane from_bits(Lane a) { return emit(Instruction::i_as_f, a); }
 Lane iadd(Lane a, Lane b) { return emit(Instruction::i_add, a, b); }
@@ -34,49 +64,56 @@ Lane ashr(Lane a, int count) { return emit(Instruction::i_ashr, a, a.integer(cou
 Lane iselect(Lane m, Lane a, Lane b) { return emit(Instruction::i_select, m, a, b); }
 Lane rotl(Lane a, int count) { return emit(Instruction::i_or, shl(a, count), lshr(a, 32 - count)); }
 
-template <std::size_t N>
-Lane polynomial(Lane x, const float (&coefficients)[N]) {  // highest power first
-  Lane sum = x.number(coefficients[0]);
-  for (std::size_t i = 1; i < N; ++i) sum = fma(sum, x, coefficients[i]);
+Lane polynomial(Lane x, std::initializer_list<double> coefficients) {  // highest power first
+  auto next = coefficients.begin();
+  Lane sum = x.number(*next++);
+  for (; next != coefficients.end(); ++next) sum = fma(sum, x, *next);
   return sum;
 }
 
 Lane is_nan(Lane a) { return not_equal(a, a); }
 
-/// 2^n for int32 lanes n in [-126, 127].
-Lane power_of_two(Lane n) { return from_bits(shl(iadd(n, n.integer(127)), 23)); }
-
-/// x * 2^n for |n| <= 250, in two steps so that neither factor leaves the range.
-Lane scale(Lane x, Lane n) {
-  const Lane half = ashr(n, 1);
-  return x * power_of_two(half) * power_of_two(isub(n, half));
+/// 2^n, of a normal number, for int32 lanes n.
+Lane power_of_two(Lane n, const Format& f) {
+  const Lane exponent = iadd(n, n.integer(f.bias));
+  return from_bits(shl(f.fraction > 32 ? emit(Instruction::i_widen, exponent) : exponent, f.fraction));
 }
 
-/// a = n ln 2 + r with |r| <= ln 2 / 2, for |a| <= 150.
+/// x * 2^n for |n| up to twice what one number's exponent can be, in two steps so that neither factor leaves the range.
+Lane scale(Lane x, Lane n) {
+  const Lane half = ashr(n, 1);
+  return x * power_of_two(half, format(x)) * power_of_two(isub(n, half), format(x));
+}
+
+/// a = n ln 2 + r with |r| <= ln 2 / 2, for numbers whose e^a is in the range, or nearly.
 struct Reduced {
   Lane n, r;
   Lane exact;  ///< r before its second rounding
 };
 Reduced reduce_by_ln2(Lane a) {
   const Lane n = round(a * kLog2E);
-  const Lane exact = fma(n, -kLn2High, a);
-  return {n, fma(n, -kLn2Low, exact), exact};
+  const Lane exact = fma(n, -format(a).ln2_high, a);
+  return {n, fma(n, -format(a).ln2_low, exact), exact};
 }
 
 /// What rounding r lost.
-Lane lost_by(Reduced x) { return fma(x.n, -kLn2Low, x.exact - x.r); }
+Lane lost_by(Reduced x) { return fma(x.n, -format(x.n).ln2_low, x.exact - x.r); }
 
 /// (e^r - 1 - r) / r^2 for |r| <= ln 2 / 2.
 Lane expm1_tail(Lane r) {
+  if (is_double(r)) {  // Taylor: the first term that is left out is below 2^-57
+    return polynomial(r, {1.0 / 6227020800, 1.0 / 479001600, 1.0 / 39916800, 1.0 / 3628800, 1.0 / 362880, 1.0 / 40320,
+                          1.0 / 5040, 1.0 / 720, 1.0 / 120, 1.0 / 24, 1.0 / 6, 0.5});
+  }
   return polynomial(r, {1.9841270e-4f, 1.3888889e-3f, 8.3333333e-3f, 4.1666667e-2f, 1.6666667e-1f, 0.5f});
 }
 
-/// A number as the sum of two floats, the second smaller than the last place of the first.
+/// A number as the sum of two, the second smaller than the last place of the first.
 struct Pair {
   Lane high, low;
 };
 
-/// e^a for a in [-104, 0], where the result may be subnormal.
+/// e^a for a from format(a).lowest to 0, where the result may be subnormal.
 Pair exp_pair(Lane a) {
   const Reduced x = reduce_by_ln2(a);
   const Lane one_and_r = x.r + 1.0f;
@@ -87,14 +124,16 @@ Pair exp_pair(Lane a) {
   return {scale(high, n), scale(low, n)};
 }
 
-/// (e^a - 1) / 2 for a in [-30, 89]; half, so that n = 128 does not overflow on the way.
+/// (e^a - 1) / 2 for a from format(a).one_below to format(a).largest; half, so that the power of two does not overflow
+/// on the way.
 Pair half_expm1(Lane a) {
   const Reduced x = reduce_by_ln2(a);
   const Lane square = x.r * x.r, tail = expm1_tail(x.r);
   const Lane p = fma(square, tail, x.r);  // e^r - 1
   const Lane p_low = fma(square, tail, (x.r - p) + lost_by(x));
   // 2^(n - 1) p + (2^(n - 1) - 1/2), of which the second is the larger unless it is 0.
-  const Lane half = power_of_two(isub(to_int(x.n), x.n.integer(1)));
+  const Lane n = to_int(x.n);
+  const Lane half = power_of_two(isub(n, n.integer(1)), format(a));
   const Lane first = half - 0.5f, second = half * p;
   const Lane high = first + second;
   const Lane first_low = (half - first) - 0.5f;
@@ -102,7 +141,7 @@ Pair half_expm1(Lane a) {
 }
 
 /// Clamps to [low, high]; NaN becomes low, so callers put NaN back at the end.
-Lane clamp(Lane a, float low, float high) {
+Lane clamp(Lane a, double low, double high) {
   return emit(Instruction::f_min, emit(Instruction::f_max, a, a.number(low)), a.number(high));
 }
 
@@ -111,16 +150,35 @@ struct LogParts {
   Lane exponent, f;
 };
 LogParts split_for_log(Lane x) {
-  const Lane subnormal = less(x, x.number(std::numeric_limits<float>::min()));
-  const Lane b = bits(select(subnormal, x * 0x1p23f, x));
-  const Lane shifted = isub(b, b.integer(0x3F3504F3));  // bits of sqrt(1/2)
-  const Lane e = ashr(shifted, 23);
-  const Lane mantissa = from_bits(isub(b, shl(e, 23)));
-  return {to_float(isub(e, iselect(subnormal, e.integer(23), e.integer(0)))), mantissa - 1.0f};
+  const Format& f = format(x);
+  const Lane subnormal = less(x, x.number(f.smallest));
+  const Lane b = bits(select(subnormal, x * (is_double(x) ? 0x1p52 : 0x1p23), x));
+  const Lane shifted = isub(b, b.integer(f.sqrt_half));
+  Lane e = shifted, in_place = shifted;  // the exponent, and where it stands in a number
+  if (is_double(x)) {                    // few processors shift 64 bits with their sign
+    const Lane biased = lshr(iadd(shifted, b.integer(std::int64_t{f.bias} << f.fraction)), f.fraction);
+    e = emit(Instruction::i_narrow, biased);
+    e = isub(e, e.integer(f.bias));
+    in_place = shl(isub(biased, b.integer(f.bias)), f.fraction);
+  } else {
+    e = ashr(shifted, f.fraction);
+    in_place = shl(e, f.fraction);
+  }
+  const Lane mantissa = from_bits(isub(b, in_place));
+  const Lane exponent = isub(e, iselect(subnormal, e.integer(f.fraction), e.integer(0)));
+  return {to_real(exponent, x.kind), mantissa - 1.0};
 }
 
 /// log(1 + f) - f + f^2 / 2, for sqrt(1/2) <= 1 + f < sqrt(2).
 Lane log_tail(Lane f) {
+  if (is_double(f)) {
+    // With s = f / (2 + f), log(1 + f) = 2 artanh(s) = 2 s + s R(s^2), of which 2 s = f - f^2 / 2 + s f^2 / 2. |s| <
+    // 0.172.
+    const Lane s = f / (f + 2.0), square = s * s;
+    const Lane r = polynomial(square, {2.0 / 23, 2.0 / 21, 2.0 / 19, 2.0 / 17, 2.0 / 15, 2.0 / 13, 2.0 / 11, 2.0 / 9,
+                                       2.0 / 7, 2.0 / 5, 2.0 / 3});
+    return s * fma(square, r, f * f * 0.5);
+  }
   const Lane p =
       polynomial(f, {7.0376836292e-2f, -1.1514610310e-1f, 1.1676998740e-1f, -1.2420140846e-1f, 1.4249322787e-1f,
                      -1.6668057665e-1f, 2.0000714765e-1f, -2.4999993993e-1f, 3.3333331174e-1f});
@@ -129,9 +187,10 @@ Lane log_tail(Lane f) {
 
 /// e ln 2 + log(1 + f) + correction, with small terms added first.
 Lane assemble_log(LogParts parts, Lane correction) {
-  Lane tail = fma(parts.exponent, kLn2Low, log_tail(parts.f) + correction);
-  tail = fma(parts.f * -0.5f, parts.f, tail);
-  return fma(parts.exponent, kLn2High, parts.f + tail);
+  const Format& f = format(parts.f);
+  Lane tail = fma(parts.exponent, f.ln2_low, log_tail(parts.f) + correction);
+  tail = fma(parts.f * -0.5, parts.f, tail);
+  return fma(parts.exponent, f.ln2_high, parts.f + tail);
 }
 
 /// The values of log outside of (0, inf).
@@ -144,29 +203,45 @@ Lane log_edges(Lane x, Lane result) {
 /// Sine and cosine of a reduced angle, |high| <= pi / 4. What rounding the angle lost is added where it still shows.
 Lane sine_kernel(Pair a) {
   const Lane square = a.high * a.high;
+  if (is_double(square)) {  // Taylor: what is left out is below 2^-62
+    const Lane p = polynomial(square, {1.0 / 355687428096000, -1.0 / 1307674368000, 1.0 / 6227020800, -1.0 / 39916800,
+                                       1.0 / 362880, -1.0 / 5040, 1.0 / 120, -1.0 / 6});
+    return a.high + fma(square * a.high, p, a.low);
+  }
   const Lane p = polynomial(square, {-1.9515295891e-4f, 8.3321608736e-3f, -1.6666654611e-1f});
   return a.high + fma(square * a.high, p, a.low);
 }
 Lane cosine_kernel(Pair a) {
   const Lane square = a.high * a.high;
-  const Lane p = polynomial(square, {2.443315711809948e-5f, -1.388731625493765e-3f, 4.166664568298827e-2f});
+  const Lane p = is_double(square)
+                     ? polynomial(square, {1.0 / 20922789888000, -1.0 / 87178291200, 1.0 / 479001600, -1.0 / 3628800,
+                                           1.0 / 40320, -1.0 / 720, 1.0 / 24})
+                     : polynomial(square, {2.443315711809948e-5f, -1.388731625493765e-3f, 4.166664568298827e-2f});
   const Lane most = fma(square, -0.5f, square.number(1));
   const Lane lost = fma(square, -0.5f, most.number(1) - most);
   return most + fma(square * square, p, fma(-a.high, a.low, lost));
 }
 
+/// n right angles less: pi / 2 in parts, so that only the last two products round.
+Pair less_right_angles(Lane a, Lane n) {
+  const bool wide = is_double(a);
+  const Lane far = wide ? fma(n, -0x1.921fb54442d18p0, a) : fma(n, -4.837512969970703e-4f, fma(n, -1.5703125f, a));
+  const double part = wide ? 0x1.1a62633145c07p-54 : 7.549533620476723e-8f;
+  const double rest = wide ? -0x1.f1976b7ed8fbcp-110 : 2.5633440682570896e-12f;
+  const Lane near = fma(n, -part, far);
+  const Lane lost = fma(n, -part, far - near);
+  const Lane last = fma(n, -rest, lost);
+  const Lane r = near + last;
+  return {r, (near - r) + last};
+}
+
 /// The sine of a plus `quarter_turns` right angles.
 Lane circular(Lane a, int quarter_turns) {
-  const Lane n = round(a * 0.636619772367581f);  // 2 / pi
-  // pi / 2 in four parts, short but for the last, so that only the last two products round.
-  const Lane far = fma(n, -4.837512969970703e-4f, fma(n, -1.5703125f, a));
-  const Lane near = fma(n, -7.549533620476723e-8f, far);
-  const Lane lost = fma(n, -7.549533620476723e-8f, far - near);
-  const Lane last = fma(n, -2.5633440682570896e-12f, lost);
-  const Lane r = near + last;
-  const Pair angle{r, (near - r) + last};
-  const Lane in_range = less(abs(a), a.number(1e6f));
-  const Lane quadrant = iadd(to_int(select(in_range, n, n.number(0))), n.integer(quarter_turns));
+  const Lane n = round(a * 0.63661977236758134);  // 2 / pi
+  const Pair angle = less_right_angles(a, n);
+  const Lane in_range = less(abs(a), a.number(is_double(a) ? 0x1p30 : 1e6));
+  const Lane turns = to_int(select(in_range, n, n.number(0)));
+  const Lane quadrant = iadd(turns, turns.integer(quarter_turns));
   const Lane odd = emit(Instruction::i_eq, iand(quadrant, 1), quadrant.integer(1));
   const Lane value = select(odd, cosine_kernel(angle), sine_kernel(angle));
   const Lane negative = emit(Instruction::i_eq, iand(quadrant, 2), quadrant.integer(2));
@@ -202,11 +277,15 @@ Lane convert(Lane a, LaneKind kind) {
   if (a.kind == kind) return a;
   if (kind == LaneKind::mask) return not_equal(a, a.kind == LaneKind::i32 ? a.integer(0) : a.number(0));
   if (a.kind == LaneKind::mask) {
-    return kind == LaneKind::i32 ? select(a, a.integer(1), a.integer(0)) : select(a, a.number(1), a.number(0));
+    const Lane like{a.emitter, nullptr, kind};
+    return kind == LaneKind::i32 ? select(a, like.integer(1), like.integer(0))
+                                 : select(a, like.number(1), like.number(0));
   }
-  if (kind == LaneKind::f32) return to_float(a);
+  if (a.kind == LaneKind::i32) return to_real(a, kind);
+  if (kind == LaneKind::f64) return emit(Instruction::f_to_d, a);
+  if (kind == LaneKind::f32) return emit(Instruction::d_to_f, a);
   // What is out of range, or NaN, is replaced before the instruction, whose result it would leave open.
-  constexpr float beyond = 0x1p31f;
+  constexpr double beyond = 0x1p31;
   const Lane fits = mask_and(less_equal(a.number(-beyond), a), less(a, a.number(beyond)));
   const Lane extreme = select(less(a, a.number(0)), a.integer(std::numeric_limits<std::int32_t>::min()),
                               a.integer(std::numeric_limits<std::int32_t>::max()));
@@ -236,13 +315,13 @@ Lane remainder(Lane a, Lane b) {
 Lane is_finite(Lane a) { return less(abs(a), a.number(kInfinity)); }
 
 Lane exp(Lane a) {
-  const Reduced x = reduce_by_ln2(clamp(a, -104.0f, 89.0f));  // beyond, the result is 0 or infinity
+  const Reduced x = reduce_by_ln2(clamp(a, format(a).lowest, format(a).largest));  // beyond, it is 0 or infinity
   const Lane p = fma(fma(expm1_tail(x.r), x.r, 1.0f), x.r, 1.0f);
   return select(is_nan(a), a, scale(p, to_int(x.n)));
 }
 
 Lane expm1(Lane a) {
-  const Lane x = clamp(a, -30.0f, 89.0f);
+  const Lane x = clamp(a, format(a).one_below, format(a).largest);
   const Pair half = half_expm1(x);
   const Lane result = (half.high + half.low) * 2.0f;
   return select(mask_or(is_nan(a), equal(a, a.number(0))), a, result);
@@ -258,12 +337,12 @@ Lane log1p(Lane a) {
   const Lane finite = less(u, u.number(kInfinity));
   const Lane correction = select(finite, lost / u, u.number(0));
   const Lane value = log_edges(u, assemble_log(parts, correction));
-  return select(less(abs(a), a.number(0x1p-24f)), a, value);
+  return select(less(abs(a), a.number(format(a).half_ulp)), a, value);
 }
 
 /// With e = e^-|a|, which overflows nowhere, it is s = 1 / (1 + e) or, for negative a, e s.
 Lane logistic(Lane a) {
-  const Pair e = exp_pair(emit(Instruction::f_max, -abs(a), a.number(-104.0f)));
+  const Pair e = exp_pair(emit(Instruction::f_max, -abs(a), a.number(format(a).lowest)));
   const Lane d = e.high + 1.0f;
   const Lane d_low = (d.number(1) - d) + e.high + e.low;
   const Lane s = a.number(1) / d;
@@ -277,7 +356,7 @@ Lane softplus(Lane a) { return maximum(a, a.number(0)) + log1p(exp(-abs(a))); }
 /// With t = e^(2|a|) - 1 it is t / (t + 2), or s / (s + 1) with s = t / 2: no cancellation, and the quotient is
 /// corrected by what rounding s and s + 1 lost.
 Lane tanh(Lane a) {
-  const Lane magnitude = emit(Instruction::f_min, abs(a), a.number(9.5f));  // beyond, the result rounds to 1
+  const Lane magnitude = emit(Instruction::f_min, abs(a), a.number(format(a).saturated));
   const Pair s = half_expm1(magnitude * 2.0f);
   const Lane d = s.high + 1.0f;
   const Lane one = d - s.high;  // what of the 1 is in d (two-sum: Knuth, volume 2, 4.2.2)
@@ -288,8 +367,33 @@ Lane tanh(Lane a) {
   return select(is_nan(a), a, copysign(value, a));
 }
 
+namespace {
+
+/// As in float32, with polynomials that were fitted by Remez' algorithm: erf(a) = a + a p(a^2) up to 1, and from there
+/// to 6, where it rounds to 1, 1 - e^-p(|a| - 1) with an error in p weighted by e^-p.
+Lane wide_erf(Lane a) {
+  const Lane t = emit(Instruction::f_min, abs(a), a.number(6)), square = a * a;
+  const Lane p = polynomial(
+      t - 1.0, {1.7716384438454885e-13,  -5.507433345350209e-12,  7.993156652725242e-11,   -7.1976380377892084e-10,
+                4.4878229648207125e-09,  -2.024485300812655e-08,  6.4899328774254675e-08,  -1.2073274041230272e-07,
+                -1.1135541231315076e-07, 2.0274007685055068e-06,  -9.5838954298810329e-06, 2.7144736885806171e-05,
+                -2.6271830177088738e-05, -0.00023732429305139792, 0.0019779029404800785,   -0.010033825424137196,
+                0.041561098045761302,    0.84310725635851491,     2.6389675142347908,      1.8496055099332482});
+  const Lane far = copysign(a.number(1) - exp(-p), a);
+  const Lane near = fma(polynomial(square, {-7.8011895575674617e-10, 1.3722975493826882e-08, -1.6209175426580397e-07,
+                                            1.6447517567641667e-06, -1.4924744649931631e-05, 0.00012055295319521354,
+                                            -0.00085483259896532832, 0.0052239776074222881, -0.026866170643276035,
+                                            0.11283791670945252, -0.37612638903183548, 0.12837916709551256}),
+                        a, a);
+  const Lane value = select(less(t, t.number(1)), near, far);
+  return select(is_nan(a), a, value);
+}
+
+}  // namespace
+
 /// A polynomial near 0; elsewhere 1 - e^p(|a|). Coefficients: N. Juffa, "A more accurate erff()", 2016.
 Lane erf(Lane a) {
+  if (is_double(a)) return wide_erf(a);
   const Lane t = abs(a), square = a * a;
   Lane p = fma(t, -1.72853470e-5f, a.number(3.83197126e-4f));
   p = fma(p, square, fma(t, -3.88396438e-3f, a.number(2.42546219e-2f)));
@@ -332,7 +436,7 @@ Lane threefry_uniform(Lane seed, Lane stream, Lane element, Lane step) {
       x1 = iadd(iadd(x1, keys[(injection + 1) % 3]), seed.integer(injection));
     }
   }
-  return to_float(lshr(x0, 8)) * 0x1p-24f;
+  return to_real(lshr(x0, 8), LaneKind::f32) * 0x1p-24;
 }
 
 }  // namespace descent::ir::scalar

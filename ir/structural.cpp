@@ -28,7 +28,7 @@ Type leaf_type(const Attributes& attributes) { return {attributes.dtype, attribu
 // Leaves.
 
 Type infer_constant(const OpInfo&, std::span<const Node* const>, const Attributes& a) { return {a.dtype, a.shape}; }
-Type infer_dimension(const OpInfo&, std::span<const Node* const>, const Attributes&) { return {}; }
+Type infer_dimension(const OpInfo&, std::span<const Node* const>, const Attributes& a) { return {a.dtype, {}}; }
 Type infer_input(const OpInfo&, std::span<const Node* const>, const Attributes& a) { return leaf_type(a); }
 Type infer_parameter(const OpInfo&, std::span<const Node* const>, const Attributes& a) { return leaf_type(a); }
 Type infer_state(const OpInfo&, std::span<const Node* const>, const Attributes& a) { return leaf_type(a); }

@@ -174,6 +174,8 @@ class LineReader {
       t.dtype = DType::boolean;
     else if (accept("i32"))
       t.dtype = DType::i32;
+    else if (accept("f64"))
+      t.dtype = DType::f64;
     else
       expect("f32");
     t.shape = shape();
@@ -254,7 +256,7 @@ std::string print(const Program& program) {
                         to_string(Type{input.dtype, input.shape}));
   }
   for (const Variable& v : program.variables) {
-    text += fmt::format("{} {} : {}\n", keyword(v), v.name, to_string(Type{DType::f32, v.shape}));
+    text += fmt::format("{} {} : {}\n", keyword(v), v.name, to_string(Type{v.dtype, v.shape}));
   }
   for (const Function& function : program.functions) print_function(function, text);
   return text;
@@ -306,6 +308,7 @@ Program parse(const std::string& text) {
         continue;
       }
       Variable variable{name, shape};
+      variable.dtype = type.dtype;
       if (word == "fitted")
         variable.kind = Variable::Kind::fitted;
       else if (word == "table")
@@ -328,7 +331,7 @@ std::string print(const Interface& interface) {
   for (const auto& [function, results] : interface.results) {
     text += "gives " + function;
     for (const Interface::Result& r : results)
-      text += fmt::format(" {} : {}", r.name, to_string(Type{DType::f32, r.shape}));
+      text += fmt::format(" {} : {}", r.name, to_string(Type{r.dtype, r.shape}));
     text += "\n";
   }
   return text;
@@ -349,7 +352,8 @@ Interface parse_interface(const std::string& text) {
     while (!in.at_end()) {
       std::string name = in.word();
       in.expect(":");
-      given.push_back({std::move(name), in.type().shape});
+      const Type type = in.type();
+      given.push_back({std::move(name), type.shape, type.dtype});
     }
   }
   return interface;
@@ -373,6 +377,7 @@ void verify(const Program& program, const std::string& pass) {
       const Variable* variable = program.find_variable(update.name);
       if (variable == nullptr) fail("the update of '" + update.name + "' has no variable");
       if (variable->shape != update.node->shape()) fail("the update of '" + update.name + "' has another shape");
+      if (variable->dtype != update.node->type.dtype) fail("the update of '" + update.name + "' has another type");
     }
   }
 }

@@ -55,16 +55,16 @@ Tile choose_tile(const Dimension& rows, const Dimension& columns, std::int64_t d
   return best;
 }
 
-/// Whether reading `lines` pieces of memory, `stride` floats apart and `length` floats long, over and over finds them
+/// Whether reading `lines` pieces of memory, `stride` numbers apart and `length` numbers long, over and over finds them
 /// in the first-level cache: pieces a power of two apart share few of its sets and push each other out.
 bool stays_in_cache(std::int64_t lines, std::int64_t stride, std::int64_t length, const Machine& m) {
-  constexpr std::int64_t line = 16, ways = 8;  // floats of a line
-  const std::int64_t sets = m.level1 / 4 / line / ways;
+  const std::int64_t line = 64 / m.element, ways = 8;  // numbers of a line
+  const std::int64_t sets = m.level1 / m.element / line / ways;
   const std::int64_t step = std::max<std::int64_t>(1, stride / line);
   const std::int64_t reached = stride % line == 0 ? sets / std::gcd(sets, step) : sets;
   const std::int64_t each = divide_up(length, line);
   // Nor may they lie on more pages than the processor keeps addresses of.
-  constexpr std::int64_t page = 1024, pages = 48;
+  const std::int64_t page = 4096 / m.element, pages = 48;
   return lines * each <= std::min(sets, reached * each) * ways * 3 / 4 && lines * stride <= page * pages;
 }
 
@@ -121,7 +121,7 @@ Blocking choose_blocking(const ContractionAxes& axes, const Machine& m) {
     blocking.pack_lhs = axes.rows.size() == 1 && estimate(columns) >= 8 * enough && tile.rows > 1 &&
                         (!(down || k.lhs.is_one()) || !stays_in_cache(lines, apart, down ? tile.rows : pass, m));
     // A column's part of the second operand that is too long for the second-level cache is cut.
-    if (depth > m.level2 / 4 / 4 / panel && estimate(rows) >= enough && axes.rows.size() == 1 &&
+    if (depth > m.level2 / 4 / m.element / panel && estimate(rows) >= enough && axes.rows.size() == 1 &&
         axes.columns.size() == 1) {
       blocking.pack_lhs = blocking.pack_rhs = true;
       blocking.depth = kDepth;
@@ -136,8 +136,8 @@ Blocking choose_blocking(const ContractionAxes& axes, const Machine& m) {
   // the block are read again for every panel, from the second level.
   const bool cut = blocking.depth > 0;
   constexpr std::int64_t most = 128 << 10;  // bytes: it is on the stack of whoever steps
-  const std::int64_t scratch = std::min(most, cut ? m.level2 / 4 : m.level1 / 2) / 4;
-  const std::int64_t held = cut ? 256 : std::clamp<std::int64_t>(m.level2 / 2 / 4 / depth, panel, 1024);
+  const std::int64_t scratch = std::min(most, cut ? m.level2 / 4 : m.level1 / 2) / m.element;
+  const std::int64_t held = cut ? 256 : std::clamp<std::int64_t>(m.level2 / 2 / m.element / depth, panel, 1024);
   const std::int64_t widest = std::max(panel, held / panel * panel);
   const std::int64_t blocks = divide_up(estimate(columns), widest);
   blocking.block_columns = columns.is_constant() ? round_up(divide_up(columns.constant(), blocks), panel) : widest;

@@ -40,12 +40,13 @@ struct Blocking {
   std::int64_t panel(const Machine& machine) const { return tile_vectors * machine.lanes; }
 };
 
+/// `machine`: as it is for the product's numbers (for_elements).
 Blocking choose_blocking(const ContractionAxes& axes, const Machine& machine);
 
 /// Contracted elements of each element of the result: the product of the contracted axes.
 ir::Dimension whole_depth(const ContractionAxes& axes);
 
-/// Floats that the packed operands take together, the first operand's first.
+/// Numbers that the packed operands take together, the first operand's first.
 ir::Dimension packed_lhs_size(const ContractionAxes& axes, const Blocking& blocking);
 ir::Dimension packed_rhs_size(const ContractionAxes& axes, const Blocking& blocking, const Machine& machine);
 

@@ -192,9 +192,10 @@ class RowDivider {
 
   const Node* part(const Node* node, RowPart::Gather gather) {
     const std::string name = "rows." + std::to_string(divided_.parts.size());  // no name of the language has a dot
-    const Expr value = ir::convert({graph_, node}, DType::f32);
+    const DType dtype = node->type.dtype == DType::boolean ? DType::f32 : node->type.dtype;
+    const Expr value = ir::convert({graph_, node}, dtype);
     divided_.parts.push_back({{name, value.node}, gather, std::max(*rows_axis(node), 0)});
-    return ir::convert({graph_, graph_.leaf(Op::input, name, node->shape())}, node->type.dtype).node;
+    return ir::convert({graph_, graph_.leaf(Op::input, name, node->shape(), dtype)}, node->type.dtype).node;
   }
 
   ir::Graph& graph_;

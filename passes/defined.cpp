@@ -57,7 +57,7 @@ Defined logarithm(const Facts& a, double least) {
 }  // namespace
 
 Defined defined(const Node* node, const std::vector<Facts>& x) {
-  if (node->type.dtype != ir::DType::f32) return Defined::finite;
+  if (!is_real(node->type.dtype)) return Defined::finite;
   switch (node->op) {
     case Op::constant:
       return std::isnan(node->attributes.value)      ? Defined::anything

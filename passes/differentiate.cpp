@@ -22,7 +22,7 @@ std::vector<const Node*> gradients(Graph& graph, const Node* e, const std::vecto
     for (const Node* operand : node->operands) depends[node] |= depends.of(operand);
   }
   ir::NodeMap<const Node*> adjoints;
-  adjoints[e] = graph.constant(1, e->shape());
+  adjoints[e] = graph.constant(1, e->type);
   for (auto at = nodes.rbegin(); at != nodes.rend(); ++at) {
     const Node* node = *at;
     const Node* adjoint = adjoints.of(node);
@@ -41,7 +41,7 @@ std::vector<const Node*> gradients(Graph& graph, const Node* e, const std::vecto
   std::vector<const Node*> result;
   for (const Node* node : x) {
     const Node* adjoint = adjoints.of(node);
-    result.push_back(adjoint == nullptr ? graph.constant(0, node->shape()) : adjoint);
+    result.push_back(adjoint == nullptr ? graph.constant(0, node->type) : adjoint);
   }
   return result;
 }

@@ -116,8 +116,9 @@ class Planner {
       : program_(program), function_(function), machine_(machine) {}
 
   KernelPlan run() {
-    for (const ir::Input& input : program_.inputs) add_buffer(Buffer::Kind::input, input.name, input.shape);
-    for (const ir::Variable& v : program_.variables) add_buffer(Buffer::Kind::variable, v.name, v.shape);
+    for (const ir::Input& input : program_.inputs)
+      add_buffer(Buffer::Kind::input, input.name, {input.dtype, input.shape});
+    for (const ir::Variable& v : program_.variables) add_buffer(Buffer::Kind::variable, v.name, {v.dtype, v.shape});
     const auto nodes = ir::reachable(function_.roots());
     for (const Node* node : nodes) {
       if (is_tensor_leaf(node)) plan_.stored[node] = plan_.buffer(node->attributes.name);
@@ -131,8 +132,8 @@ class Planner {
   }
 
  private:
-  int add_buffer(Buffer::Kind kind, const std::string& name, const Shape& shape) {
-    plan_.buffers.push_back(Buffer{kind, name, shape});
+  int add_buffer(Buffer::Kind kind, const std::string& name, const ir::Type& type) {
+    plan_.buffers.push_back(Buffer{kind, name, type.shape, type.dtype});
     const int b = static_cast<int>(plan_.buffers.size()) - 1;
     if (!name.empty()) plan_.names.try_emplace(name, b);
     return b;
@@ -171,11 +172,12 @@ class Planner {
       plan_.group[node] = g;
       require(g, node->operands);
       const ContractionAxes axes = contraction_axes(node, plan_);
-      const Blocking blocking = choose_blocking(axes, machine_);
+      const Machine machine = for_elements(machine_, ir::element_bytes(node->type.dtype));
+      const Blocking blocking = choose_blocking(axes, machine);
       group(g).blocking = blocking;
       if (blocking.pack_lhs || blocking.pack_rhs) {
-        const Dimension floats = packed_lhs_size(axes, blocking) + packed_rhs_size(axes, blocking, machine_);
-        group(g).workspace = add_buffer(Buffer::Kind::temporary, "", {floats});
+        const Dimension numbers = packed_lhs_size(axes, blocking) + packed_rhs_size(axes, blocking, machine);
+        group(g).workspace = add_buffer(Buffer::Kind::temporary, "", {node->type.dtype, {numbers}});
       }
     } else if (is_reduction(node)) {
       place_reduction(node);
@@ -195,8 +197,8 @@ class Planner {
     make_viewable(node->operands[0]);
     const int g = add_group(node->shape());
     group(g).scan = node;
-    group(g).scanned = add_buffer(Buffer::Kind::temporary, "", node->shape());
-    group(g).workspace = add_buffer(Buffer::Kind::temporary, "", node->attributes.shape);
+    group(g).scanned = add_buffer(Buffer::Kind::temporary, "", node->type);
+    group(g).workspace = add_buffer(Buffer::Kind::temporary, "", {node->type.dtype, node->attributes.shape});
     require(g, node->operands);
     plan_.stored[node] = group(g).scanned;
     producers_[group(g).scanned].insert(g);
@@ -211,7 +213,7 @@ class Planner {
     if (joins && node->op == Op::scatter_add) joins = may_join(node, home->second);
     const int g = joins ? home->second : add_group(value->shape());
     if (!joins && home != plan_.group.end()) store(value);
-    const int b = add_buffer(Buffer::Kind::temporary, "", node->shape());
+    const int b = add_buffer(Buffer::Kind::temporary, "", node->type);
     group(g).reductions.emplace_back(node, b);
     require(g, node->operands);
     plan_.stored[node] = b;
@@ -311,7 +313,7 @@ class Planner {
       store(node);
       return;
     }
-    const int b = add_buffer(Buffer::Kind::temporary, "", node->shape());
+    const int b = add_buffer(Buffer::Kind::temporary, "", node->type);
     store_into(node, b);
     plan_.in_memory[node] = leaf_of(b, node);
   }
@@ -326,10 +328,10 @@ class Planner {
     return leaf;
   }
 
-  /// Gives `node` a buffer of its own. Whole numbers are 32 bits there; what a caller sees holds them as float32.
+  /// Gives `node` a buffer of its own.
   int store(const Node* node) {
     if (auto at = plan_.stored.find(node); at != plan_.stored.end()) return at->second;
-    const int b = add_buffer(Buffer::Kind::temporary, "", node->shape());
+    const int b = add_buffer(Buffer::Kind::temporary, "", node->type);
     store_into(node, b);
     plan_.stored[node] = b;
     return b;
@@ -361,7 +363,7 @@ class Planner {
 
   /// Every operand goes straight to its part of the result.
   void concatenate(const Node* node) {
-    const int b = add_buffer(Buffer::Kind::temporary, "", node->shape());
+    const int b = add_buffer(Buffer::Kind::temporary, "", node->type);
     const auto axis = static_cast<std::size_t>(node->attributes.axes[0]);
     const auto strides = row_major(node->shape());
     Dimension offset(0);
@@ -373,11 +375,11 @@ class Planner {
   }
 
   void bind_result(const ir::Binding& result) {
-    const int b = add_buffer(Buffer::Kind::result, result.name, result.node->shape());
+    const int b = add_buffer(Buffer::Kind::result, result.name, result.node->type);
     auto at = plan_.stored.find(result.node);
     if (at != plan_.stored.end() &&
         plan_.buffers[static_cast<std::size_t>(at->second)].kind == Buffer::Kind::temporary &&
-        producers_.contains(at->second) && result.node->type.dtype != ir::DType::i32) {
+        producers_.contains(at->second)) {
       // The temporary becomes the result.
       auto& buffers = plan_.buffers;
       buffers[static_cast<std::size_t>(at->second)].kind = Buffer::Kind::result;
@@ -387,9 +389,7 @@ class Planner {
       return;
     }
     store_into(result.node, b);
-    if (at == plan_.stored.end() && plan_.group.contains(result.node) && result.node->type.dtype != ir::DType::i32) {
-      plan_.stored[result.node] = b;
-    }
+    if (at == plan_.stored.end() && plan_.group.contains(result.node)) plan_.stored[result.node] = b;
   }
 
   /// A variable is overwritten in place by the kernel that computes its new value, which then runs after all other
@@ -572,7 +572,7 @@ class Planner {
         }
         continue;
       }
-      const int temporary = add_buffer(Buffer::Kind::temporary, "", store.node->shape());
+      const int temporary = add_buffer(Buffer::Kind::temporary, "", store.node->type);
       Kernel copy;
       copy.space = store.node->shape();
       copy.group = -2 - temporary;
@@ -806,14 +806,17 @@ std::string title(const Kernel& kernel, const KernelPlan& plan) {
 
 Work work_of(const Kernel& kernel, const KernelPlan& plan, const ir::DimensionValues& sizes) {
   Work work;
+  const auto bytes = [&](const Node* node) {
+    return ir::element_count(node->shape(), sizes) * ir::element_bytes(node->type.dtype);
+  };
   std::set<int> touched;
   for (int b : buffers_read(kernel, plan)) touched.insert(b);
-  for (const Store& s : kernel.stores) work.bytes += 4 * ir::element_count(s.node->shape(), sizes);
-  for (const auto& [node, b] : kernel.reductions) work.bytes += 4 * ir::element_count(node->shape(), sizes);
-  for (int b : touched) work.bytes += 4 * ir::element_count(plan.buffers[static_cast<std::size_t>(b)].shape, sizes);
-  for (const Kernel& phase : kernel.phases) {
-    for (const Store& s : phase.stores) work.bytes += 4 * ir::element_count(s.node->shape(), sizes);
-    for (const auto& [node, b] : phase.reductions) work.bytes += 4 * ir::element_count(node->shape(), sizes);
+  for (int b : touched) work.bytes += bytes_of(plan.buffers[static_cast<std::size_t>(b)], sizes);
+  std::vector<const Kernel*> parts{&kernel};
+  for (const Kernel& phase : kernel.phases) parts.push_back(&phase);
+  for (const Kernel* part : parts) {
+    for (const Store& s : part->stores) work.bytes += bytes(s.node);
+    for (const auto& [node, b] : part->reductions) work.bytes += bytes(node);
   }
   if (kernel.contraction != nullptr) {
     work.flops = 2 * ir::element_count(kernel.contraction->shape(), sizes);
@@ -907,7 +910,8 @@ std::string print(const KernelPlan& plan) {
   for (std::size_t i = 0; i < plan.buffers.size(); ++i) {
     const Buffer& b = plan.buffers[i];
     static const char* kinds[] = {"input", "variable", "temporary", "result"};
-    text += fmt::format("buffer b{} {} {} {}", i, kinds[static_cast<int>(b.kind)], b.name, ir::to_string(b.shape));
+    text += fmt::format("buffer b{} {} {} {}", i, kinds[static_cast<int>(b.kind)], b.name,
+                        b.dtype == ir::DType::f64 ? ir::to_string({b.dtype, b.shape}) : ir::to_string(b.shape));
     for (std::size_t life = 0; life < b.lives.size() && b.kind == Buffer::Kind::temporary; ++life) {
       text += fmt::format("{}{}..{}", life == 0 ? "  kernels " : ", ", b.lives[life].first, b.lives[life].last);
     }

@@ -6,7 +6,8 @@
 namespace descent::passes {
 
 struct Machine {
-  std::int64_t lanes = 8;                              ///< float32 numbers in a vector register
+  std::int64_t lanes = 8;                              ///< numbers of `element` bytes in a vector register
+  std::int64_t element = 4;                            ///< bytes of a number
   std::int64_t registers = 16;                         ///< vector registers
   std::int64_t level1 = 32 << 10, level2 = 512 << 10;  ///< bytes of the data caches of one core
 
@@ -15,5 +16,12 @@ struct Machine {
   static constexpr std::int64_t loads = 2;          ///< vectors or repeated numbers loaded
   static constexpr std::int64_t latency = 4;        ///< cycles until the sum of a multiply-add can be used
 };
+
+/// The machine as it is for numbers of so many bytes.
+inline Machine for_elements(Machine machine, std::int64_t bytes) {
+  machine.lanes = machine.lanes * machine.element / bytes;
+  machine.element = bytes;
+  return machine;
+}
 
 }  // namespace descent::passes

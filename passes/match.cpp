@@ -123,8 +123,8 @@ class Matcher {
     const Node*& bound = match_[letter];
     if (bound != nullptr) {
       // A scalar constant and a tensor of it are the same number.
-      const bool same =
-          bound == node || (is_number(bound) && is_number(node) && bound->attributes.value == node->attributes.value);
+      const bool numbers = is_number(bound) && is_number(node) && bound->type.dtype == node->type.dtype;
+      const bool same = bound == node || (numbers && bound->attributes.value == node->attributes.value);
       return same && meet(rest);
     }
     bound = node;
@@ -135,25 +135,25 @@ class Matcher {
 
   const Node* signed_node(const Node* node, bool negative) {
     if (!negative) return node;
-    if (node->is_constant()) return graph_.constant(-node->attributes.value, node->shape());
+    if (node->is_constant()) return graph_.constant(-node->attributes.value, node->type);
     return node->op == Op::negate ? node->operands[0] : graph_.make(Op::negate, {node});
   }
 
   /// 1 or -1; asked for all the time.
-  const Node* unit(bool negative) {
-    const Node*& node = match_.units[negative ? 1 : 0];
-    if (node == nullptr) node = graph_.constant(negative ? -1 : 1);
+  const Node* unit(bool negative, ir::DType dtype) {
+    const Node*& node = match_.units[(negative ? 1 : 0) + (dtype == ir::DType::f64 ? 2 : 0)];
+    if (node == nullptr) node = graph_.constant(negative ? -1 : 1, ir::Type{dtype, {}});
     return node;
   }
 
-  static bool is_number(const Node* node) { return node->is_constant() && node->type.dtype == ir::DType::f32; }
+  static bool is_number(const Node* node) { return node->is_constant() && is_real(node->type.dtype); }
 
   bool whole(const Goal& goal) {
     const Form& form = *goal.form;
     const Node* node = goal.node;
     switch (form.kind) {
       case Form::Kind::letter:
-        if (goal.negative && node->type.dtype != ir::DType::f32) return false;
+        if (goal.negative && !is_real(node->type.dtype)) return false;
         return bind(form.letter, signed_node(node, goal.negative), goal.rest);
       case Form::Kind::constant:
       case Form::Kind::coefficient:
@@ -198,7 +198,7 @@ class Matcher {
 
   /// A sum or product inside of a pattern, against all items of a node.
   bool open(const Goal& goal) {
-    if (goal.node->type.dtype != ir::DType::f32) return false;
+    if (!is_real(goal.node->type.dtype)) return false;
     const bool is_sum = goal.form->kind == Form::Kind::sum;
     views_.push_front(is_sum ? sum_view(goal.node, nullptr, true) : product_view(goal.node, nullptr, true));
     const ItemView& view = views_.front();
@@ -232,7 +232,8 @@ class Matcher {
     if (item.form.kind == Form::Kind::coefficient && !has_number(goal)) {
       // The factor 1 that is not written; it takes the sign.
       others.negative = false;
-      return bind(item.form.letter, unit(goal.negative), after(others, goal.rest));
+      const ir::DType dtype = goal.view->items[0].node->type.dtype;
+      return bind(item.form.letter, unit(goal.negative, dtype), after(others, goal.rest));
     }
     for (std::size_t i = 0; i < goal.view->items.size(); ++i) {
       if (!(goal.mask >> i & 1)) continue;
@@ -274,9 +275,9 @@ class Matcher {
       above = above || !items.back().inverse;
     }
     if (items.empty() || (!is_sum && !above)) return false;
-    const ir::Shape& shape = items[0].node->shape();
-    const Node* all = is_sum ? build_sum(items, graph_, shape)
-                             : signed_node(build_product(items, false, graph_, shape), goal.negative);
+    const ir::Type& type = items[0].node->type;
+    const Node* all =
+        is_sum ? build_sum(items, graph_, type) : signed_node(build_product(items, false, graph_, type), goal.negative);
     return bind(item.form.letter, all, goal.rest);
   }
 

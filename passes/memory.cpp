@@ -7,6 +7,10 @@
 
 namespace descent::passes {
 
+std::int64_t bytes_of(const Buffer& buffer, const ir::DimensionValues& sizes) {
+  return ir::element_count(buffer.shape, sizes) * ir::element_bytes(buffer.dtype);
+}
+
 int BufferTable::buffer(const std::string& name) const {
   auto at = names.find(name);
   return at == names.end() ? -1 : at->second;
@@ -40,8 +44,8 @@ std::string memory_text(std::int64_t bytes) {
   return fmt::format("{:.1f} KiB", std::ceil(static_cast<double>(bytes) * 10 / 1024) / 10);
 }
 
-std::int64_t bytes_of(const Buffer& buffer, const ir::DimensionValues& sizes) {
-  return (ir::element_count(buffer.shape, sizes) * 4 + 63) / 64 * 64;
+std::int64_t arena_bytes(const Buffer& buffer, const ir::DimensionValues& sizes) {
+  return (bytes_of(buffer, sizes) + 63) / 64 * 64;
 }
 
 MemoryPlan plan_memory(const BufferTable& table, const ir::DimensionValues& sizes) {
@@ -52,7 +56,7 @@ MemoryPlan plan_memory(const BufferTable& table, const ir::DimensionValues& size
   for (std::size_t i = 0; i < table.buffers.size(); ++i) {
     const auto kind = table.buffers[i].kind;
     if (kind != Buffer::Kind::temporary && kind != Buffer::Kind::result) continue;
-    bytes[i] = bytes_of(table.buffers[i], sizes);
+    bytes[i] = arena_bytes(table.buffers[i], sizes);
     by_size.push_back(i);
   }
   std::stable_sort(by_size.begin(), by_size.end(), [&](std::size_t a, std::size_t b) { return bytes[a] > bytes[b]; });

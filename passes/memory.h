@@ -5,7 +5,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "ir/dimension.h"
+#include "ir/graph.h"
 
 namespace descent::passes {
 
@@ -20,13 +20,11 @@ struct Buffer {
   enum class Kind { input, variable, temporary, result } kind;
   std::string name;  ///< of the input, variable or result; empty for a temporary
   ir::Shape shape;
-  std::vector<Life> lives = {};  ///< of a temporary or result, in order: several where it is computed again
+  ir::DType dtype = ir::DType::f32;  ///< of its elements: how long each is (ir::element_bytes), and what it holds
+  std::vector<Life> lives = {};      ///< of a temporary or result, in order: several where it is computed again
 };
-
-/// Whether whole numbers are themselves in it: variables and results hold them as floats.
-inline bool holds_whole_numbers(const Buffer& buffer) {
-  return buffer.kind == Buffer::Kind::temporary || buffer.kind == Buffer::Kind::input;
-}
+/// What its elements take.
+std::int64_t bytes_of(const Buffer& buffer, const ir::DimensionValues& sizes);
 
 /// All memory of a function: what its callers have to provide.
 struct BufferTable {
@@ -45,10 +43,10 @@ struct MemoryPlan {
   std::vector<std::int64_t> offsets;  ///< in bytes, multiples of 64; -1 for buffers that lie elsewhere
   std::int64_t bytes = 0;
 };
+/// What a buffer takes in it: whole lines of the cache.
+std::int64_t arena_bytes(const Buffer& buffer, const ir::DimensionValues& sizes);
 /// Places temporaries that do not live at the same time over each other: largest first, at the lowest offset that is
 /// free during its life (best-fit by decreasing size, as in Pisarchyk and Lee, "Efficient memory management", 2020).
-/// What a buffer of these sizes takes in it.
-std::int64_t bytes_of(const Buffer& buffer, const ir::DimensionValues& sizes);
 MemoryPlan plan_memory(const BufferTable& table, const ir::DimensionValues& sizes);
 
 }  // namespace descent::passes

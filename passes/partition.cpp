@@ -62,7 +62,8 @@ double waste(const Partition& p, double work, double packed) {
   return work * (share - 1.0 / kThreads) + packed * packing;
 }
 
-Partition of_contraction(const Kernel& kernel, const KernelPlan& plan, const Machine& machine) {
+Partition of_contraction(const Kernel& kernel, const KernelPlan& plan, const Machine& of_floats) {
+  const Machine machine = for_elements(of_floats, ir::element_bytes(kernel.contraction->type.dtype));
   const ContractionAxes axes = contraction_axes(kernel.contraction, plan);
   const Blocking& blocking = kernel.blocking;
   std::size_t position = 0;  // in the space without axes of size 1

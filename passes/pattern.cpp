@@ -156,17 +156,45 @@ Form written_form(const Pattern& pattern) {
   return form;
 }
 
-const Node* instantiate(const Pattern& p, const Match& match, Graph& graph, const ir::Shape& shape) {
+ir::Type number_type(const Node* node) {
+  const Node* inner = node;
+  while (!is_real(inner->type.dtype) && !inner->operands.empty()) inner = inner->operands.back();
+  return {is_real(inner->type.dtype) ? inner->type.dtype : ir::DType::f32, node->shape()};
+}
+
+namespace {
+
+bool is_written_number(const Pattern& p) {
+  return p.kind == Pattern::Kind::number || p.kind == Pattern::Kind::constant || p.kind == Pattern::Kind::coefficient;
+}
+
+/// Gives the numbers among an op's operands the dtype of the other operands: beside what stands under a condition, the
+/// whole may have another one.
+void type_numbers(const Pattern& p, Graph& graph, std::vector<const Node*>& operands) {
+  const Node* other = nullptr;
+  for (std::size_t i = 0; i < operands.size(); ++i) {
+    if (!is_written_number(*p.operands[i]) && is_real(operands[i]->type.dtype)) other = operands[i];
+  }
+  for (std::size_t i = 0; other != nullptr && i < operands.size(); ++i) {
+    if (!is_written_number(*p.operands[i])) continue;
+    operands[i] = graph.constant(operands[i]->attributes.value, ir::Type{other->type.dtype, operands[i]->shape()});
+  }
+}
+
+}  // namespace
+
+const Node* instantiate(const Pattern& p, const Match& match, Graph& graph, const ir::Type& type) {
   switch (p.kind) {
     case Pattern::Kind::number:
-      return graph.constant(p.number, shape);
+      return graph.constant(p.number, type);
     case Pattern::Kind::letter:
       return match[p.letter];
     case Pattern::Kind::constant:
     case Pattern::Kind::coefficient:
-      return graph.constant(match[p.letter]->attributes.value, shape);
+      return graph.constant(match[p.letter]->attributes.value, type);
     case Pattern::Kind::spread: {
-      const Node* operand = instantiate(*p.operands[0], match, graph, without(match.full_shape, match.axes));
+      const Node* operand =
+          instantiate(*p.operands[0], match, graph, {type.dtype, without(match.full_shape, match.axes)});
       return ir::broadcast(Expr(graph, operand), match.full_shape, other_axes(match.full_shape.size(), match.axes))
           .node;
     }
@@ -176,10 +204,12 @@ const Node* instantiate(const Pattern& p, const Match& match, Graph& graph, cons
   if (p.op == Op::reduce_sum || p.op == Op::reduce_max) {
     ir::Attributes attributes;
     attributes.axes = match.axes;
-    return graph.make(p.op, {instantiate(*p.operands[0], match, graph, match.full_shape)}, std::move(attributes));
+    return graph.make(p.op, {instantiate(*p.operands[0], match, graph, {type.dtype, match.full_shape})},
+                      std::move(attributes));
   }
   std::vector<const Node*> operands;
-  for (const auto& operand : p.operands) operands.push_back(instantiate(*operand, match, graph, shape));
+  for (const auto& operand : p.operands) operands.push_back(instantiate(*operand, match, graph, type));
+  type_numbers(p, graph, operands);
   return folded(graph, p.op, std::move(operands));
 }
 
@@ -197,13 +227,13 @@ ir::Shape without(const ir::Shape& shape, const std::vector<int>& axes) {
   return rest;
 }
 
-const Node* build_sum(const std::vector<ItemView::Item>& terms, Graph& graph, const ir::Shape& shape) {
-  if (terms.empty()) return graph.constant(0, shape);
+const Node* build_sum(const std::vector<ItemView::Item>& terms, Graph& graph, const ir::Type& type) {
+  if (terms.empty()) return graph.constant(0, type);
   const auto first = std::find_if(terms.begin(), terms.end(), [](const auto& t) { return !t.inverse; });
   if (first == terms.end()) {  // minus the sum of all
     std::vector<ItemView::Item> positive = terms;
     for (auto& term : positive) term.inverse = false;
-    return graph.make(Op::negate, {build_sum(positive, graph, shape)});
+    return graph.make(Op::negate, {build_sum(positive, graph, type)});
   }
   const Node* sum = first->node;
   for (auto term = terms.begin(); term != terms.end(); ++term) {
@@ -213,13 +243,13 @@ const Node* build_sum(const std::vector<ItemView::Item>& terms, Graph& graph, co
 }
 
 const Node* build_product(const std::vector<ItemView::Item>& factors, bool negative, Graph& graph,
-                          const ir::Shape& shape) {
+                          const ir::Type& type) {
   const Node *numerator = nullptr, *denominator = nullptr;
   for (const ItemView::Item& factor : factors) {
     const Node*& part = factor.inverse ? denominator : numerator;
     part = part == nullptr ? factor.node : graph.make(Op::multiply, {part, factor.node});
   }
-  if (numerator == nullptr) numerator = graph.constant(1, shape);
+  if (numerator == nullptr) numerator = graph.constant(1, type);
   if (denominator != nullptr) numerator = graph.make(Op::divide, {numerator, denominator});
   return negative ? graph.make(Op::negate, {numerator}) : numerator;
 }

@@ -113,7 +113,7 @@ ItemView product_view(const ir::Node* node, const UseCounts* uses, bool open_sha
 /// again, for nodes of the same graph.
 struct Match {
   std::array<const ir::Node*, 26> letters{};
-  std::array<const ir::Node*, 2> units{};  ///< the graph's 1 and -1, once they were needed
+  std::array<const ir::Node*, 4> units{};  ///< the graph's 1 and -1 of f32 and f64, once they were needed
   ir::Shape full_shape;                    ///< what the pattern's reductions reduce
   std::vector<int> axes;                   ///< along which they do
   std::vector<ItemView::Item> rest;        ///< items of the root that the pattern leaves
@@ -129,13 +129,16 @@ bool match(const Form& form, const ir::Node* node, ir::Graph& graph, Match& resu
 /// Whether some items of `view` have the form of a sum or product.
 bool match_items(const Form& form, const ItemView& view, ir::Graph& graph, Match& result);
 
-/// The pattern with its letters replaced; numbers get `shape`.
-const ir::Node* instantiate(const Pattern& pattern, const Match& match, ir::Graph& graph, const ir::Shape& shape);
+/// The pattern with its letters replaced; `type` is that of the whole, or where that is a truth value, of the numbers
+/// in it. A number in an op has the dtype of the operand beside it.
+const ir::Node* instantiate(const Pattern& pattern, const Match& match, ir::Graph& graph, const ir::Type& type);
+/// The type for `instantiate` to put something in the place of this node.
+ir::Type number_type(const ir::Node* node);
 
-/// Items put together again, in their order; an empty sum is 0 and an empty product 1 of `shape`.
-const ir::Node* build_sum(const std::vector<ItemView::Item>& terms, ir::Graph& graph, const ir::Shape& shape);
+/// Items put together again, in their order; an empty sum is 0 and an empty product 1 of `type`.
+const ir::Node* build_sum(const std::vector<ItemView::Item>& terms, ir::Graph& graph, const ir::Type& type);
 const ir::Node* build_product(const std::vector<ItemView::Item>& factors, bool negative, ir::Graph& graph,
-                              const ir::Shape& shape);
+                              const ir::Type& type);
 
 /// The axes of a tensor of this rank that are not among `axes`, and a shape without its `axes`.
 std::vector<int> other_axes(std::size_t rank, const std::vector<int>& axes);

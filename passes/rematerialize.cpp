@@ -32,7 +32,7 @@ class Rematerializer {
       : plan_(plan), contents_(plan.buffers.size()), tasks_(plan.kernels.size()) {
     for (std::size_t k = 0; k < tasks_.size(); ++k) describe_task(static_cast<int>(k), sizes);
     for (std::size_t b = 0; b < contents_.size(); ++b) {
-      contents_[b].bytes = bytes_of(plan.buffers[b], sizes);
+      contents_[b].bytes = arena_bytes(plan.buffers[b], sizes);
       if (plan.buffers[b].kind == Buffer::Kind::result) always_in_use_ += contents_[b].bytes;
     }
     for (std::size_t k = 0; k < tasks_.size(); ++k) find_needs(tasks_[k]);

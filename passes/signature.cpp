@@ -55,6 +55,7 @@ class Writer {
   void write() {
     text_ += ir::to_string(kernel_->space);
     if (kernel_->contraction != nullptr) {
+      text_ += ir::to_string(kernel_->contraction->type.dtype);
       const ContractionAxes axes = contraction_axes(kernel_->contraction, plan_);
       for (const Node* operand : kernel_->contraction->operands) {
         const View view = relative(view_of(operand, plan_));
@@ -68,9 +69,8 @@ class Writer {
     if (kernel_->workspace >= 0) text_ += fmt::format(" workspace {}", slot(kernel_->workspace));
     for (const Store& s : kernel_->stores) {
       const int value = number(s.node);
-      const bool own = plan_.buffers[static_cast<std::size_t>(s.buffer)].kind == Buffer::Kind::temporary;
-      text_ += fmt::format("\n{}{} {} {} = {}", slot(s.buffer), own ? "" : " floats",
-                           relative(s.buffer, s.offset).to_string(), ir::to_string(s.strides), value);
+      text_ += fmt::format("\n{} {} {} = {}", slot(s.buffer), relative(s.buffer, s.offset).to_string(),
+                           ir::to_string(s.strides), value);
       for (const Indirection& i : s.indirections) {
         text_ +=
             fmt::format(" by {} below {} times {}", access_text(i.index), i.limit.to_string(), i.stride.to_string());
@@ -161,19 +161,17 @@ class Writer {
     if (source->op == Op::dimension) return source->attributes.shape[0].to_string();
     if (source->op == Op::counter) return source->attributes.name;
     if (source->op == Op::iota) return "iota";
-    const int buffer = plan_.stored.at(source);
-    const bool whole =
-        source->type.dtype == ir::DType::i32 && holds_whole_numbers(plan_.buffers[static_cast<std::size_t>(buffer)]);
-    return fmt::format(".{}{}", slot(buffer), whole ? "i" : "");
+    return fmt::format(".{}", slot(plan_.stored.at(source)));
   }
 
   int number(const Node* node) {
     if (auto at = numbers_.find(node); at != numbers_.end()) return at->second;
     std::string line;
     if (node == kernel_->contraction) {
-      line = "contraction";
+      line = "contraction " + ir::to_string(node->type.dtype);
     } else if (node->op == Op::rng_uniform) {
-      line = fmt::format("rng {}", position(signature_.streams, node->attributes.value));
+      line = fmt::format("rng {} {}", position(signature_.streams, node->attributes.value),
+                         ir::to_string(node->type.dtype));
     } else if (computed_in(*kernel_, node, plan_)) {
       std::vector<const Node*> operands = node->operands;
       if (ir::info(node).commutative) {

@@ -181,7 +181,7 @@ class Simplifier {
     }
     for (const PreparedRule& rule : rules_.for_op(node->op)) {
       if (!match(rule.form, node, graph_, match_) || !holds(rule.rule->when, match_, facts_)) continue;
-      return instantiate(*rule.rule->replacement.pattern, match_, graph_, node->shape());
+      return instantiate(*rule.rule->replacement.pattern, match_, graph_, number_type(node));
     }
     if (node->op == Op::add || node->op == Op::subtract) {
       if (const Node* next = apply_to_items(node, true)) return next;
@@ -215,7 +215,7 @@ class Simplifier {
       if (open_shared && !view.opens_shared) break;
       for (const PreparedRule& rule : is_sum ? rules_.for_sums() : rules_.for_products()) {
         if (!match_items(rule.form, view, graph_, match_) || !holds(rule.rule->when, match_, facts_)) continue;
-        const Node* made = instantiate(*rule.rule->replacement.pattern, match_, graph_, node->shape());
+        const Node* made = instantiate(*rule.rule->replacement.pattern, match_, graph_, number_type(node));
         const bool neutral = made->is_constant(is_sum ? 0 : 1);
         if (open_shared) {
           const bool vanishes = match_.rest.size() + (neutral ? 0 : 1) <= 1;
@@ -227,10 +227,10 @@ class Simplifier {
         std::vector<ItemView::Item> items = match_.rest;
         if (is_sum) {
           if (!neutral) items.insert(items.begin(), {made, match_.negative});
-          return build_sum(items, graph_, node->shape());
+          return build_sum(items, graph_, node->type);
         }
         if (!neutral) items.insert(items.begin(), {made, false});
-        return build_product(items, match_.negative, graph_, node->shape());
+        return build_product(items, match_.negative, graph_, node->type);
       }
     }
     return nullptr;

@@ -70,7 +70,7 @@ class RowUpdate {
  private:
   bool leaves_other_rows_alone() const {
     std::unordered_map<const Node*, const Node*> zeros;
-    for (const Node* gradient : gradients_) zeros[gradient] = graph_.constant(0, gradient->shape());
+    for (const Node* gradient : gradients_) zeros[gradient] = graph_.constant(0, gradient->type);
     return simplify_nodes(graph_, substitute(graph_, {update_}, zeros))[0] == variable_;
   }
 
@@ -180,8 +180,7 @@ ir::Program sparse_updates(const ir::Program& program) {
     if (std::none_of(nodes.begin(), nodes.end(), [](const Node* n) { return n->op == Op::scatter_add; })) continue;
     for (ir::Binding& update : function.updates) {
       const ir::Variable* v = program.find_variable(update.name);
-      const auto op = v->kind == ir::Variable::Kind::parameter ? Op::parameter : Op::state;
-      const Node* variable = program.graph->leaf(op, v->name, v->shape);
+      const Node* variable = ir::leaf_of(*program.graph, *v);
       if (const Node* sparse = RowUpdate(*program.graph, update.node, variable).rewritten()) update.node = sparse;
     }
   }

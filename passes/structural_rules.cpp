@@ -96,8 +96,8 @@ const Node* reduction_of_one(Graph& graph, const Node* node) {
 
 const Node* sum_of_constant(Graph& graph, const Node* node) {
   const Node* x = node->operands[0];
-  if (!x->is_constant() || x->type.dtype != ir::DType::f32) return node;
-  const Expr total = Expr(graph, graph.dimension(reduced_count(node))) * x->attributes.value;
+  if (!x->is_constant() || !is_real(x->type.dtype)) return node;
+  const Expr total = Expr(graph, graph.dimension(reduced_count(node), x->type.dtype)) * x->attributes.value;
   return ir::broadcast(total, node->shape(), {}).node;
 }
 
@@ -106,7 +106,7 @@ const Node* sum_of_constant(Graph& graph, const Node* node) {
 const Node* reduction_of_repeat(Graph& graph, const Node* node) {
   const Node* x = node->operands[0];
   const bool sums = node->op == Op::reduce_sum;
-  if (x->op != Op::broadcast_in_dim || (sums && x->type.dtype != ir::DType::f32)) return node;
+  if (x->op != Op::broadcast_in_dim || (sums && !is_real(x->type.dtype))) return node;
   const Node* source = x->operands[0];
   const auto& reduced = node->attributes.axes;
   std::vector<int> inner, kept_axes;  // axes of the source that are summed; where the others go in the result
@@ -135,7 +135,7 @@ const Node* reduction_of_repeat(Graph& graph, const Node* node) {
     return ir::broadcast(extreme, node->shape(), kept_axes).node;
   }
   const Expr sum = ir::reduce_sum(e, inner);
-  const Expr count = ir::broadcast(Expr(graph, graph.dimension(repetitions)), sum.shape(), {});
+  const Expr count = ir::broadcast(Expr(graph, graph.dimension(repetitions, x->type.dtype)), sum.shape(), {});
   return ir::broadcast(sum * count, node->shape(), kept_axes).node;
 }
 
@@ -157,14 +157,14 @@ const Node* sum_of_sum(Graph& graph, const Node* node) {
 
 const Node* contraction_with_zero(Graph& graph, const Node* node) {
   const bool zero = node->operands[0]->is_constant(0) || node->operands[1]->is_constant(0);
-  return zero ? graph.constant(0, node->shape()) : node;
+  return zero ? graph.constant(0, node->type) : node;
 }
 
 /// Nothing is summed.
 const Node* contraction_of_nothing(Graph& graph, const Node* node) {
   for (int axis : node->attributes.lhs_contract) {
     if (node->operands[0]->shape()[static_cast<std::size_t>(axis)] == ir::Dimension(0))
-      return graph.constant(0, node->shape());
+      return graph.constant(0, node->type);
   }
   return node;
 }

@@ -70,7 +70,7 @@ const Node* join_parts(Graph& graph, const Node* node, const UseCounts& uses) {
       if (!parts[i] || !parts[j] || parts[i]->axis != parts[j]->axis || parts[i]->end != parts[j]->begin) continue;
       items[i] = joined(graph, items[i], items[j], parts[i]->axis);
       items.erase(items.begin() + static_cast<std::ptrdiff_t>(j));
-      return build_sum(items, graph, node->shape());
+      return build_sum(items, graph, node->type);
     }
   }
   return node;

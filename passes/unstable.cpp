@@ -16,8 +16,8 @@ using ir::Op;
 
 namespace {
 
-/// Beyond it e^x is infinite in float32.
-constexpr double kLargestExponent = 88.7;
+/// Beyond it e^x is infinite.
+double largest_exponent(ir::DType dtype) { return dtype == ir::DType::f64 ? 709.7 : 88.7; }
 
 /// Whether the value comes from outside: an input, parameter or state, perhaps seen in another shape.
 bool is_given(const Node* node) {
@@ -51,7 +51,10 @@ std::optional<Finding> judge(const Node* node, FactTable& facts) {
                      "write ... / max(..., 1e-7), or ... / (... + 1e-7) where it is not negative"};
     case Op::exponential:
     case Op::exponential_minus_one:
-      if (fact(0).high <= kLargestExponent || is_given(node->operands[0])) return std::nullopt;
+      if (fact(0).high <= largest_exponent(node->type.dtype) || is_given(node->operands[0])) return std::nullopt;
+      if (node->type.dtype == ir::DType::f64) {
+        return Finding{"e^x is infinite in float64 where x > 709.7", "write exp(min(..., 700))"};
+      }
       return Finding{"e^x is infinite in float32 where x > 88.7", "write exp(min(..., 80))"};
     case Op::sqrt:
       if (fact(0).nonnegative() || is_given(node->operands[0])) return std::nullopt;
@@ -89,7 +92,7 @@ FactTable facts_of(const ir::Program& program) {
     Facts not_negative;
     not_negative.low = 0, not_negative.defined = Defined::finite;
     for (const ir::Variable* v : nonnegative) {
-      facts.assume(program.graph->leaf(Op::state, v->name, v->shape), not_negative);
+      facts.assume(ir::leaf_of(*program.graph, *v), not_negative);
     }
     const auto changed = std::remove_if(nonnegative.begin(), nonnegative.end(), [&](const ir::Variable* v) {
       const Node* update = update_of(program, "step", v->name);

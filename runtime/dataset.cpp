@@ -113,6 +113,8 @@ Numbers read_numbers(const Table& table, const std::vector<std::size_t>& columns
   } else if (input.dtype == ir::DType::i32) {
     values = read_fitting(table, columns, "a whole number from -2147483648 to 2147483647",
                           [](double v) { return v == std::floor(v) && v >= -0x1p31 && v < 0x1p31; });
+  } else if (input.dtype == ir::DType::f64) {
+    return table.numbers<double>(columns);
   } else {
     return table.numbers<float>(columns);
   }
@@ -123,6 +125,7 @@ Numbers read_numbers(const Table& table, const std::vector<std::size_t>& columns
 /// 0 and 1 as the input is declared.
 Numbers as_declared(const ir::Input& input, std::vector<float> truths) {
   if (input.dtype == ir::DType::i32) return std::vector<std::int32_t>(truths.begin(), truths.end());
+  if (input.dtype == ir::DType::f64) return std::vector<double>(truths.begin(), truths.end());
   return truths;
 }
 
@@ -271,6 +274,7 @@ Dataset Dataset::select(const std::vector<std::uint32_t>& which) const {
     const std::size_t width = numbers.size() / static_cast<std::size_t>(rows);
     Numbers& chosen = part.tensors.emplace_back();
     chosen.floats = select_rows(numbers.floats, width, which);
+    chosen.doubles = select_rows(numbers.doubles, width, which);
     chosen.whole = select_rows(numbers.whole, width, which);
   }
   return part;

@@ -1,7 +1,6 @@
 // From the columns of a table to the tensors of a model.
 #pragma once
 
-#include <algorithm>
 #include <cstdint>
 #include <vector>
 
@@ -12,18 +11,24 @@
 
 namespace descent::runtime {
 
-/// The numbers of one input or target, row-major: floats, or whole numbers where it is declared as those.
+/// The numbers of one input or target, row-major: floats, or doubles or whole numbers where it is declared as those.
 struct Numbers {
   std::vector<float> floats;
+  std::vector<double> doubles;
   std::vector<std::int32_t> whole;
 
   Numbers() = default;
   Numbers(std::vector<float> values) : floats(std::move(values)) {}        // NOLINT: floats are numbers
+  Numbers(std::vector<double> values) : doubles(std::move(values)) {}      // NOLINT
   Numbers(std::vector<std::int32_t> values) : whole(std::move(values)) {}  // NOLINT
-  std::size_t size() const { return std::max(floats.size(), whole.size()); }
-  TensorView view() const { return whole.empty() ? TensorView(floats) : TensorView(whole); }
+  std::size_t size() const { return view().size(); }
+  TensorView view() const {
+    return !whole.empty() ? TensorView(whole) : !doubles.empty() ? TensorView(doubles) : TensorView(floats);
+  }
   std::vector<float> as_floats() const {
-    return whole.empty() ? floats : std::vector<float>(whole.begin(), whole.end());
+    if (!whole.empty()) return {whole.begin(), whole.end()};
+    if (!doubles.empty()) return {doubles.begin(), doubles.end()};
+    return floats;
   }
   friend bool operator==(const Numbers&, const Numbers&) = default;
 };

@@ -50,30 +50,47 @@ void run_chunks(Trainer::Implementation& self, const std::string& name, const Te
   };
   set_batch(chunk);
   auto& w = self.workspace(name, sizes, false);
-  const std::vector<const float*>& addresses = self.given.read(self.model->interface, self.model->settings, tensors);
+  const std::vector<const void*>& addresses = self.given.read(self.model->interface, self.model->settings, tensors);
   for (std::int64_t begin = 0; begin < rows; begin += chunk) {
     set_batch(std::min(chunk, rows - begin));
     std::size_t at = 0;
     for (const ir::Input& input : program.inputs) {
       if (input.is_target && tensors.size() != program.inputs.size()) continue;
+      auto* first = static_cast<std::byte*>(const_cast<void*>(addresses[at++]));  // kernels only read
       w.buffers[static_cast<std::size_t>(function.plan.buffer(input.name))] =
-          const_cast<float*>(addresses[at++]) + begin * runtime::row_width(input, sizes);  // kernels only read
+          first + begin * runtime::row_width(input, sizes) * ir::element_bytes(input.dtype);
     }
     run_once(self, name, sizes, w);
     use(function.plan, w.buffers, sizes, batch);
   }
 }
 
-void append(std::vector<float>& to, const passes::BufferTable& plan, const std::vector<float*>& buffers,
-            const ir::Interface::Result& output, const ir::DimensionValues& sizes) {
-  const float* values = buffers[static_cast<std::size_t>(plan.buffer(output.name))];
-  to.insert(to.end(), values, values + ir::element_count(output.shape, sizes));
+template <typename Number>
+void append(std::vector<Number>& to, const void* memory, std::int64_t count) {
+  const auto* numbers = static_cast<const Number*>(memory);
+  to.insert(to.end(), numbers, numbers + count);
+}
+
+void append(Trainer::Output& to, const void* memory, ir::DType dtype, std::int64_t count) {
+  if (dtype == ir::DType::f64) return append(to.doubles, memory, count);
+  if (dtype == ir::DType::i32) return append(to.whole, memory, count);
+  append(to.values, memory, count);
+}
+
+std::vector<float> as_floats(Trainer::Output output) {
+  if (!output.doubles.empty()) return {output.doubles.begin(), output.doubles.end()};
+  if (!output.whole.empty()) return {output.whole.begin(), output.whole.end()};
+  return std::move(output.values);
 }
 
 }  // namespace
 
-float Trainer::evaluate(const Tensors& tensors, std::int64_t rows, std::vector<float>* outputs) {
-  return static_cast<float>(measure(tensors, rows, outputs)[0].value);
+TensorView Trainer::Output::view() const {
+  return !doubles.empty() ? TensorView(doubles) : !whole.empty() ? TensorView(whole) : TensorView(values);
+}
+
+double Trainer::evaluate(const Tensors& tensors, std::int64_t rows, std::vector<float>* outputs) {
+  return measure(tensors, rows, outputs)[0].value;
 }
 
 std::vector<Trainer::Figure> Trainer::measure(const Tensors& tensors, std::int64_t rows, std::vector<float>* outputs) {
@@ -82,22 +99,25 @@ std::vector<Trainer::Figure> Trainer::measure(const Tensors& tensors, std::int64
   const ir::DimensionValues sizes = runtime::sizes_of_call(program, tensors, rows, true);
   self.need_fit("evaluation");
   const auto& results = program.results_of("evaluate");
-  const std::size_t output_count = program.results_of("predict").size();
-  const std::size_t losses = results.size() - output_count - self.model->metrics.parts.size();
+  const std::size_t losses = self.model->loss_count();
   std::vector<Figure> figures;
   for (std::size_t i = 0; i < losses; ++i) figures.push_back({results[i].name, 0.0});
   runtime::RowGatherer gatherer(self.model->metrics.parts);
+  Output first;
   run_chunks(self, "evaluate", tensors, rows, sizes,
              [&](const auto& plan, const auto& buffers, const ir::DimensionValues& now, std::int64_t count) {
                const auto values = [&](const auto& result) {
                  return buffers[static_cast<std::size_t>(plan.buffer(result.name))];
                };
                for (std::size_t i = 0; i < losses; ++i) {
-                 figures[i].value += static_cast<double>(*values(results[i])) * static_cast<double>(count);
+                 figures[i].value += ir::element(values(results[i]), results[i].dtype, 0) * static_cast<double>(count);
                }
                gatherer.add(now, values);
-               if (outputs != nullptr) append(*outputs, plan, buffers, results[losses], now);
+               if (outputs != nullptr)
+                 append(first, values(results[losses]), results[losses].dtype,
+                        ir::element_count(results[losses].shape, now));
              });
+  if (outputs != nullptr) *outputs = as_floats(std::move(first));
   for (Figure& loss : figures) loss.value /= static_cast<double>(rows);
   for (const auto& [name, value] : self.metrics(gatherer.take(), sizes)) figures.push_back({name, value});
   return figures;
@@ -110,14 +130,14 @@ std::vector<Trainer::Figure> Trainer::Implementation::metrics(std::map<std::stri
   if (rest.results.empty()) return {};
   ir::Environment environment;
   environment.seed = state.seed;
-  environment.counters = {{"step", static_cast<double>(state.step)}, {"epoch", static_cast<double>(state.epoch)}};
+  environment.counters = {{"step", static_cast<double>(state.step)}, {"epoch", state.epoch}};
   environment.dimensions = sizes;
   environment.tensors = std::move(gathered);
   for (const ir::Node* node : ir::reachable(rest.roots())) {
     if (node->op != ir::Op::parameter && node->op != ir::Op::state) continue;
     const ir::Variable& v = *model->interface.find_variable(node->attributes.name);
     const auto& values = variables[static_cast<std::size_t>(&v - model->interface.variables.data())];
-    environment.tensors[v.name] = {ir::evaluate(v.shape, {}), {values.begin(), values.end()}};
+    environment.tensors[v.name] = {ir::evaluate(v.shape, {}), values.values()};
   }
   std::vector<Figure> figures;
   const std::vector<ir::Tensor> values = ir::interpret(rest.roots(), environment);
@@ -126,7 +146,7 @@ std::vector<Trainer::Figure> Trainer::Implementation::metrics(std::map<std::stri
 }
 
 std::vector<float> Trainer::predict(const Tensors& inputs, std::int64_t rows) {
-  return std::move(predict_all(inputs, rows)[0].values);
+  return as_floats(std::move(predict_all(inputs, rows)[0]));
 }
 
 std::vector<Trainer::Output> Trainer::predict_all(const Tensors& inputs, std::int64_t rows) {
@@ -135,11 +155,12 @@ std::vector<Trainer::Output> Trainer::predict_all(const Tensors& inputs, std::in
   self.need_fit("prediction");
   const auto& bindings = self.model->interface.results_of("predict");
   std::vector<Output> outputs;
-  for (const ir::Interface::Result& binding : bindings) outputs.push_back({binding.name, {}});
+  for (const ir::Interface::Result& binding : bindings) outputs.push_back({binding.name, {}, {}, {}});
   run_chunks(self, "predict", inputs, rows, sizes,
              [&](const auto& plan, const auto& buffers, const ir::DimensionValues& now, std::int64_t) {
                for (std::size_t i = 0; i < bindings.size(); ++i) {
-                 append(outputs[i].values, plan, buffers, bindings[i], now);
+                 const auto buffer = static_cast<std::size_t>(plan.buffer(bindings[i].name));
+                 append(outputs[i], buffers[buffer], bindings[i].dtype, ir::element_count(bindings[i].shape, now));
                }
              });
   return outputs;

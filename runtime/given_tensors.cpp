@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <bit>
 #include <cmath>
 
 #include "descent/error.h"
@@ -22,10 +21,13 @@ void check(const ir::Input& input, const TensorView& tensor, const std::string& 
       if (!fits(static_cast<double>(numbers[i]))) wrong_number(input, i, static_cast<double>(numbers[i]), expected);
     }
   };
-  if (tensor.type() == TensorView::Type::f32) {
-    all(tensor.floats());
-  } else {
-    all(tensor.whole());
+  switch (tensor.type()) {
+    case TensorView::Type::f32:
+      return all(tensor.floats());
+    case TensorView::Type::f64:
+      return all(tensor.doubles());
+    case TensorView::Type::i32:
+      return all(tensor.whole());
   }
 }
 
@@ -42,26 +44,39 @@ void check_numbers(const frontend::Model& model, const ir::Input& input, const T
         [count](double v) { return v > -1 && v < count; });
 }
 
-/// The numbers in the other type, bit by bit as floats.
-void convert(const ir::Input& input, const TensorView& tensor, std::vector<float>& copy) {
-  copy.resize(tensor.size());
+bool lies_as_declared(const ir::Input& input, const TensorView& tensor) {
+  switch (tensor.type()) {
+    case TensorView::Type::f32:
+      return input.dtype == ir::DType::f32 || input.dtype == ir::DType::boolean;
+    case TensorView::Type::f64:
+      return input.dtype == ir::DType::f64;
+    case TensorView::Type::i32:
+      return input.dtype == ir::DType::i32;
+  }
+  return false;
+}
+
+/// The numbers in another type. Doubles are rounded to floats; whole numbers must stay what they are.
+void convert(const ir::Input& input, const TensorView& tensor, Elements& copy) {
+  if (copy.dtype != input.dtype || copy.size() != tensor.size()) copy = Elements(input.dtype, tensor.size());
+  const bool was_whole = tensor.type() == TensorView::Type::i32;
   for (std::size_t i = 0; i < tensor.size(); ++i) {
     const double number = tensor[i];
     if (input.dtype == ir::DType::i32) {
       const bool is_whole = number == std::floor(number) && number >= -0x1p31 && number < 0x1p31;
       if (!is_whole) wrong_number(input, i, number, "a whole number of 32 bits");
-      copy[i] = std::bit_cast<float>(static_cast<std::int32_t>(number));
-    } else {
-      copy[i] = static_cast<float>(number);
-      if (static_cast<double>(copy[i]) != number) wrong_number(input, i, number, "a number that a float can hold");
+    }
+    ir::set_element(copy.bytes.data(), input.dtype, i, number);
+    if (was_whole && ir::element(copy.bytes.data(), input.dtype, i) != number) {
+      wrong_number(input, i, number, "a number that a float can hold");
     }
   }
 }
 
 }  // namespace
 
-const std::vector<const float*>& GivenTensors::read(const ir::Declarations& program, const frontend::Model& model,
-                                                    const Tensors& tensors) {
+const std::vector<const void*>& GivenTensors::read(const ir::Declarations& program, const frontend::Model& model,
+                                                   const Tensors& tensors) {
   const std::vector<ir::Input>& inputs = program.inputs;
   const bool with_targets = tensors.size() == inputs.size();
   addresses_.resize(tensors.size());
@@ -71,9 +86,9 @@ const std::vector<const float*>& GivenTensors::read(const ir::Declarations& prog
     if (input.is_target && !with_targets) continue;
     const TensorView& tensor = tensors[at];
     check_numbers(model, input, tensor);
-    const bool as_it_is = (tensor.type() == TensorView::Type::i32) == (input.dtype == ir::DType::i32);
+    const bool as_it_is = lies_as_declared(input, tensor);
     if (!as_it_is) convert(input, tensor, copies_[at]);
-    addresses_[at] = as_it_is ? static_cast<const float*>(tensor.data()) : copies_[at].data();
+    addresses_[at] = as_it_is ? tensor.data() : copies_[at].bytes.data();
     ++at;
   }
   return addresses_;

@@ -5,6 +5,7 @@
 
 #include "descent/tensor.h"
 #include "frontend/model.h"
+#include "runtime/memory.h"
 
 namespace descent::runtime {
 
@@ -13,12 +14,12 @@ class GivenTensors {
   /// The address of each tensor: the caller's own, or of a copy as the model declares it. Copies are kept until the
   /// next call. Throws descent::Error for a number that the input cannot hold: one that is not whole, or names no
   /// category or row of a table.
-  const std::vector<const float*>& read(const ir::Declarations& program, const frontend::Model& model,
-                                        const Tensors& tensors);
+  const std::vector<const void*>& read(const ir::Declarations& program, const frontend::Model& model,
+                                       const Tensors& tensors);
 
  private:
-  std::vector<const float*> addresses_;
-  std::vector<std::vector<float>> copies_;  ///< of four bytes each, floats or whole numbers
+  std::vector<const void*> addresses_;
+  std::vector<Elements> copies_;
 };
 
 }  // namespace descent::runtime

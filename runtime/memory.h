@@ -5,6 +5,8 @@
 #include <cstddef>
 #include <vector>
 
+#include "ir/elements.h"
+
 namespace descent::runtime {
 
 void* allocate_tensor(std::size_t bytes);  ///< throws std::bad_alloc
@@ -24,6 +26,20 @@ struct TensorAllocator {
   }
 };
 
-using Floats = std::vector<float, TensorAllocator<float>>;
+using Bytes = std::vector<std::byte, TensorAllocator<std::byte>>;
+
+/// A tensor that is kept: its elements as native code reads them.
+struct Elements {
+  ir::DType dtype = ir::DType::f32;
+  Bytes bytes;
+
+  Elements() = default;
+  Elements(ir::DType type, std::size_t count)
+      : dtype(type), bytes(count * static_cast<std::size_t>(ir::element_bytes(type))) {}
+  std::size_t size() const { return bytes.size() / static_cast<std::size_t>(ir::element_bytes(dtype)); }
+  std::vector<double> values() const { return ir::elements(bytes.data(), dtype, size()); }
+  void set(std::span<const double> values) { ir::set_elements(bytes.data(), dtype, values); }
+  friend bool operator==(const Elements&, const Elements&) = default;
+};
 
 }  // namespace descent::runtime

@@ -123,6 +123,10 @@ Model::Implementation::Implementation(const std::string& text, const std::string
                        *cache_);
 }
 
+std::size_t Model::Implementation::loss_count() const {
+  return interface.results_of("evaluate").size() - interface.results_of("predict").size() - metrics.parts.size();
+}
+
 const ir::Program& Model::Implementation::program() {
   const std::lock_guard lock(mutex_);
   passes::DividedFunction same;
@@ -162,8 +166,8 @@ void Model::Implementation::compile_together(const std::vector<std::string>& fun
 }
 
 void Arena::reserve(std::int64_t bytes) {
-  const auto count = static_cast<std::size_t>(bytes) / sizeof(float);
-  if (count > memory_.size() || memory_.empty()) memory_ = runtime::Floats(count + 1);
+  const auto count = static_cast<std::size_t>(bytes);
+  if (count > memory_.size() || memory_.empty()) memory_ = runtime::Bytes(count + 1);
 }
 
 }  // namespace descent

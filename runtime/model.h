@@ -29,6 +29,9 @@ struct Model::Implementation {
   ir::Interface interface;   ///< `evaluate` also gives the parts of the metrics
   passes::DividedFunction metrics;
 
+  /// Of the results of `evaluate`, which are losses: the first ones, the sum of all and those that have names.
+  std::size_t loss_count() const;
+
   /// The optimized program; made when it is asked for, since code from the cache does not need it.
   const ir::Program& program();
   /// The kernels of a compiled function, likewise.
@@ -57,18 +60,18 @@ struct Model::Implementation {
 class Arena {
  public:
   void reserve(std::int64_t bytes);  ///< at least so many; what it held is lost when it grows
-  float* at(std::int64_t offset) { return memory_.data() + offset / static_cast<std::int64_t>(sizeof(float)); }
+  void* at(std::int64_t offset) { return memory_.data() + offset; }
 
  private:
-  runtime::Floats memory_;
+  runtime::Bytes memory_;
 };
 
 struct Trainer::Implementation {
   std::shared_ptr<Model::Implementation> model;
   codegen::RunState state;
   bool fitted = false;
-  runtime::GivenTensors given;             ///< of the call that is being made
-  std::vector<runtime::Floats> variables;  ///< as Program::variables
+  runtime::GivenTensors given;               ///< of the call that is being made
+  std::vector<runtime::Elements> variables;  ///< as Program::variables
   std::uint32_t epochs = 0;
   runtime::CategoriesByTensor categories;  ///< of the data it has been trained on
 
@@ -77,7 +80,7 @@ struct Trainer::Implementation {
     ir::DimensionValues capacity;
     std::int64_t planned_bytes = 0;  ///< of the arena: temporaries and results
     Arena arena;
-    std::vector<float*> buffers;
+    std::vector<void*> buffers;
   };
   std::map<std::string, Workspace> workspaces;
 
@@ -86,10 +89,11 @@ struct Trainer::Implementation {
   struct Step {
     std::int64_t rows = 0;                     ///< 0: not prepared
     std::vector<std::size_t> lengths, inputs;  ///< of the tensors; their places in `buffers`
-    std::vector<float*> buffers;
+    std::vector<void*> buffers;
     std::vector<std::int64_t> dimensions;
     codegen::RunFunction run = nullptr;
-    const float* loss = nullptr;
+    const void* loss = nullptr;
+    ir::DType loss_dtype = ir::DType::f32;
     runtime::SharedFunction* shared = nullptr;  ///< where several threads are faster
     bool fits(const Tensors& tensors, std::int64_t count) const;
   };

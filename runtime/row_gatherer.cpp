@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "ir/elements.h"
+
 namespace descent::runtime {
 
 namespace {
@@ -30,11 +32,12 @@ void combine(ir::Tensor& all, const ir::Tensor& more, Combine operation) {
 
 }  // namespace
 
-void RowGatherer::add(std::size_t part, const ir::DimensionValues& sizes, const float* values) {
+void RowGatherer::add(std::size_t part, const ir::DimensionValues& sizes, const void* values) {
   using enum passes::RowPart::Gather;
-  const ir::Shape& shape = parts_[part].value.node->shape();
+  const ir::Type& type = parts_[part].value.node->type;
   ir::Tensor& all = tensors_[part];
-  ir::Tensor chunk{ir::evaluate(shape, sizes), {values, values + ir::element_count(shape, sizes)}};
+  const auto count = static_cast<std::size_t>(ir::element_count(type.shape, sizes));
+  ir::Tensor chunk{ir::evaluate(type.shape, sizes), ir::elements(values, type.dtype, count)};
   if (all.values.empty()) {
     all = std::move(chunk);
     return;

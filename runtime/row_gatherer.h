@@ -23,7 +23,7 @@ class RowGatherer {
   std::map<std::string, ir::Tensor> take();
 
  private:
-  void add(std::size_t part, const ir::DimensionValues& sizes, const float* values);
+  void add(std::size_t part, const ir::DimensionValues& sizes, const void* values);
   const std::vector<passes::RowPart>& parts_;
   std::vector<ir::Tensor> tensors_;
 };

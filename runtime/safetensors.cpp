@@ -29,10 +29,6 @@ constexpr std::uint64_t longest_header = 100'000'000;  // the reference implemen
 constexpr int deepest_header = 3;                      // object, tensor, list
 constexpr const char* metadata_key = "__metadata__";
 
-std::string_view bytes_of(const std::vector<float>& values) {
-  return {reinterpret_cast<const char*>(values.data()), values.size() * sizeof(float)};
-}
-
 /// The number of elements, or nothing if a size is negative or the product of all is more than 2^63 - 1.
 std::optional<std::uint64_t> element_count(const std::vector<std::int64_t>& shape) {
   if (std::any_of(shape.begin(), shape.end(), [](std::int64_t size) { return size < 0; })) return std::nullopt;
@@ -47,6 +43,7 @@ std::optional<std::uint64_t> element_count(const std::vector<std::int64_t>& shap
 /// Where a tensor's bytes are.
 struct Extent {
   std::uint64_t begin, end;
+  bool is_double;
   std::string name;
   std::vector<std::int64_t> shape;
 };
@@ -69,7 +66,7 @@ class Reader {
     }
     check_layout(extents);
     for (const Extent& extent : extents) {
-      file.tensors.emplace_back(extent.name, SavedTensor{extent.shape, values(extent)});
+      file.tensors.emplace_back(extent.name, tensor_at(extent));
     }
     return file;
   }
@@ -127,14 +124,15 @@ class Reader {
         !entry.contains("data_offsets")) {
       fails("has other fields than dtype, shape and data_offsets");
     }
-    Extent extent{0, 0, name, {}};
+    Extent extent{0, 0, false, name, {}};
     if (!entry["dtype"].is_string()) fails("has a dtype that is not a text");
     const auto dtype = entry["dtype"].get<std::string>();
-    if (dtype != "F32") {
-      throw file_error(path_,
-                       fmt::format("tensor {} has the dtype {}, expected F32", in_quotes(name), shorten(dtype, 20)),
-                       "convert the file's tensors to float32");
+    if (dtype != "F32" && dtype != "F64") {
+      throw file_error(
+          path_, fmt::format("tensor {} has the dtype {}, expected F32 or F64", in_quotes(name), shorten(dtype, 20)),
+          "convert the file's tensors to float32 or float64");
     }
+    extent.is_double = dtype == "F64";
     if (!entry["shape"].is_array()) fails("has a shape that is not a list");
     for (const json& size : entry["shape"]) extent.shape.push_back(natural(size, name, "shape"));
     const json& offsets = entry["data_offsets"];
@@ -145,8 +143,9 @@ class Reader {
       fails(fmt::format("lies at bytes {} to {}, but there are {}", extent.begin, extent.end, data().size()));
     }
     const std::uint64_t size = extent.end - extent.begin;
+    const std::uint64_t width = extent.is_double ? sizeof(double) : sizeof(float);
     const auto count = element_count(extent.shape);
-    if (!count || *count != size / sizeof(float) || size % sizeof(float) != 0) {
+    if (!count || *count != size / width || size % width != 0) {
       fails(fmt::format("has {} bytes, which do not fit its shape [{}]", size, fmt::join(extent.shape, ", ")));
     }
     return extent;
@@ -174,10 +173,11 @@ class Reader {
     if (end < data().size()) fail(fmt::format("bytes {} to {} of its data belong to no tensor", end, data().size()));
   }
 
-  std::vector<float> values(const Extent& extent) const {
-    std::vector<float> result((extent.end - extent.begin) / sizeof(float));
-    if (!result.empty()) std::memcpy(result.data(), data().data() + extent.begin, extent.end - extent.begin);
-    return result;
+  SavedTensor tensor_at(const Extent& extent) const {
+    SavedTensor tensor{extent.shape, {}};
+    if (extent.is_double) tensor.values = std::vector<double>();
+    tensor.set_bytes(std::as_bytes(std::span(data()).subspan(extent.begin, extent.end - extent.begin)));
+    return tensor;
   }
 
   const std::string& bytes_;
@@ -190,14 +190,31 @@ void check_savable(const std::string& path, const TensorFile& file) {
   for (const auto& [name, tensor] : file.tensors) {
     if (name == metadata_key) throw file_error(path, "a tensor cannot be named \"__metadata__\"");
     if (!names.insert(name).second) throw file_error(path, "two tensors are named " + in_quotes(name));
-    if (element_count(tensor.shape) != tensor.values.size()) {
+    if (element_count(tensor.shape) != tensor.size()) {
       throw file_error(path, fmt::format("tensor {} has {} values, which do not fit its shape [{}]", in_quotes(name),
-                                         tensor.values.size(), fmt::join(tensor.shape, ", ")));
+                                         tensor.size(), fmt::join(tensor.shape, ", ")));
     }
   }
 }
 
 }  // namespace
+
+std::size_t SavedTensor::size() const {
+  return std::visit([](const auto& numbers) { return numbers.size(); }, values);
+}
+
+std::span<const std::byte> SavedTensor::bytes() const {
+  return std::visit([](const auto& numbers) { return std::as_bytes(std::span(numbers)); }, values);
+}
+
+void SavedTensor::set_bytes(std::span<const std::byte> bytes) {
+  std::visit(
+      [&](auto& numbers) {
+        numbers.resize(bytes.size() / sizeof(numbers[0]));
+        if (!bytes.empty()) std::memcpy(numbers.data(), bytes.data(), bytes.size());
+      },
+      values);
+}
 
 const SavedTensor* TensorFile::find(const std::string& name) const {
   const auto at = std::find_if(tensors.begin(), tensors.end(), [&](const auto& t) { return t.first == name; });
@@ -211,9 +228,12 @@ void save_tensors(const std::string& path, const TensorFile& file) {
   std::vector<std::string_view> pieces(2);
   std::uint64_t offset = 0;
   for (const auto& [name, tensor] : file.tensors) {
-    pieces.push_back(bytes_of(tensor.values));
+    const std::span<const std::byte> bytes = tensor.bytes();
+    pieces.emplace_back(reinterpret_cast<const char*>(bytes.data()), bytes.size());
     const std::uint64_t end = offset + pieces.back().size();
-    header[name] = {{"dtype", "F32"}, {"shape", tensor.shape}, {"data_offsets", {offset, end}}};
+    header[name] = {{"dtype", tensor.dtype() == ir::DType::f64 ? "F64" : "F32"},
+                    {"shape", tensor.shape},
+                    {"data_offsets", {offset, end}}};
     offset = end;
   }
   std::string text;

@@ -9,7 +9,7 @@ namespace {
 
 /// A piece of memory that a kernel reads or writes.
 struct Touched {
-  const float *begin, *end;
+  const std::byte *begin, *end;
   bool written, is_workspace;
   bool by_all;  ///< members, not only the first
 
@@ -24,7 +24,7 @@ struct Touched {
 
 SharedFunction::SharedFunction(const codegen::KernelCalls& kernels, const std::string& function,
                                const ir::DimensionValues& sizes, std::vector<std::int64_t> dimensions,
-                               const std::vector<float*>& buffers, int threads, double barrier_us)
+                               const std::vector<void*>& buffers, int threads, double barrier_us)
     : threads_(threads),
       barrier_us_(barrier_us),
       dimensions_(std::move(dimensions)),
@@ -69,10 +69,10 @@ void SharedFunction::place_barriers(const passes::KernelPlan& plan, const ir::Di
     std::vector<Touched> now;
     const auto touch = [&](int buffer, bool written) {
       const auto b = static_cast<std::size_t>(buffer);
-      const float* begin = buffers_[0][b];
+      const auto* begin = static_cast<const std::byte*>(buffers_[0][b]);
       if (begin == nullptr) return;  // an input, which is only read
-      now.push_back({begin, begin + ir::element_count(plan.buffers[b].shape, sizes), written,
-                     buffer == kernel.workspace, by_all});
+      now.push_back(
+          {begin, begin + passes::bytes_of(plan.buffers[b], sizes), written, buffer == kernel.workspace, by_all});
     };
     for (int buffer : passes::buffers_read(kernel, plan)) touch(buffer, false);
     for (int buffer : passes::buffers_written(kernel)) touch(buffer, true);
@@ -90,7 +90,7 @@ void SharedFunction::give_workspaces(const passes::KernelPlan& plan, const ir::D
   for (std::size_t k = 0; k < tasks_.size(); ++k) {
     const int workspace = plan.kernels[k].workspace;
     if (workspace < 0 || tasks_[k].shares.empty()) continue;
-    most = std::max(most, ir::element_count(plan.buffers[static_cast<std::size_t>(workspace)].shape, sizes));
+    most = std::max(most, passes::bytes_of(plan.buffers[static_cast<std::size_t>(workspace)], sizes));
   }
   for (std::size_t member = 1; member < buffers_.size(); ++member) {
     auto& memory = workspaces_.emplace_back(static_cast<std::size_t>(most));
@@ -100,12 +100,12 @@ void SharedFunction::give_workspaces(const passes::KernelPlan& plan, const ir::D
   }
 }
 
-void SharedFunction::set_buffer(std::size_t buffer, float* address) {
+void SharedFunction::set_buffer(std::size_t buffer, void* address) {
   for (auto& table : buffers_) table[buffer] = address;
 }
 
 void SharedFunction::run(int member, Team& team, codegen::RunState* state) const {
-  float* const* buffers = buffers_[static_cast<std::size_t>(member)].data();
+  void* const* buffers = buffers_[static_cast<std::size_t>(member)].data();
   for (const Task& task : tasks_) {
     if (task.waits) team.barrier();
     const auto call = [&](Range range) {

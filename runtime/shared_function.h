@@ -17,13 +17,13 @@ class SharedFunction {
   /// For one batch size: `sizes`, and the same in native order. `buffers` has an address for each buffer of the plan.
   /// `barrier_us` is what it is taken to cost that members wait for each other; with 0 all that can be shared is.
   SharedFunction(const codegen::KernelCalls& kernels, const std::string& function, const ir::DimensionValues& sizes,
-                 std::vector<std::int64_t> dimensions, const std::vector<float*>& buffers, int threads,
+                 std::vector<std::int64_t> dimensions, const std::vector<void*>& buffers, int threads,
                  double barrier_us);
 
   /// Whether several threads are expected to be faster than one.
   bool is_worth_it() const { return worth_it_; }
   /// Another address for an input.
-  void set_buffer(std::size_t buffer, float* address);
+  void set_buffer(std::size_t buffer, void* address);
   /// What one member does; all members must call it. The first kernels begin at once, and some members return earlier
   /// than others: barriers before and after are up to the caller.
   void run(int member, Team& team, codegen::RunState* state) const;
@@ -47,8 +47,8 @@ class SharedFunction {
   bool worth_it_ = false;
   std::vector<Task> tasks_;
   std::vector<std::int64_t> dimensions_;
-  std::vector<std::vector<float*>> buffers_;    ///< by member
-  std::vector<std::vector<float>> workspaces_;  ///< of all members but the first, whose workspaces are in the arena
+  std::vector<std::vector<void*>> buffers_;         ///< by member
+  std::vector<std::vector<std::byte>> workspaces_;  ///< of all members but the first, whose workspaces are in the arena
 };
 
 }  // namespace descent::runtime

@@ -57,19 +57,21 @@ void Trainer::Implementation::prepare(const Tensors& tensors, std::int64_t rows)
   step.buffers = w.buffers;
   step.dimensions = runtime::in_order(model->interface, sizes);
   step.run = function.run;
-  step.loss = w.buffers[static_cast<std::size_t>(function.plan.buffer("loss"))];
+  const auto loss = static_cast<std::size_t>(function.plan.buffer("loss"));
+  step.loss = w.buffers[loss];
+  step.loss_dtype = function.plan.buffers[loss].dtype;
   step.rows = rows;
   step.shared = shared_function("step", sizes);
   prepared = std::move(step);
 }
 
-float Trainer::step(const Tensors& tensors, std::int64_t rows) {
+double Trainer::step(const Tensors& tensors, std::int64_t rows) {
   Implementation& self = *implementation_;
   Implementation::Step& step = self.prepared;
   if (!step.fits(tensors, rows)) self.prepare(tensors, rows);
-  const std::vector<const float*>& addresses = self.given.read(self.model->interface, self.model->settings, tensors);
+  const std::vector<const void*>& addresses = self.given.read(self.model->interface, self.model->settings, tensors);
   for (std::size_t i = 0; i < tensors.size(); ++i) {
-    auto* address = const_cast<float*>(addresses[i]);  // kernels only read inputs
+    auto* address = const_cast<void*>(addresses[i]);  // kernels only read inputs
     step.buffers[step.inputs[i]] = address;
     if (step.shared != nullptr) step.shared->set_buffer(step.inputs[i], address);
   }
@@ -79,7 +81,7 @@ float Trainer::step(const Tensors& tensors, std::int64_t rows) {
   } else {
     step.run(step.buffers.data(), step.dimensions.data(), &self.state);
   }
-  return *step.loss;
+  return ir::element(step.loss, step.loss_dtype, 0);
 }
 
 namespace {
@@ -100,26 +102,28 @@ class SharedEpoch {
 
   /// Returns the sum over batches of loss * rows.
   double run() {
-    const float first_epoch = trainer_.state.epoch;
-    const float part = 1.0f / static_cast<float>(batches());
+    const double first_epoch = trainer_.state.epoch;
+    const double part = 1 / static_cast<double>(batches());
     double loss_sum = 0;
     const passes::BufferTable& plan = trainer_.model->compiled("step").function("step").plan;
-    const float* loss = arguments_.buffers[plan.buffer("loss")];
+    const auto loss = static_cast<std::size_t>(plan.buffer("loss"));
     trainer_.run_together([&](int member) {
       for (std::int64_t index = 0; index < batches(); ++index) {
         const std::int64_t count = index + 1 < batches() ? arguments_.batch : last_rows();
         gather(plan, index, count, member);
         if (member == 0) {
           ++trainer_.state.step;
-          trainer_.state.epoch = first_epoch + static_cast<float>(index) * part;
+          trainer_.state.epoch = first_epoch + static_cast<double>(index) * part;
         }
         trainer_.team->barrier();
         (index + 1 < batches() ? step_ : last_)->run(member, *trainer_.team, &trainer_.state);
         trainer_.team->barrier();
-        if (member == 0) loss_sum += static_cast<double>(*loss) * static_cast<double>(count);
+        if (member == 0) {
+          loss_sum += ir::element(arguments_.buffers[loss], plan.buffers[loss].dtype, 0) * static_cast<double>(count);
+        }
       }
     });
-    trainer_.state.epoch = first_epoch + 1.0f;
+    trainer_.state.epoch = first_epoch + 1;
     return loss_sum;
   }
 
@@ -144,11 +148,12 @@ class SharedEpoch {
   void gather(const passes::BufferTable& plan, std::int64_t index, std::int64_t count, int member) {
     const std::int64_t begin = count * member / trainer_.threads, end = count * (member + 1) / trainer_.threads;
     for (std::size_t i = 0; i < program_.inputs.size(); ++i) {
-      const std::int64_t width = arguments_.widths[i];
-      float* to = arguments_.buffers[plan.buffer(program_.inputs[i].name)];
+      const std::int64_t bytes = arguments_.widths[i] * ir::element_bytes(program_.inputs[i].dtype);
+      auto* to = static_cast<std::byte*>(arguments_.buffers[plan.buffer(program_.inputs[i].name)]);
+      const auto* data = static_cast<const std::byte*>(arguments_.data[i]);
       for (std::int64_t row = begin; row < end; ++row) {
-        const float* from = arguments_.data[i] + arguments_.permutation[index * arguments_.batch + row] * width;
-        std::copy(from, from + width, to + row * width);
+        const std::byte* from = data + arguments_.permutation[index * arguments_.batch + row] * bytes;
+        std::copy(from, from + bytes, to + row * bytes);
       }
     }
   }
@@ -161,7 +166,7 @@ class SharedEpoch {
 
 }  // namespace
 
-float Trainer::epoch(const Tensors& tensors, std::int64_t rows, std::int64_t batch) {
+double Trainer::epoch(const Tensors& tensors, std::int64_t rows, std::int64_t batch) {
   Implementation& self = *implementation_;
   const ir::Interface& program = self.model->interface;
   ir::DimensionValues sizes = runtime::sizes_of_call(program, tensors, rows, true);
@@ -173,17 +178,17 @@ float Trainer::epoch(const Tensors& tensors, std::int64_t rows, std::int64_t bat
   sizes[program.dimensions()[0]] = batch;
   auto& w = self.workspace("step", sizes, true);
   const auto order = runtime::shuffled_rows(static_cast<std::uint32_t>(rows), self.state.seed, self.epochs++);
-  std::vector<const float*> data = self.given.read(self.model->interface, self.model->settings, tensors);
+  std::vector<const void*> data = self.given.read(self.model->interface, self.model->settings, tensors);
   std::vector<std::int64_t> dimensions = runtime::in_order(program, sizes), widths;
   for (const ir::Input& input : program.inputs) widths.push_back(runtime::row_width(input, sizes));
   codegen::EpochArguments arguments{
       w.buffers.data(), dimensions.data(), &self.state, data.data(), widths.data(), order.data(), rows, batch, 0};
   if (self.threads > 1) {
     SharedEpoch shared(self, arguments, sizes);
-    if (shared.is_worth_it()) return static_cast<float>(shared.run() / static_cast<double>(rows));
+    if (shared.is_worth_it()) return shared.run() / static_cast<double>(rows);
   }
   run(&arguments);
-  return static_cast<float>(arguments.loss_sum / static_cast<double>(rows));
+  return arguments.loss_sum / static_cast<double>(rows);
 }
 
 }  // namespace descent

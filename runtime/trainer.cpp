@@ -24,14 +24,13 @@ Trainer::Trainer(const Model& model, std::uint64_t seed) : implementation_(std::
   environment.counters = {{"step", 0}, {"epoch", 0}};
   const ir::Function& initial = program.initial.function("initial");
   for (const ir::Variable& v : program.variables) {
-    runtime::Floats values(static_cast<std::size_t>(ir::element_count(v.shape).constant()), 0.0f);
+    runtime::Elements values(v.dtype, static_cast<std::size_t>(ir::element_count(v.shape).constant()));
     if (v.kind == ir::Variable::Kind::fitted) {
       self.fitted = false;
     } else {
       for (const ir::Binding& update : initial.updates) {
         if (update.name != v.name) continue;
-        const ir::Tensor first = ir::interpret({update.node}, environment)[0];
-        std::copy(first.values.begin(), first.values.end(), values.begin());
+        values.set(ir::interpret({update.node}, environment)[0].values);
       }
     }
     self.variables.push_back(std::move(values));
@@ -76,7 +75,8 @@ Trainer::Implementation::Workspace& Trainer::Implementation::workspace(const std
   std::vector<std::int64_t> inputs;
   for (const ir::Input& input : model->interface.inputs) {
     inputs.push_back(bytes);
-    if (copies_inputs) bytes += (ir::element_count(input.shape, capacity) * 4 + 127) / 64 * 64;
+    if (copies_inputs)
+      bytes += (ir::element_count(input.shape, capacity) * ir::element_bytes(input.dtype) + 127) / 64 * 64;
   }
   w.arena.reserve(bytes);
   w.buffers.assign(plan.buffers.size(), nullptr);
@@ -88,7 +88,7 @@ Trainer::Implementation::Workspace& Trainer::Implementation::workspace(const std
         copies_inputs ? w.arena.at(inputs[i]) : nullptr;
   }
   for (std::size_t i = 0; i < variables.size(); ++i) {
-    w.buffers[static_cast<std::size_t>(plan.buffer(model->interface.variables[i].name))] = variables[i].data();
+    w.buffers[static_cast<std::size_t>(plan.buffer(model->interface.variables[i].name))] = variables[i].bytes.data();
   }
   w.capacity = std::move(capacity);
   return w;
@@ -101,24 +101,23 @@ void Trainer::fit(const Tensors& tensors, std::int64_t rows) {
   environment.seed = self.state.seed;
   environment.counters = {{"step", 0}, {"epoch", 0}};
   environment.dimensions = runtime::sizes_of_call(program, tensors, rows, false);
-  const auto add = [&](const std::string& name, const ir::Shape& shape, const TensorView& values) {
-    ir::Tensor& tensor = environment.tensors[name] = {ir::evaluate(shape, environment.dimensions), {}};
-    for (std::size_t i = 0; i < values.size(); ++i) tensor.values.push_back(values[i]);
+  const auto add = [&](const std::string& name, const ir::Shape& shape, std::vector<double> values) {
+    environment.tensors[name] = {ir::evaluate(shape, environment.dimensions), std::move(values)};
   };
   self.given.read(self.model->interface, self.model->settings, tensors);  // reports numbers that cannot be
   std::size_t at = 0;
   for (const ir::Input& input : program.inputs) {
     if (input.is_target && tensors.size() != program.inputs.size()) continue;
-    add(input.name, input.shape, tensors[at++]);
+    const TensorView& tensor = tensors[at++];
+    std::vector<double> values(tensor.size());
+    for (std::size_t i = 0; i < values.size(); ++i) values[i] = tensor[i];
+    add(input.name, input.shape, std::move(values));
   }
   for (const ir::Binding& update : program.initial.function("initial").updates) {
     const ir::Variable& v = *program.find_variable(update.name);
-    runtime::Floats& values = self.variables[static_cast<std::size_t>(&v - program.variables.data())];
-    if (v.kind == ir::Variable::Kind::fitted) {
-      const ir::Tensor fitted = ir::interpret({update.node}, environment)[0];
-      std::copy(fitted.values.begin(), fitted.values.end(), values.begin());
-    }
-    add(v.name, v.shape, values);
+    runtime::Elements& values = self.variables[static_cast<std::size_t>(&v - program.variables.data())];
+    if (v.kind == ir::Variable::Kind::fitted) values.set(ir::interpret({update.node}, environment)[0].values);
+    add(v.name, v.shape, values.values());
   }
   self.fitted = true;
 }
@@ -132,9 +131,10 @@ void Trainer::save(const std::string& path) const {
   const auto& variables = self.model->interface.variables;
   for (std::size_t i = 0; i < variables.size(); ++i) {
     if (variables[i].kind == ir::Variable::Kind::constant) continue;
-    file.tensors.emplace_back(variables[i].name,
-                              runtime::SavedTensor{ir::evaluate(variables[i].shape, {}),
-                                                   {self.variables[i].begin(), self.variables[i].end()}});
+    runtime::SavedTensor saved{ir::evaluate(variables[i].shape, {}), {}};
+    if (variables[i].dtype == ir::DType::f64) saved.values = std::vector<double>();
+    saved.set_bytes(self.variables[i].bytes);
+    file.tensors.emplace_back(variables[i].name, std::move(saved));
   }
   file.metadata = {{"format", "descent"},
                    {"model", self.model->interface.name},
@@ -169,9 +169,14 @@ void Trainer::load(const std::string& path, bool resume) {
       fail("the tensor '" + v.name + "' has the shape " + ir::to_string(other) + ", expected " +
            ir::to_string(v.shape));
     }
+    if (found.back()->dtype() != v.dtype) {
+      fail("the tensor '" + v.name + "' is " + ir::to_string(found.back()->dtype()) + ", expected " +
+           ir::to_string(v.dtype));
+    }
   }
   for (std::size_t i = 0; i < variables.size(); ++i) {
-    if (found[i] != nullptr) std::copy(found[i]->values.begin(), found[i]->values.end(), self.variables[i].begin());
+    // In place, as native code knows the address.
+    if (found[i] != nullptr) std::ranges::copy(found[i]->bytes(), self.variables[i].bytes.begin());
   }
   self.fitted = true;
   self.categories.clear();
@@ -191,7 +196,7 @@ void Trainer::load(const std::string& path, bool resume) {
     };
     self.state.step = number("step");
     self.epochs = static_cast<std::uint32_t>(number("epochs"));
-    self.state.epoch = static_cast<float>(self.epochs);
+    self.state.epoch = self.epochs;
     self.state.seed = static_cast<std::uint32_t>(number("seed"));
   }
 }

@@ -123,7 +123,7 @@ class EarlyStop {
   /// The variables are copied in place, as native code knows their addresses.
   void restore_best() {
     for (std::size_t i = 0; i < best_variables_.size(); ++i) {
-      std::copy(best_variables_[i].begin(), best_variables_[i].end(), trainer_.variables[i].begin());
+      std::ranges::copy(best_variables_[i].bytes, trainer_.variables[i].bytes.begin());
     }
   }
 
@@ -132,7 +132,7 @@ class EarlyStop {
   Trainer::Implementation& trainer_;
   double best_ = std::numeric_limits<double>::infinity();
   int since_best_ = 0;
-  std::vector<Floats> best_variables_;
+  std::vector<Elements> best_variables_;
 };
 
 /// Trains for at most so many epochs.
@@ -141,16 +141,18 @@ void run_epochs(Trainer& trainer, const Parts& data, const frontend::Model& desc
   const ir::Interface& program = trainer.implementation().model->interface;
   const Tensors training = data.training.views(true, program);
   const bool validates = data.validation.rows > 0;
+  const bool has_figures = program.results.contains("metrics") || trainer.implementation().model->loss_count() > 1;
   std::optional<EarlyStop> stop;
   if (validates && description.train.stop) stop.emplace(*description.train.stop, trainer.implementation());
   for (std::int64_t epoch = 1; epoch <= epochs && !report.stopped_early; ++epoch) {
     TrainProgress& now = report.history.emplace_back(
-        TrainProgress{epoch, epochs, trainer.epoch(training, data.training.rows, batch), {}});
+        TrainProgress{epoch, epochs, trainer.epoch(training, data.training.rows, batch), {}, {}});
     report.epochs = epoch;
     if (!std::isfinite(now.loss)) {
       throw Error("the loss is no longer a finite number in epoch " + std::to_string(epoch),
                   "try a smaller learning rate, or standardize the inputs");
     }
+    if (has_figures) now.training = measure(trainer, data.training, false);
     if (validates) now.validation = measure(trainer, data.validation, stop && is_of_classes(stop->figure()));
     if (progress) progress(now);
     report.stopped_early = stop && stop->should_stop(*now.validation);

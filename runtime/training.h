@@ -35,6 +35,7 @@ struct TrainOptions {
 struct TrainProgress {
   std::int64_t epoch, epochs;
   double loss;                       ///< the mean of the epoch's steps
+  std::optional<Scores> training;    ///< after the epoch, of a model that has metrics or named losses
   std::optional<Scores> validation;  ///< accuracy, auc and brier only where early stopping asks for them
 };
 

@@ -1,5 +1,5 @@
 // One line a buffer, in order, with a tab between its parts; then one for each name that callers know.
-//     buffer  2  [n, 16]  0-3 7-9
+//     buffer  2  0  [n, 16]  0-3 7-9
 //     limit   65536
 //     size    n  32
 //     name    x  0
@@ -73,7 +73,8 @@ std::string print_buffers(const BufferTables& tables) {
     for (const Buffer& b : table.buffers) {
       std::string lives;
       for (const passes::Life& life : b.lives) lives += fmt::format("{}-{} ", life.first, life.last);
-      text += fmt::format("buffer\t{}\t{}\t{}\t{}\n", static_cast<int>(b.kind), ir::to_string(b.shape), lives, b.name);
+      text += fmt::format("buffer\t{}\t{}\t{}\t{}\t{}\n", static_cast<int>(b.kind), static_cast<int>(b.dtype),
+                          ir::to_string(b.shape), lives, b.name);
     }
     const std::map<std::string, int> sorted(table.names.begin(), table.names.end());  // equal tables, equal texts
     for (const auto& [name, buffer] : sorted) text += fmt::format("name\t{}\t{}\n", name, buffer);
@@ -94,11 +95,13 @@ BufferTables parse_buffers(const std::string& text) {
         table->limit = number<std::int64_t>(parts[1]);
       } else if (table != nullptr && parts[0] == "size" && parts.size() == 3) {
         table->limit_sizes[std::string(parts[1])] = number<std::int64_t>(parts[2]);
-      } else if (table != nullptr && parts[0] == "buffer" && parts.size() == 5) {
+      } else if (table != nullptr && parts[0] == "buffer" && parts.size() == 6) {
         const int kind = number<int>(parts[1]);
+        const int dtype = number<int>(parts[2]);
         if (kind < 0 || kind > static_cast<int>(Buffer::Kind::result)) fail();
-        table->buffers.push_back(
-            {static_cast<Buffer::Kind>(kind), std::string(parts[4]), shape(parts[2]), lives(parts[3])});
+        if (dtype < 0 || dtype > static_cast<int>(ir::DType::boolean)) fail();
+        table->buffers.push_back({static_cast<Buffer::Kind>(kind), std::string(parts[5]), shape(parts[3]),
+                                  static_cast<ir::DType>(dtype), lives(parts[4])});
       } else if (table != nullptr && parts[0] == "name" && parts.size() == 3) {
         const int buffer = number<int>(parts[2]);
         if (buffer < 0 || static_cast<std::size_t>(buffer) >= table->buffers.size()) fail();

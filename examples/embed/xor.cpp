@@ -19,7 +19,7 @@ int main() {
     const std::vector<float> y = {0, 1, 1, 0};
 
     descent::Trainer trainer(model, 1);
-    float loss = 0;
+    double loss = 0;
     for (int i = 0; i < 500; ++i) loss = trainer.step({x, y}, 4);
     std::printf("loss after %lld steps: %.6f\n", static_cast<long long>(trainer.steps()), static_cast<double>(loss));
 

@@ -2,11 +2,11 @@
 //
 //     descent::Model model = descent::Model::from_string("model m { ... }");
 //     descent::Trainer trainer(model);
-//     float loss = trainer.epoch({x, y}, rows, 32);
+//     double loss = trainer.epoch({x, y}, rows, 32);
 //
-// Tensors are views of floats or 32-bit whole numbers in row-major order (descent/tensor.h), one for each input and
-// target of the model in the order of the file. Their first axis is the batch. Every function throws descent::Error
-// where the caller's file, data or call is wrong.
+// Tensors are views of floats, doubles or 32-bit whole numbers in row-major order (descent/tensor.h), one for each
+// input and target of the model in the order of the file. Their first axis is the batch. Every function throws
+// descent::Error where the caller's file, data or call is wrong.
 #pragma once
 
 #include <cstdint>
@@ -67,11 +67,11 @@ class Trainer {
   /// itself the first time. `tensors` may lack the targets.
   void fit(const Tensors& tensors, std::int64_t rows);
   /// One step of the optimizer on one batch; returns the loss before the step.
-  float step(const Tensors& tensors, std::int64_t rows);
+  double step(const Tensors& tensors, std::int64_t rows);
   /// One pass over shuffled batches; returns the mean loss of its steps, weighted by their rows.
-  float epoch(const Tensors& tensors, std::int64_t rows, std::int64_t batch);
+  double epoch(const Tensors& tensors, std::int64_t rows, std::int64_t batch);
   /// The loss without what happens in training alone; also the first output if `output` is given.
-  float evaluate(const Tensors& tensors, std::int64_t rows, std::vector<float>* output = nullptr);
+  double evaluate(const Tensors& tensors, std::int64_t rows, std::vector<float>* output = nullptr);
   /// A number that says how good the model is on data.
   struct Figure {
     std::string name;
@@ -80,12 +80,17 @@ class Trainer {
   /// The loss ("loss"), then every loss that has a name of its own, then the metrics: all in the order of the file. A
   /// metric is what its expression gives for all rows together. Also the first output if `output` is given.
   std::vector<Figure> measure(const Tensors& tensors, std::int64_t rows, std::vector<float>* output = nullptr);
-  /// The first output, row-major: for every row its numbers.
+  /// The first output, row-major: for every row its numbers, as floats whatever the output is (predict_all gives them
+  /// as they are).
   std::vector<float> predict(const Tensors& inputs, std::int64_t rows);
   /// All outputs, in the order of the file.
   struct Output {
     std::string name;
-    std::vector<float> values;  ///< row-major
+    // Row-major; one of them has the numbers.
+    std::vector<float> values;        ///< of an output of f32 or bool
+    std::vector<double> doubles;      ///< of f64
+    std::vector<std::int32_t> whole;  ///< of int
+    TensorView view() const;          ///< of the one that has them
   };
   std::vector<Output> predict_all(const Tensors& inputs, std::int64_t rows);
 

@@ -2,7 +2,8 @@
 // operands in either order, and planned for caches so small that everything is cut and packed.
 //
 // Tolerance: products of numbers in [-1, 1) summed over k terms in float32 err by at most k * 2^-24 * k; for the depths
-// here the rounding errors, which are independent, stay far below 1e-5 * sqrt(k).
+// here the rounding errors, which are independent, stay far below 1e-5 * sqrt(k). In float64 the bound is of as many
+// units in the last place, and twice that for the interpreter's own roundings.
 #include <catch2/catch.hpp>
 #include <cmath>
 
@@ -10,6 +11,7 @@
 #include "ir/threefry.h"
 #include "passes/passes.h"
 #include "tests/support/agreement.h"
+#include "tests/support/doubles.h"
 #include "tests/support/runner.h"
 
 using namespace descent;
@@ -49,11 +51,12 @@ ir::Program program_of(const Product& p) {
   return program;
 }
 
-void compare(const Product& p, const passes::Machine& machine) {
+void compare(const Product& p, const passes::Machine& machine, bool in_doubles = false) {
   INFO(p.rows << " x " << p.columns << " x " << p.depth << (p.turn_lhs ? ", lhs turned" : "")
               << (p.turn_rhs ? ", rhs turned" : "") << (p.symbolic ? ", symbolic" : "")
               << (p.unknown_depth ? ", depth unknown" : "") << ", level 1 of " << machine.level1 << " bytes");
-  const ir::Program program = program_of(p), optimized = passes::run_pipeline(program);
+  const ir::Program program = in_doubles ? test::in_doubles(program_of(p)) : program_of(p);
+  const ir::Program optimized = passes::run_pipeline(program);
   const auto exact = test::interpreted(program);
   const auto code = test::compiled(optimized, {"predict"}, machine);
   std::uint32_t count = 0;
@@ -76,7 +79,7 @@ void compare(const Product& p, const passes::Machine& machine) {
     double worst = 0;
     for (std::size_t i = 0; i < values.size(); ++i) worst = std::max(worst, std::fabs(got.at(name)[i] - values[i]));
     INFO(name << " differs by " << worst);
-    REQUIRE(worst <= 1e-6 * std::sqrt(terms));
+    REQUIRE(worst <= (in_doubles ? 4e-15 : 1e-6) * std::sqrt(terms));
   }
 }
 
@@ -136,6 +139,22 @@ TEST_CASE("contractions_over_a_batch_of_any_size_agree_with_the_interpreter") {
       }
     }
   }
+}
+
+TEST_CASE("contractions_in_float64_agree_with_the_interpreter") {
+  std::uint32_t at = 0;
+  for (const std::int64_t rows : {1, 6, 13, 37}) {
+    for (const std::int64_t columns : {1, 3, 8, 17, 40}) {
+      const auto choice = ir::threefry2x32(8, 0, at++, 0);
+      const bool lhs = (choice[0] & 1) != 0, rhs = (choice[0] & 2) != 0, symbolic = (choice[0] & 4) != 0;
+      compare({rows, columns, 33, lhs, rhs, symbolic}, codegen::this_machine(), true);
+    }
+  }
+  const passes::Machine machine = with_caches(1 << 10, 32 << 10);
+  for (int form = 0; form < 8; ++form) {
+    compare({67, 130, 300, (form & 1) != 0, (form & 2) != 0, (form & 4) != 0}, machine, true);
+  }
+  for (std::int64_t batch : {1, 5}) compare({24, 101, batch, false, true, false, true}, machine, true);
 }
 
 TEST_CASE("contractions_that_are_cut_and_packed_agree_with_the_interpreter") {

@@ -64,7 +64,7 @@ std::vector<float> outcome(const codegen::CompiledProgram& program) {
   const codegen::CompiledFunction& step = program.function("step");
   const ir::DimensionValues sizes{{"n", 7}};
   std::vector<std::vector<float>> memory;
-  std::vector<float*> addresses;
+  std::vector<void*> addresses;
   for (const passes::Buffer& buffer : step.plan.buffers) {
     memory.emplace_back(static_cast<std::size_t>(ir::element_count(buffer.shape, sizes)) + 16, 0.25f);
   }

@@ -12,6 +12,7 @@
 #include "ir/threefry.h"
 #include "passes/passes.h"
 #include "tests/support/agreement.h"
+#include "tests/support/doubles.h"
 
 using namespace descent;
 using ir::Dimension;
@@ -201,20 +202,22 @@ ir::Environment environment(Generator& generator, const ir::Program& program, st
   return e;
 }
 
-constexpr double kTolerance = 2e-4;
+constexpr double kTolerance = 2e-4, kToleranceOfDoubles = 4e-13;  // as many units in the last place
 
-void compare(std::uint32_t seed, std::int64_t rows) {
+void compare(std::uint32_t seed, std::int64_t rows, bool in_doubles = false) {
   Generator generator(seed, rows);
   test::Case example{generator.program(), {}};
   example.environment = environment(generator, example.program, rows);
+  if (in_doubles) example.program = test::in_doubles(example.program);
+  const double tolerance = in_doubles ? kToleranceOfDoubles : kTolerance;
   std::string difference;
   try {
-    difference = test::disagreement(example, kTolerance);
+    difference = test::disagreement(example, tolerance);
   } catch (const std::exception& error) {
     difference = error.what();
   }
   if (difference.empty()) return;
-  const test::Case smallest = test::shrunk(example, kTolerance);
+  const test::Case smallest = test::shrunk(example, tolerance);
   FAIL("seed " << seed << ", n = " << rows << ": " << difference << "\nthe smallest program that differs:\n"
                << ir::print(smallest.program));
 }
@@ -226,9 +229,17 @@ TEST_CASE("generated_code_agrees_with_the_interpreter_on_200_random_graphs") {
   for (std::uint32_t seed = 1; seed <= 200; ++seed) compare(seed, rows[seed % 7]);
 }
 
+TEST_CASE("generated_code_in_float64_agrees_with_the_interpreter_on_60_random_graphs") {
+  static const std::int64_t rows[] = {0, 1, 2, 7, 16, 33, 70};
+  for (std::uint32_t seed = 201; seed <= 260; ++seed) compare(seed, rows[seed % 7], true);
+}
+
 TEST_CASE("what_random_graphs_print_reads_back_as_the_same_program") {
   for (std::uint32_t seed = 1; seed <= 20; ++seed) {
     const std::string text = ir::print(Generator(seed, 7).program());
     CHECK(ir::print(ir::parse(text)) == text);
+    const std::string in_doubles = ir::print(test::in_doubles(ir::parse(text)));
+    CHECK(in_doubles.find("f32") == std::string::npos);
+    CHECK(ir::print(ir::parse(in_doubles)) == in_doubles);
   }
 }

@@ -34,12 +34,13 @@ expect "$text" '^ +rows +loss +accuracy +AUC +fit +size +f1 +right$'
 expect "$text" '^training +455( +\d\.\d{4}){7}$'
 expect "$text" '^validation +114( +\d\.\d{4}){7}$'
 expect "$text" 'stopped early'
-expect "$(cat progress)" '^epoch 3/30  loss \d\.\d{4}  validation \d\.\d{4}  fit \d\.\d{4}  size \d\.\d{4}  f1 \d\.\d{4}  right \d\.\d{4}$'
+named='  fit \d\.\d{4}  size \d\.\d{4}  f1 \d\.\d{4}  right \d\.\d{4}'
+expect "$(cat progress)" "^epoch 3/30  loss \\d\\.\\d{4}$named  validation \\d\\.\\d{4}$named\$"
 
 json=$("$DESCENT" train m.descent --json 2>/dev/null)
 figures='"losses":\{"fit":[\d.e-]+,"size":[\d.e-]+\},"metrics":\{"f1":[\d.e-]+,"right":[\d.e-]+\}'
 expect "$json" "\"validation\":\\{\"loss\":[\\d.]+,\"accuracy\":[\\d.]+,\"auc\":[\\d.]+,$figures\\}"
-expect "$json" "\"history\":\\[\\{\"epoch\":1,\"loss\":[\\d.]+,\"validation_loss\":[\\d.]+,$figures\\}"
+expect "$json" "\"history\":\\[\\{\"epoch\":1,\"loss\":[\\d.]+,$figures,\"validation_loss\":[\\d.]+,\"validation_losses\""
 
 evaluated=$("$DESCENT" evaluate m.descent --weights w --data breast_cancer.csv --json)
 expect "$evaluated" "$figures"

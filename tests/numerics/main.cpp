@@ -73,7 +73,7 @@ Worst measure(const codegen::CompiledFunction& function, double (*exact)(double,
               std::uint64_t begin, std::uint64_t end, std::uint64_t stride) {
   constexpr std::int64_t kBlock = 1 << 14;
   std::vector<float> x(kBlock), y(kBlock);
-  std::vector<float*> buffers(function.plan.buffers.size());
+  std::vector<void*> buffers(function.plan.buffers.size());
   buffers[static_cast<std::size_t>(function.plan.buffer("x"))] = x.data();
   buffers[static_cast<std::size_t>(function.plan.buffer("y"))] = y.data();
   codegen::RunState state;

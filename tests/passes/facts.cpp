@@ -34,7 +34,7 @@ TEST_CASE("positions_lie_below_the_size_of_their_axis") {
 TEST_CASE("a_converted_condition_is_0_or_1_and_a_converted_number_keeps_its_range") {
   ir::Graph graph;
   const Expr x(graph, graph.leaf(ir::Op::input, "x", {ir::Dimension(3)}));
-  check(ir::number(x > 0.0), 0, 1, true);
+  check(ir::convert(x > 0.0, ir::DType::f32), 0, 1, true);
   check(ir::convert(x, ir::DType::i32), -infinity, infinity, true);
   check(ir::convert(sin(x) * 2.5, ir::DType::i32), -2, 2, true);
   check(ir::floor(sin(x) * 2.5), -3, 2, true);
@@ -57,7 +57,7 @@ TEST_CASE("a_power_of_0_is_0") {
   const Expr x(graph, graph.leaf(ir::Op::input, "x", {ir::Dimension(3)}));
   passes::FactTable table;
   CHECK_FALSE(table.of(pow(ir::like(x, 0), exp(x)).node).positive());
-  CHECK_FALSE(table.of(pow(max(ir::number(x < 0.0), ir::like(x, 0)), exp(x)).node).positive());
+  CHECK_FALSE(table.of(pow(max(ir::convert(x < 0.0, ir::DType::f32), ir::like(x, 0)), exp(x)).node).positive());
 }
 
 TEST_CASE("facts_know_what_can_be_nan_and_what_infinite") {
@@ -87,7 +87,7 @@ TEST_CASE("facts_know_what_can_be_nan_and_what_infinite") {
   CHECK(of(tanh(1.0 / x)) == Defined::finite);
   CHECK(of(ir::reduce_sum(log(min(abs(x), ir::like(x, 1))), {0})) == Defined::number);
   CHECK(of(ir::reduce_sum(1.0 / x, {0})) == Defined::anything);
-  CHECK(of(ir::number(sqrt(x) < 1.0)) == Defined::finite);
+  CHECK(of(ir::convert(sqrt(x) < 1.0, ir::DType::f32)) == Defined::finite);
   CHECK(of(ir::remainder(x, x)) == Defined::anything);
 }
 

@@ -70,8 +70,8 @@ class Instance {
     root_full_ = !has_reduction(p) || spreads_outside(p);
     match_.axes = {1}, match_.full_shape = kFull;
     visit(p, root_full_, false);
-    pattern = instantiate(p, match_, graph, shape());
-    replacement = instantiate(*rule.replacement.pattern, match_, graph, shape());
+    pattern = instantiate(p, match_, graph, {ir::DType::f32, shape()});
+    replacement = instantiate(*rule.replacement.pattern, match_, graph, {ir::DType::f32, shape()});
   }
   const ir::Shape& shape() const { return root_full_ ? kFull : kReduced; }
 

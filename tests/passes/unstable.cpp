@@ -108,7 +108,7 @@ TEST_CASE("facts_are_intervals") {
   CHECK(of(ir::reduce_sum(exp(x), {0, 1})).positive());
   CHECK(of(ir::reduce_sum(logistic(x), {1})) == passes::Facts{0, 4, true, true, false, passes::Defined::finite});
   CHECK(of(select(x > 0.0, x, 1.0)).positive());
-  CHECK(of(number(x < 0.0)) == passes::Facts{0, 1, false, false, true, passes::Defined::finite});
+  CHECK(of(ir::convert(x < 0.0, ir::DType::f32)) == passes::Facts{0, 1, false, false, true, passes::Defined::finite});
   CHECK(of(sign(x) * 3.0 + 1.0).whole);
   CHECK_FALSE(of(x).whole);
   CHECK_FALSE(of(x / x).nonzero());

@@ -25,8 +25,8 @@ const char* const kModel =
     "train { optimizer = adam(lr = 0.1) batch = 4 epochs = 2 }\n";
 
 struct Outcome {
-  float loss = 0;
-  std::vector<runtime::Floats> variables;
+  double loss = 0;
+  std::vector<runtime::Elements> variables;
   std::vector<float> prediction;
   std::vector<double> figures;
   bool operator==(const Outcome&) const = default;
@@ -43,7 +43,7 @@ Outcome train(const Model& model, int threads = 1) {
   trainer.set_threads(threads);
   trainer.implementation().barrier_us = 0;  // on several threads, whether that is faster or not
   trainer.epoch({x, kind, y}, 10, 4);
-  const float loss = trainer.epoch({x, kind, y}, 10, 4);
+  const double loss = trainer.epoch({x, kind, y}, 10, 4);
   std::vector<double> figures;
   for (const Trainer::Figure& figure : trainer.measure({x, kind, y}, 10)) figures.push_back(figure.value);
   CHECK(figures.size() == 3);

@@ -53,8 +53,7 @@ TEST_CASE("a_metric_is_what_its_expression_gives_for_all_rows_together") {
     const ir::Program& program = *lowered.program;
     for (std::size_t i = 0; i < program.variables.size(); ++i) {
       const auto& values = trainer.implementation().variables[i];
-      e.tensors[program.variables[i].name] = {ir::evaluate(program.variables[i].shape, {}),
-                                              {values.begin(), values.end()}};
+      e.tensors[program.variables[i].name] = {ir::evaluate(program.variables[i].shape, {}), values.values()};
     }
     const double expected = ir::interpret(program.function("metrics").roots(), e)[0].values[0];
     REQUIRE(figures.size() == 4);

@@ -16,12 +16,16 @@ namespace {
 const std::string preamble = "w: error: this is no safetensors file: ";
 const std::string hint = "\n  = help: weights are written by: descent train FILE --save weights.safetensors";
 
+using Floats = std::vector<float>;
+using Doubles = std::vector<double>;
+
 TensorFile example() {
   TensorFile file;
-  file.tensors = {{"dense.0.w", {{2, 3}, {1, -2, 3.5f, 0, -0.0f, 1e-45f}}},
-                  {"dense.0.b", {{3}, {std::numeric_limits<float>::infinity(), 5, 6}}},
-                  {"scale", {{}, {7}}},
-                  {"none", {{0, 4}, {}}}};
+  file.tensors = {{"dense.0.w", {{2, 3}, Floats{1, -2, 3.5f, 0, -0.0f, 1e-45f}}},
+                  {"dense.0.b", {{3}, Floats{std::numeric_limits<float>::infinity(), 5, 6}}},
+                  {"double", {{2}, Doubles{0.1, 1e300}}},
+                  {"scale", {{}, Floats{7}}},
+                  {"none", {{0, 4}, Floats{}}}};
   file.metadata = {{"format", "descent"}, {"model", "tumour \"2\" ü"}};
   return file;
 }
@@ -60,14 +64,14 @@ TEST_CASE("save_tensors_and_load_tensors_give_the_same_tensors_and_metadata") {
 
 TEST_CASE("save_tensors_keeps_the_bits_of_nan") {
   TensorFile file;
-  file.tensors = {{"a", {{1}, {std::nanf("5")}}}};
+  file.tensors = {{"a", {{1}, Floats{std::nanf("5")}}}};
   const TensorFile loaded = parse_tensors(bytes_of(file), "w");
-  CHECK(std::memcmp(loaded.find("a")->values.data(), file.find("a")->values.data(), 4) == 0);
+  CHECK(std::memcmp(loaded.find("a")->bytes().data(), file.find("a")->bytes().data(), 4) == 0);
 }
 
 TEST_CASE("save_tensors_writes_the_layout_of_the_format") {
   TensorFile file;
-  file.tensors = {{"b", {{2}, {1, 2}}}};
+  file.tensors = {{"b", {{2}, Floats{1, 2}}}};
   file.metadata["k"] = "v";
   const std::string header = R"({"__metadata__":{"k":"v"},"b":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}})";
   const std::string padded = header + std::string((8 - header.size() % 8) % 8, ' ');
@@ -78,14 +82,14 @@ TEST_CASE("save_tensors_writes_the_layout_of_the_format") {
 TEST_CASE("save_tensors_rejects_what_no_file_can_hold") {
   const Folder folder;
   TensorFile file;
-  file.tensors = {{"__metadata__", {{1}, {1}}}};
+  file.tensors = {{"__metadata__", {{1}, Floats{1}}}};
   CHECK(error_of([&] { save_tensors("w", file); }) == "w: error: a tensor cannot be named \"__metadata__\"");
-  file.tensors = {{"a", {{1}, {1}}}, {"a", {{1}, {2}}}};
+  file.tensors = {{"a", {{1}, Floats{1}}}, {"a", {{1}, Floats{2}}}};
   CHECK(error_of([&] { save_tensors("w", file); }) == "w: error: two tensors are named \"a\"");
-  file.tensors = {{"a", {{2, 2}, {1, 2, 3}}}};
+  file.tensors = {{"a", {{2, 2}, Floats{1, 2, 3}}}};
   CHECK(error_of([&] { save_tensors("w", file); }) ==
         "w: error: tensor \"a\" has 3 values, which do not fit its shape [2, 2]");
-  file.tensors = {{"\xFF", {{1}, {1}}}};
+  file.tensors = {{"\xFF", {{1}, Floats{1}}}};
   CHECK(error_of([&] { save_tensors("w", file); }) ==
         "w: error: a tensor's name or a text of the metadata is not UTF-8");
   CHECK(files_in(".") == 0);
@@ -111,7 +115,8 @@ TEST_CASE("load_tensors_says_what_is_wrong_with_a_malformed_file") {
   CHECK(error_of_header(R"({"a":{"dtype":1,"shape":[],"data_offsets":[0,4]}})", 4) ==
         preamble + "tensor \"a\" has a dtype that is not a text" + hint);
   CHECK(error_of_header(R"({"a":{"dtype":"BF16","shape":[2],"data_offsets":[0,4]}})", 4) ==
-        "w: error: tensor \"a\" has the dtype BF16, expected F32\n  = help: convert the file's tensors to float32");
+        "w: error: tensor \"a\" has the dtype BF16, expected F32 or F64\n  = help: convert the file's tensors to "
+        "float32 or float64");
   CHECK(error_of_header(tensor("1", "[0,4]"), 4) == preamble + "tensor \"a\" has a shape that is not a list" + hint);
   CHECK(error_of_header(tensor("[-1]", "[0,4]"), 4) ==
         preamble + "tensor \"a\" has a shape that is not of whole numbers" + hint);
@@ -153,7 +158,7 @@ TEST_CASE("load_tensors_survives_deep_nesting_and_long_lists") {
   CHECK(error_of_header(objects) == deep);
   std::string ones = "[1";
   for (int i = 0; i < 100'000; ++i) ones += ",1";
-  CHECK(parse_tensors(with_header(tensor(ones + "]", "[0,4]"), "\1\2\3\4"), "w").find("a")->values.size() == 1);
+  CHECK(parse_tensors(with_header(tensor(ones + "]", "[0,4]"), "\1\2\3\4"), "w").find("a")->size() == 1);
 }
 
 TEST_CASE("load_tensors_rejects_a_file_that_was_cut_off_anywhere") {

@@ -11,8 +11,8 @@ using namespace descent;
 namespace {
 
 struct Outcome {
-  std::vector<float> losses;
-  std::vector<runtime::Floats> variables;
+  std::vector<double> losses;
+  std::vector<runtime::Elements> variables;
   std::vector<float> outputs;
   bool operator==(const Outcome&) const = default;
 };

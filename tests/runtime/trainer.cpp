@@ -41,19 +41,18 @@ void check_steps(const std::string& text, std::int64_t rows, std::size_t width) 
   for (int step = 1; step <= 3; ++step) {
     for (std::size_t i = 0; i < program.variables.size(); ++i) {
       const auto& values = trainer.implementation().variables[i];
-      e.tensors[program.variables[i].name] = {ir::evaluate(program.variables[i].shape, {}),
-                                              {values.begin(), values.end()}};
+      e.tensors[program.variables[i].name] = {ir::evaluate(program.variables[i].shape, {}), values.values()};
     }
     e.counters["step"] = step;
     const ir::Function& f = program.function("step");
     const auto expected = ir::interpret(f.roots(), e);
-    const float loss = trainer.step({x, y}, rows);
+    const double loss = trainer.step({x, y}, rows);
     // Float32 through some 20 roundings and sums of up to 100 terms.
     CHECK(std::fabs(loss - expected[0].values[0]) <= 1e-5 * (1 + std::fabs(expected[0].values[0])));
     for (std::size_t u = 0; u < f.updates.size(); ++u) {
       for (std::size_t i = 0; i < program.variables.size(); ++i) {
         if (program.variables[i].name != f.updates[u].name) continue;
-        const auto& got = trainer.implementation().variables[i];
+        const std::vector<double> got = trainer.implementation().variables[i].values();
         for (std::size_t k = 0; k < got.size(); ++k) {
           INFO(f.updates[u].name << "[" << k << "] after step " << step);
           // Adam divides by the root of the second moment: where that is near 0, its error is the gradient's.
@@ -136,7 +135,7 @@ TEST_CASE("several_symbolic_sizes_follow_from_the_lengths_of_the_tensors") {
     auto& variables = const_cast<Trainer&>(trainer).implementation().variables;
     double sum = 0;
     for (std::size_t i = 0; i < length * 3; ++i) sum += std::tanh(0.5 * data[row * length * 3 + i]);
-    return 1 / (1 + std::exp(-(sum * variables[0][0] + variables[1][0])));
+    return 1 / (1 + std::exp(-(sum * variables[0].values()[0] + variables[1].values()[0])));
   };
   Trainer trainer(model, 2);
   // Longer, shorter and longer sequences again: the memory grows with what it has to hold.

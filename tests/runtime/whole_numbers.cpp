@@ -92,6 +92,19 @@ TEST_CASE("numbers_that_an_input_cannot_hold_are_shown_in_the_table") {
   CHECK(many.find("data.csv: error: 2 more cells like these") != std::string::npos);
 }
 
+TEST_CASE("whole_outputs_and_metrics_are_exact") {
+  Trainer trainer(Model::from_string(
+      "model m { input x: int[n] target y: [n] output p = x + 1, q = x > 3 loss = mean(y) metric most = max(x) }"));
+  const Whole x{16777216, 2147483646, -5};
+  const auto outputs = trainer.predict_all({x}, 3);
+  CHECK(outputs[0].whole == Whole{16777217, 2147483647, -4});
+  CHECK(outputs[0].values.empty());
+  CHECK(outputs[0].view()[1] == 2147483647.0);
+  CHECK(outputs[1].values == Floats{1, 1, 0});
+  CHECK(trainer.predict({x}, 3) == Floats{16777216, 2147483648.0f, -4});
+  CHECK(trainer.measure({x, Floats{0, 0, 0}}, 3)[1].value == 2147483646.0);
+}
+
 TEST_CASE("whole_numbers_of_a_program_are_exact") {
   const Model model = Model::from_string(
       "model m { input x: int[n, 2] input w: [n, 2] param a: [2] = ones output odd = x - 2 * int(x / 2)"
@@ -139,7 +152,7 @@ TEST_CASE("a_model_of_whole_numbers_trains_as_one_of_floats") {
   const Whole k{4, 0, 1, 4, 2, 3};
   const Floats as_floats(k.begin(), k.end()), y{1, 0, 2, 1, 3, 0};
   for (int epoch = 0; epoch < 3; ++epoch) {
-    const float loss = whole.epoch({k, y}, 6, 4);
+    const double loss = whole.epoch({k, y}, 6, 4);
     CHECK(loss == category.epoch({k, y}, 6, 4));
     CHECK(loss == floats.epoch({as_floats, y}, 6, 4));
   }

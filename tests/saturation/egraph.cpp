@@ -369,7 +369,8 @@ std::vector<const Node*> saturate(ir::Graph& graph, const std::vector<const Node
         for (const Rule* rule : at->second) {
           matcher.run(*rule->pattern.pattern, c, [&](const Match& found) {
             if (!passes::holds(rule->when, found, facts)) return;
-            equal.emplace_back(c, passes::instantiate(*rule->replacement.pattern, found, graph, seen->shape()));
+            equal.emplace_back(
+                c, passes::instantiate(*rule->replacement.pattern, found, graph, passes::number_type(seen)));
           });
         }
       }

@@ -2,46 +2,20 @@
 
 #include <fmt/format.h>
 
-#include <bit>
 #include <cmath>
 
 #include "codegen/compile.h"
 #include "ir/op.h"
 #include "passes/passes.h"
+#include "tests/support/guarded_memory.h"
 
 namespace descent::test {
 
 namespace {
 
-constexpr float kGuard = 12345.0f;
-constexpr std::size_t kGuards = 16;  // floats behind each buffer, which show writes beyond its end
-
 bool close(double got, double expected, double tolerance) {
   if (std::isnan(expected) || std::isinf(expected)) return std::isnan(expected) ? std::isnan(got) : got == expected;
   return std::fabs(got - expected) <= tolerance * (1 + std::fabs(expected));
-}
-
-/// The memory of one run, by buffer.
-std::vector<std::vector<float>> run(const codegen::CompiledFunction& function, const Case& test) {
-  std::vector<std::vector<float>> memory;
-  for (const passes::Buffer& buffer : function.plan.buffers) {
-    const auto count = static_cast<std::size_t>(ir::element_count(buffer.shape, test.environment.dimensions));
-    std::vector<float>& floats = memory.emplace_back(count + kGuards, kGuard);
-    if (buffer.kind != passes::Buffer::Kind::input && buffer.kind != passes::Buffer::Kind::variable) continue;
-    const std::vector<double>& values = test.environment.tensors.at(buffer.name).values;
-    const ir::Input* input = test.program.find_input(buffer.name);
-    const bool is_whole = input != nullptr && input->dtype == ir::DType::i32;
-    for (std::size_t i = 0; i < count; ++i) {
-      floats[i] = is_whole ? std::bit_cast<float>(static_cast<std::int32_t>(values[i])) : static_cast<float>(values[i]);
-    }
-  }
-  std::vector<float*> addresses;
-  for (auto& floats : memory) addresses.push_back(floats.data());
-  std::vector<std::int64_t> sizes;
-  for (const std::string& symbol : test.program.dimensions()) sizes.push_back(test.environment.dimensions.at(symbol));
-  codegen::RunState state;
-  function.run(addresses.data(), sizes.data(), &state);
-  return memory;
 }
 
 }  // namespace
@@ -50,20 +24,22 @@ std::string disagreement(const Case& test, double tolerance) {
   const ir::Program optimized = passes::run_pipeline(test.program);
   const auto compiled = codegen::compile(optimized, {"predict"});
   const codegen::CompiledFunction& function = compiled->function("predict");
-  const auto memory = run(function, test);
-  for (std::size_t b = 0; b < memory.size(); ++b) {
-    for (std::size_t i = memory[b].size() - kGuards; i < memory[b].size(); ++i) {
-      if (memory[b][i] != kGuard) return fmt::format("buffer {}: written beyond its end", b);
-    }
-  }
+  const ir::DimensionValues& dimensions = test.environment.dimensions;
+  GuardedMemory memory(function.plan, dimensions,
+                       [&](const std::string& name) -> auto& { return test.environment.tensors.at(name).values; });
+  std::vector<std::int64_t> sizes;
+  for (const std::string& symbol : test.program.dimensions()) sizes.push_back(dimensions.at(symbol));
+  codegen::RunState state;
+  function.run(memory.addresses().data(), sizes.data(), &state);
+  if (const auto b = memory.overrun()) return fmt::format("buffer {}: written beyond its end", *b);
   const ir::Function& f = test.program.function("predict");
   const auto expected = ir::interpret(f.roots(), test.environment);
   std::vector<ir::Binding> bindings = f.results;
   bindings.insert(bindings.end(), f.updates.begin(), f.updates.end());
   for (std::size_t r = 0; r < bindings.size(); ++r) {
-    const auto& got = memory[static_cast<std::size_t>(function.plan.buffer(bindings[r].name))];
+    const std::vector<double> got = memory.values(function.plan.buffer(bindings[r].name));
     for (std::size_t i = 0; i < expected[r].values.size(); ++i) {
-      if (close(static_cast<double>(got[i]), expected[r].values[i], tolerance)) continue;
+      if (close(got[i], expected[r].values[i], tolerance)) continue;
       return fmt::format("{}[{}]: {}, expected {}", bindings[r].name, i, got[i], expected[r].values[i]);
     }
   }

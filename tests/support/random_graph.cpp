@@ -326,7 +326,7 @@ class Generator {
     if (reduces && full.back() == Dimension(0)) return nullptr;
     const Shape shape = reduces && !spreads_outside(p) ? passes::without(full, match_.axes) : full;
     bind(p, shape, false);
-    return passes::instantiate(p, match_, graph_, shape);
+    return passes::instantiate(p, match_, graph_, {DType::f32, shape});
   }
 
   static bool is_reduction(const Pattern& p) {

@@ -1,8 +1,8 @@
 #include "tests/support/runner.h"
 
-#include <bit>
-
 #include <stdexcept>
+
+#include "tests/support/guarded_memory.h"
 
 namespace descent::test {
 
@@ -44,39 +44,17 @@ class CompiledRunner : public Runner {
       : program_(program), code_(codegen::compile(program, functions, nullptr, plan_for)) {}
 
   Values run(const std::string& name) override {
-    constexpr std::size_t kGuard = 16;  // floats after each buffer that no kernel may write
-    constexpr float kUntouched = 12345;
     const codegen::CompiledFunction& function = code_->function(name);
-    std::vector<std::vector<float>> memory;
-    std::vector<float*> addresses;
-    for (const passes::Buffer& buffer : function.plan.buffers) {
-      const auto count = static_cast<std::size_t>(ir::element_count(buffer.shape, dimensions));
-      auto& floats = memory.emplace_back(count, 0.0f);
-      if (buffer.kind == passes::Buffer::Kind::input || buffer.kind == passes::Buffer::Kind::variable) {
-        const std::vector<double>& values = tensors[buffer.name];
-        const ir::Input* input = program_.find_input(buffer.name);
-        const bool is_whole = input != nullptr && input->dtype == ir::DType::i32;
-        for (std::size_t i = 0; i < std::min(count, values.size()); ++i) {
-          floats[i] =
-              is_whole ? std::bit_cast<float>(static_cast<std::int32_t>(values[i])) : static_cast<float>(values[i]);
-        }
-      }
-      floats.resize(count + kGuard, kUntouched);
-    }
-    for (auto& floats : memory) addresses.push_back(floats.data());
+    GuardedMemory memory(function.plan, dimensions,
+                         [&](const std::string& tensor) -> auto& { return tensors[tensor]; });
     std::vector<std::int64_t> sizes;
     for (const std::string& symbol : program_.dimensions()) sizes.push_back(dimensions.at(symbol));
-    codegen::RunState state{step, static_cast<float>(epoch), seed};
-    function.run(addresses.data(), sizes.data(), &state);
-    for (const auto& floats : memory) {
-      for (std::size_t i = floats.size() - kGuard; i < floats.size(); ++i) {
-        if (floats[i] != kUntouched) throw std::logic_error("code wrote beyond the end of a buffer");
-      }
-    }
+    codegen::RunState state{step, epoch, seed};
+    function.run(memory.addresses().data(), sizes.data(), &state);
+    if (memory.overrun()) throw std::logic_error("code wrote beyond the end of a buffer");
     Values values;
     const auto read = [&](const std::string& result) {
-      const auto& floats = memory[static_cast<std::size_t>(function.plan.buffer(result))];
-      return values[result] = {floats.begin(), floats.end() - kGuard};
+      return values[result] = memory.values(function.plan.buffer(result));
     };
     const ir::Function& description = program_.function(name);
     for (const ir::Binding& result : description.results) read(result.name);
