@@ -87,10 +87,12 @@ constexpr const char* kFunctions[] = {"predict", "gradients", "step"};
 /// What each function of the program must give, and then the steps in order.
 void check(Runner& runner, const ir::Program& program, const json& c, double tolerance) {
   if (c.contains("rows")) runner.dimensions["n"] = c["rows"];
-  if (c.contains("steps")) {  // the optimizer's states begin as it says
-    const auto start = interpreted(program);
-    start->dimensions = runner.dimensions;
-    runner.tensors = start->run("initial");
+  // Tables are as the program computes them, and the optimizer's states begin as it says.
+  const auto start = interpreted(program);
+  start->dimensions = runner.dimensions;
+  for (const auto& [name, values] : start->run("initial")) {
+    const bool is_table = program.find_variable(name)->kind == ir::Variable::Kind::constant;
+    if (is_table || c.contains("steps")) runner.tensors[name] = values;
   }
   if (c.contains("tensors")) set_tensors(runner, program, c["tensors"]);
   for (const char* function : kFunctions) {

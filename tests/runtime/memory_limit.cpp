@@ -10,8 +10,8 @@ using namespace descent;
 namespace {
 
 struct Outcome {
-  std::vector<float> losses;
-  std::vector<runtime::Floats> variables;
+  std::vector<double> losses;
+  std::vector<runtime::Elements> variables;
   bool operator==(const Outcome&) const = default;
 };
 
