@@ -117,14 +117,15 @@ void KernelEmitter::pack_operands(Product& product, const passes::ContractionAxe
   if (!packs_before()) return;
   const Product plain = product;
   const Axis& k = axes.contracted.back();
-  if (blocking.pack_rhs) read_packed_columns(product);
+  const bool pack_rhs = blocking.pack_rhs && !blocking.slabs;
+  if (pack_rhs) read_packed_columns(product);
   if (blocking.pack_lhs) {
     product.a = element(address(kernel_.workspace), size(passes::packed_rhs_size(axes, blocking, machine_)));
     product.a_row = Dimension(1);
     product.contracted.back().lhs = Dimension(blocking.tile_rows);
   }
   branch(has_tiles(plain), [&] {
-    if (blocking.pack_rhs) {
+    if (pack_rhs) {
       const Range range = part(passes::Partition::Axis::columns, plain.columns);
       pack_columns(plain, range.begin, builder_.CreateSub(range.end, range.begin));
     }

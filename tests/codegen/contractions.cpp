@@ -126,6 +126,15 @@ TEST_CASE("contractions_with_rows_left_by_whole_tiles_agree_with_the_interpreter
   }
 }
 
+// Both operands packed, the second one a block's columns at a time: the gradient of a large weight.
+TEST_CASE("contractions_with_both_operands_packed_agree_with_the_interpreter") {
+  const passes::Machine machine = with_caches(32 << 10, 512 << 10);
+  for (const bool unknown : {false, true}) {
+    for (int form = 0; form < 4; ++form)
+      compare({526, 256, 64, (form & 1) != 0, (form & 2) != 0, false, unknown}, machine);
+  }
+}
+
 // A batch is the contracted axis of a weight's gradient: of one row, that is an outer product
 // (codegen/outer_product.cpp).
 TEST_CASE("contractions_over_a_batch_of_any_size_agree_with_the_interpreter") {
