@@ -53,6 +53,7 @@ struct EigenContractions {
 }  // namespace
 
 std::unique_ptr<TrainingStep> make_eigen_step(const Model& model, std::span<const float> parameters) {
+  Eigen::setNbThreads(1);  // OpenMP, which oneDNN needs, would have it use all
   return std::make_unique<ByHand<EigenContractions>>(model, parameters);
 }
 
