@@ -113,12 +113,13 @@ Blocking choose_blocking(const ContractionAxes& axes, const Machine& m) {
   }
   if (!turned && axes.contracted.size() == 1 && !one_column) {
     constexpr std::int64_t enough = 32;  // uses of each packed number that pay for packing it
-    const std::int64_t pass = std::min(depth, kDepth);
+    // An unknown number of them, a batch, may be larger than the one that is assumed.
+    const std::int64_t pass = k.size.is_constant() ? std::min(depth, kDepth) : kDepth;
     blocking.pack_rhs = strided || (!(column.rhs == Dimension(0)) && estimate(rows) >= enough &&
                                     !stays_in_cache(pass, estimate(k.rhs), panel, m));
     const bool down = row.lhs.is_one();  // the rows are contiguous: each step reads another line
     const std::int64_t lines = down ? pass : tile.rows, apart = estimate(down ? k.lhs : row.lhs);
-    blocking.pack_lhs = axes.rows.size() == 1 && estimate(columns) >= 8 * enough && tile.rows > 1 &&
+    blocking.pack_lhs = axes.rows.size() == 1 && estimate(columns) >= 4 * enough && tile.rows > 1 &&
                         (!(down || k.lhs.is_one()) || !stays_in_cache(lines, apart, down ? tile.rows : pass, m));
     // A column's part of the second operand that is too long for the second-level cache is cut.
     if (depth > m.level2 / 4 / m.element / panel && estimate(rows) >= enough && axes.rows.size() == 1 &&
