@@ -122,7 +122,8 @@ class Lowering {
   class Depth;
 
   // number_types.cpp
-  static bool has_type(ir::Expr e);
+  bool has_type(ir::Expr e);
+  bool has_no_type(const ir::Node* root);
   std::optional<ir::Expr> adapted(ir::Expr e, ir::DType dtype);
   ir::DType type_of_layer(const std::vector<GivenArgument>& arguments);
 
@@ -214,6 +215,8 @@ class Lowering {
 
   ir::Program& program_;
   ir::Graph& graph_;
+  std::unordered_set<const ir::Node*> typed_or_not_,
+      untyped_;  // has_no_type: nodes that were looked at, and those that have none
   const File& file_;
   const File* prelude_;
   std::set<const Definition*> recursive_;

@@ -39,31 +39,41 @@ bool is_untyped(const Node* node, const std::unordered_set<const Node*>& untyped
   }
 }
 
-std::unordered_set<const Node*> untyped_nodes(const std::vector<const Node*>& nodes) {
-  std::unordered_set<const Node*> untyped;
-  for (const Node* node : nodes) {
-    if (is_untyped(node, untyped)) untyped.insert(node);
-  }
-  return untyped;
-}
-
 }  // namespace
 
-bool Lowering::has_type(Expr e) {
-  return is_real(e.node->type.dtype) && !untyped_nodes(ir::reachable({e.node})).contains(e.node);
+bool Lowering::has_type(Expr e) { return is_real(e.node->type.dtype) && !has_no_type(e.node); }
+
+/// Whether a node has no type of its own. What is known of a node holds for ever, since the graph only grows: all
+/// layers of a network together are looked at once.
+bool Lowering::has_no_type(const Node* root) {
+  std::vector<const Node*> work{root};
+  while (!work.empty()) {
+    const Node* node = work.back();
+    if (typed_or_not_.contains(node)) {
+      work.pop_back();
+      continue;
+    }
+    const std::size_t before = work.size();
+    for (const Node* operand : node->operands) {
+      if (!typed_or_not_.contains(operand)) work.push_back(operand);
+    }
+    if (work.size() > before) continue;
+    typed_or_not_.insert(node);
+    if (is_untyped(node, untyped_)) untyped_.insert(node);
+    work.pop_back();
+  }
+  return untyped_.contains(root);
 }
 
 /// The same as numbers of this type; nothing if it has another type of its own.
 std::optional<Expr> Lowering::adapted(Expr e, DType dtype) {
   if (e.node->type.dtype == dtype) return e;
   if (!is_real(e.node->type.dtype)) return ir::convert(e, dtype);
-  const std::vector<const Node*> nodes = ir::reachable({e.node});
-  const auto untyped = untyped_nodes(nodes);
-  if (!untyped.contains(e.node)) return std::nullopt;
+  if (!has_no_type(e.node)) return std::nullopt;
   // It is made again, not converted, so that no digit is lost on the way.
   std::unordered_map<const Node*, const Node*> made;
-  for (const Node* node : nodes) {
-    if (!untyped.contains(node)) continue;
+  for (const Node* node : ir::reachable({e.node})) {
+    if (!untyped_.contains(node)) continue;
     std::vector<const Node*> operands;
     for (const Node* operand : node->operands) operands.push_back(made.contains(operand) ? made.at(operand) : operand);
     ir::Attributes attributes = node->attributes;
