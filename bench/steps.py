@@ -9,12 +9,11 @@ counts. Frameworks that are not installed are left out. What a figure means: ben
 import argparse
 import json
 import os
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-from compile import DESCENT, MODELS, PYTHON, ROOT, dense, has, source
+from compile import DESCENT, MODELS, PYTHON, ROOT, dense, has, output, source
 
 SIX = {name: MODELS[name][0] for name in ("logistic", "tiny", "small", "medium", "deep (65 layers)")}
 SIX["large"] = dense([1024, 1024, 1024, 1], 256, "adam")
@@ -26,22 +25,7 @@ COLUMNS = {
 ONE_THREAD = {
     "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1",
     "OMP_NUM_THREADS": "1",
-    "DESCENT_CACHE": "off",
 }
-
-
-def measure(command):
-    processor = min(os.sched_getaffinity(0))
-    done = subprocess.run(
-        [str(c) for c in command],
-        capture_output=True,
-        text=True,
-        env={**os.environ, **ONE_THREAD},
-        preexec_fn=lambda: os.sched_setaffinity(0, {processor}),
-    )
-    if done.returncode != 0:
-        sys.exit(f"{' '.join(map(str, command))}\n{done.stderr}")
-    return json.loads(done.stdout.splitlines()[-1])
 
 
 def main():
@@ -50,6 +34,8 @@ def main():
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=1.0, help="of steps, in each round and each way")
     arguments = parser.parse_args()
+    os.environ.update(ONE_THREAD)  # for the processes that are begun from here, and so is the one processor
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     contenders = ["descent"] + [f for f in ("jax", "torch") if has(f)]
     rows = {name: {} for name in SIX}
     with tempfile.TemporaryDirectory() as folder:
@@ -62,7 +48,7 @@ def main():
                     command = [PYTHON, ROOT / "bench" / "frameworks.py", contender, json.dumps(model), arguments.seconds]
                     if contender == "descent":
                         command = [DESCENT, "bench", file, "--seconds", arguments.seconds, "--json"]
-                    figures = measure(command)
+                    figures = json.loads(output(command).splitlines()[-1])
                     for key in COLUMNS[contender]:
                         rows[name][key] = min(rows[name].get(key, float("inf")), figures[key])
     columns = {key: title for contender in contenders for key, title in COLUMNS[contender].items()}

@@ -104,7 +104,7 @@ void KernelEmitter::emit_contraction() {
       pack_operands(packed, axes);
       at_outer(packed, [&](const Product& whole) {
         if (kernel_.blocking.form == Blocking::Form::dots) return emit_dot_products(whole, loops);
-        emit_blocks(whole, packs_before() ? product : whole, loops);
+        emit_blocks(whole, kernel_.blocking.packs_before() ? product : whole, loops);
       });
     });
   });
@@ -114,18 +114,17 @@ void KernelEmitter::emit_contraction() {
 /// panels first, all or those of a block's columns, then the first operand's. `product` is changed to what is packed.
 void KernelEmitter::pack_operands(Product& product, const passes::ContractionAxes& axes) {
   const Blocking& blocking = kernel_.blocking;
-  if (!packs_before()) return;
+  if (!blocking.packs_before()) return;
   const Product plain = product;
   const Axis& k = axes.contracted.back();
-  const bool pack_rhs = blocking.pack_rhs && !blocking.slabs;
-  if (pack_rhs) read_packed_columns(product);
+  if (blocking.packs_rhs_before()) read_packed_columns(product);
   if (blocking.pack_lhs) {
     product.a = element(address(kernel_.workspace), size(passes::packed_rhs_size(axes, blocking, machine_)));
     product.a_row = Dimension(1);
     product.contracted.back().lhs = Dimension(blocking.tile_rows);
   }
   branch(has_tiles(plain), [&] {
-    if (pack_rhs) {
+    if (blocking.packs_rhs_before()) {
       const Range range = part(passes::Partition::Axis::columns, plain.columns);
       pack_columns(plain, range.begin, builder_.CreateSub(range.end, range.begin));
     }
@@ -135,12 +134,6 @@ void KernelEmitter::pack_operands(Product& product, const passes::ContractionAxe
           plain.a_row, k.size, k.lhs, blocking.tile_rows, k.size},
          element(product.a, multiply(range.begin, size(k.size))));
   });
-}
-
-/// Whether operands are packed before the loops over further axes of rows and columns, and not a block's columns at a
-/// time.
-bool KernelEmitter::packs_before() const {
-  return kernel_.blocking.pack_lhs || (kernel_.blocking.pack_rhs && !kernel_.blocking.slabs);
 }
 
 void KernelEmitter::read_packed_columns(Product& product) {
@@ -155,29 +148,21 @@ void KernelEmitter::read_packed_columns(Product& product) {
 
 /// Panels of all contracted axes, the last one innermost.
 void KernelEmitter::pack_columns(const Product& product, Value* first, Value* count) {
-  const Axis& inner = product.contracted.back();
-  const Dimension depth = depth_of(product);
-  const std::int64_t width = kernel_.blocking.panel(machine_);
-  Value* to = address(kernel_.workspace);
-  if (!kernel_.blocking.slabs) to = element(to, multiply(first, size(depth)));
-  const auto axes = [&](auto&& self, std::size_t axis, Value* from, Value* target, Dimension below) -> void {
-    if (axis + 1 == product.contracted.size())
-      return pack({from, count, product.b_column, inner.size, inner.rhs, width, depth}, target);
+  Product packed = product;
+  read_packed_columns(packed);
+  const Dimension depth = passes::whole_depth(product.contracted);
+  const auto axes = [&](auto&& self, std::size_t axis, Value* from, Value* to) -> void {
     const Axis& k = product.contracted[axis];
-    for (std::size_t other = axis + 1; other < product.contracted.size(); ++other)
-      below = below * product.contracted[other].size;
+    if (axis + 1 == product.contracted.size()) {
+      return pack({from, count, product.b_column, k.size, k.rhs, kernel_.blocking.panel(machine_), depth}, to);
+    }
     loop(i64(0), size(k.size), i64(1), [&](Value* i) {
-      self(self, axis + 1, element(from, multiply(i, size(k.rhs))), element(target, multiply(i, size(below))),
-           Dimension(width));
+      self(self, axis + 1, element(from, multiply(i, size(k.rhs))),
+           element(to, multiply(i, size(packed.contracted[axis].rhs))));
     });
   };
-  axes(axes, 0, element(product.b, multiply(first, size(product.b_column))), to, Dimension(width));
-}
-
-ir::Dimension KernelEmitter::depth_of(const Product& product) const {
-  Dimension depth = 1;
-  for (const Axis& k : product.contracted) depth = depth * k.size;
-  return depth;
+  Value* to = kernel_.blocking.slabs ? packed.b : element(packed.b, multiply(first, size(depth)));
+  axes(axes, 0, element(product.b, multiply(first, size(product.b_column))), to);
 }
 
 /// The product with the lanes along its columns: with one column, the operands are exchanged.
@@ -256,7 +241,7 @@ bool KernelEmitter::may_be_narrow(const Product& product) const {
   const Blocking& blocking = kernel_.blocking;
   if (product.rows.is_constant() || blocking.tile_rows == 1) return false;
   const passes::ContractionAxes axes = passes::contraction_axes(kernel_.contraction, plan_);
-  return !packs_before() || (axes.rows.size() == 1 && axes.columns.size() == 1);
+  return !blocking.packs_before() || (axes.rows.size() == 1 && axes.columns.size() == 1);
 }
 
 llvm::Value* KernelEmitter::has_tiles(const Product& product) {
@@ -366,7 +351,8 @@ void KernelEmitter::emit_pass(const Product& product, const Block& block, Value*
     tile.splits = static_cast<unsigned>(blocking.splits);
     Value* start = multiply(column, size(product.b_column));
     if (blocking.pack_rhs)
-      start = multiply(blocking.slabs ? at : column, size(depth_of(product)));  // panel after panel
+      start =
+          multiply(blocking.slabs ? at : column, size(passes::whole_depth(product.contracted)));  // panel after panel
     tile.b = element(product.b, add(start, skipped));
     tile.depth = count;
     tile.accumulate = accumulate;

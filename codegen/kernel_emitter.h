@@ -213,10 +213,8 @@ class KernelEmitter {
     Dimension panel_depth;  ///< contracted elements of a whole panel, of which these may be a part
   };
   void pack_operands(Product& product, const passes::ContractionAxes& axes);
-  bool packs_before() const;
   void read_packed_columns(Product& product);
   void pack_columns(const Product& product, Value* first, Value* count);
-  Dimension depth_of(const Product& product) const;
   void pack(const Panels& panels, Value* to);
   void pack_contiguous(const Panels& panels, Value* to);
   void pack_strided(const Panels& panels, Value* from, Value* to, std::int64_t number, Value* left);

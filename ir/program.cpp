@@ -21,6 +21,12 @@ std::vector<const Node*> Function::roots() const {
   return nodes;
 }
 
+void Function::set_roots(const std::vector<const Node*>& nodes) {
+  std::size_t i = 0;
+  for (Binding& b : results) b.node = nodes[i++];
+  for (Binding& b : updates) b.node = nodes[i++];
+}
+
 const Function* Program::find_function(const std::string& wanted) const { return find(functions, wanted); }
 const Variable* Declarations::find_variable(const std::string& wanted) const { return find(variables, wanted); }
 const Input* Declarations::find_input(const std::string& wanted) const { return find(inputs, wanted); }

@@ -71,6 +71,7 @@ struct Function {
   std::vector<Binding> updates;  ///< name of a variable, its new value
   std::optional<MemoryLimit> memory_limit = {};
   std::vector<const Node*> roots() const;
+  void set_roots(const std::vector<const Node*>& nodes);  ///< others in their place, in the same order
 };
 
 /// The functions of a trainable model:

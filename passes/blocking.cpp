@@ -153,9 +153,9 @@ Blocking choose_blocking(const ContractionAxes& axes, const Machine& m) {
   return blocking;
 }
 
-Dimension whole_depth(const ContractionAxes& axes) {
+Dimension whole_depth(const std::vector<ContractionAxes::Axis>& contracted) {
   Dimension depth = 1;
-  for (const auto& axis : axes.contracted) depth = depth * axis.size;
+  for (const auto& axis : contracted) depth = depth * axis.size;
   return depth;
 }
 
@@ -168,10 +168,10 @@ Dimension packed_rhs_size(const ContractionAxes& axes, const Blocking& blocking,
   if (!blocking.pack_rhs) return Dimension(0);
   const Dimension& columns = axes.columns.back().size;
   const std::int64_t panel = blocking.panel(machine);
-  if (blocking.slabs) return Dimension(blocking.block_columns) * whole_depth(axes);
+  if (blocking.slabs) return Dimension(blocking.block_columns) * whole_depth(axes.contracted);
   const Dimension padded =
       columns.is_constant() ? Dimension(round_up(columns.constant(), panel)) : columns + Dimension(panel);
-  return padded * whole_depth(axes);
+  return padded * whole_depth(axes.contracted);
 }
 
 }  // namespace descent::passes

@@ -37,6 +37,9 @@ struct Blocking {
   std::int64_t depth = 0;  ///< 0: the whole contracted axis at once
   bool pack_lhs = false, pack_rhs = false;
   bool slabs = false;  ///< the second operand is packed a block's columns at a time, not all before
+  /// Whether anything, and the second operand, is packed whole before the loops over further axes of rows and columns.
+  bool packs_before() const { return pack_lhs || packs_rhs_before(); }
+  bool packs_rhs_before() const { return pack_rhs && !slabs; }
   std::int64_t panel(const Machine& machine) const { return tile_vectors * machine.lanes; }
 };
 
@@ -44,7 +47,7 @@ struct Blocking {
 Blocking choose_blocking(const ContractionAxes& axes, const Machine& machine);
 
 /// Contracted elements of each element of the result: the product of the contracted axes.
-ir::Dimension whole_depth(const ContractionAxes& axes);
+ir::Dimension whole_depth(const std::vector<ContractionAxes::Axis>& contracted);
 
 /// Numbers that the packed operands take together, the first operand's first.
 ir::Dimension packed_lhs_size(const ContractionAxes& axes, const Blocking& blocking);

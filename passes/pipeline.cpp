@@ -50,12 +50,7 @@ ir::Program run_pipeline(const ir::Program& program, const Observer& observe) {
 ir::Program map_roots(const ir::Program& program,
                       const std::function<std::vector<const ir::Node*>(const std::vector<const ir::Node*>&)>& change) {
   ir::Program result = program;
-  for (ir::Function& function : result.functions) {
-    const auto roots = change(function.roots());
-    std::size_t i = 0;
-    for (ir::Binding& b : function.results) b.node = roots[i++];
-    for (ir::Binding& b : function.updates) b.node = roots[i++];
-  }
+  for (ir::Function& function : result.functions) function.set_roots(change(function.roots()));
   return result;
 }
 

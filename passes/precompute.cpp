@@ -102,10 +102,7 @@ ir::Program precompute(const ir::Program& program) {
   if (hoisting.tables().empty()) return result;
   for (ir::Function& f : result.functions) {
     if (f.name == "initial") continue;
-    const auto roots = substitute(*result.graph, f.roots(), hoisting.tables());
-    std::size_t i = 0;
-    for (ir::Binding& b : f.results) b.node = roots[i++];
-    for (ir::Binding& b : f.updates) b.node = roots[i++];
+    f.set_roots(substitute(*result.graph, f.roots(), hoisting.tables()));
   }
   return result;
 }

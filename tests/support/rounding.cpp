@@ -17,19 +17,26 @@ using ir::Node;
 
 namespace {
 
-/// The same graph with every value on the way moved by epsilon of itself.
-const Node* with_noise(ir::Graph& graph, const Node* root, const Precision& precision, std::uint32_t seed) {
+/// The same graph, in which `change` gives what takes the place of every value on the way.
+template <typename Change>
+const Node* changed_on_the_way(ir::Graph& graph, const Node* root, const Change& change) {
   std::unordered_map<const Node*, const Node*> rebuilt;
   for (const Node* node : ir::reachable({root})) {
     std::vector<const Node*> operands;
     for (const Node* operand : node->operands) operands.push_back(rebuilt.at(operand));
     const Node* same = operands == node->operands ? node : graph.make(node->op, std::move(operands), node->attributes);
-    rebuilt[node] = same;
-    if (node->type.dtype != ir::DType::f32 || node->is_constant()) continue;
-    const double sign = (ir::threefry2x32(seed, 5, node->id, 0)[0] & 1) != 0 ? 1 : -1;
-    rebuilt[node] = (ir::Expr(graph, same) * (1 + sign * precision.epsilon)).node;
+    const bool is_value = node->type.dtype == ir::DType::f32 && !node->is_constant();
+    rebuilt[node] = is_value ? change(node, ir::Expr(graph, same)).node : same;
   }
   return rebuilt.at(root);
+}
+
+/// The same graph with every value on the way moved by epsilon of itself.
+const Node* with_noise(ir::Graph& graph, const Node* root, const Precision& precision, std::uint32_t seed) {
+  return changed_on_the_way(graph, root, [&](const Node* node, const ir::Expr& value) {
+    const double sign = (ir::threefry2x32(seed, 5, node->id, 0)[0] & 1) != 0 ? 1 : -1;
+    return value * (1 + sign * precision.epsilon);
+  });
 }
 
 }  // namespace
@@ -66,24 +73,17 @@ std::optional<Expected> expected(ir::Graph& graph, const Node* root, const ir::E
 }
 
 std::vector<double> in_float32_range(ir::Graph& graph, const Node* root, const ir::Environment& environment) {
-  std::unordered_map<const Node*, const Node*> rebuilt;
-  for (const Node* node : ir::reachable({root})) {
-    std::vector<const Node*> operands;
-    for (const Node* operand : node->operands) operands.push_back(rebuilt.at(operand));
-    const Node* same = operands == node->operands ? node : graph.make(node->op, std::move(operands), node->attributes);
-    rebuilt[node] = same;
-    if (node->type.dtype != ir::DType::f32 || node->is_constant()) continue;
-    ir::Expr value(graph, same);
+  const Node* in_range = changed_on_the_way(graph, root, [&](const Node* node, ir::Expr value) {
     if (node->op == ir::Op::sine || node->op == ir::Op::cosine) {  // NaN for large angles (docs/numerics.md)
-      const ir::Expr angle(graph, same->operands[0]);
+      const ir::Expr angle(graph, value.node->operands[0]);
       value = ir::select(abs(angle) < 1e6, value, std::numeric_limits<double>::quiet_NaN());
     }
     const ir::Expr size = abs(value);
     const double infinity = std::numeric_limits<double>::infinity();
     const ir::Expr large = ir::select(size >= 0x1p128, value * infinity, value);
-    rebuilt[node] = ir::select(size < 0x1p-126, ir::like(value, 0), large).node;
-  }
-  return ir::interpret({rebuilt.at(root)}, environment)[0].values;
+    return ir::select(size < 0x1p-126, ir::like(value, 0), large);
+  });
+  return ir::interpret({in_range}, environment)[0].values;
 }
 
 std::string out_of_bounds(const Expected& expected, const std::vector<double>& got) {
