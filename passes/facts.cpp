@@ -96,6 +96,13 @@ Facts increasing(const Facts& a, Function f) {
   return from_ends({f(a.low), a.low_open}, {f(a.high), a.high_open});
 }
 
+/// A function that grows in steps to whole numbers: it reaches the ends of its interval also where `a` does not reach
+/// its own. (floor is 0 all over the open interval from 0 to 1.)
+template <typename Function>
+Facts in_steps(const Facts& a, Function f) {
+  return whole(from_ends({f(a.low), false}, {f(a.high), false}));
+}
+
 Facts exponential(const Facts& a) {
   Facts f = increasing(a, [](double x) { return std::exp(x); });
   if (f.low == 0) f.low_open = true;
@@ -331,13 +338,11 @@ Facts FactTable::interval(const Node* node) const {
       return whole(between(0, 1));
     // Whole numbers.
     case Op::convert:
-      return node->type.dtype == ir::DType::i32
-                 ? whole(monotone([](double v) { return std::isfinite(v) ? std::trunc(v) : v; }))
-                 : x(0);
+      return node->type.dtype == ir::DType::i32 ? in_steps(x(0), [](double v) { return std::trunc(v); }) : x(0);
     case Op::floor:
-      return whole(monotone([](double v) { return std::floor(v); }));
+      return in_steps(x(0), [](double v) { return std::floor(v); });
     case Op::round_nearest_even:
-      return whole(monotone([](double v) { return std::nearbyint(v); }));
+      return in_steps(x(0), [](double v) { return std::nearbyint(v); });
     case Op::iota: {
       const ir::Dimension& size = node->shape()[static_cast<std::size_t>(node->attributes.axes[0])];
       return whole(between(0, size.is_constant() ? static_cast<double>(size.constant() - 1) : kInfinity));

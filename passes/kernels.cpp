@@ -525,7 +525,9 @@ class Planner {
     std::reverse(random.begin(), random.end());  // what is made of others first
     for (const Node* node : random) {
       const std::set<int> groups = users.at(node);
+      const auto stored = plan_.stored.find(node);  // for a contraction: then by the group that stores it
       const auto can_wait = [&](int home) {
+        if (stored != plan_.stored.end() && !producers_.at(stored->second).contains(home)) return false;
         return std::none_of(groups.begin(), groups.end(), [&](int g) { return dependencies_.waits(home, g); });
       };
       const auto home = std::find_if(groups.begin(), groups.end(), can_wait);

@@ -263,6 +263,22 @@ TEST_CASE("positions_reshaped_and_picked") {
   example.agrees();
 }
 
+// A contraction's operand is in memory: the kernel that stores it is the one that makes it for all others.
+TEST_CASE("random_numbers_that_a_contraction_reads_are_made_by_the_kernel_that_stores_them") {
+  Example example;
+  example.program_case.environment.counters = {{"step", 1}, {"epoch", 0}};
+  const Expr w = example.input("w", {4, n});
+  ir::Attributes stream;
+  stream.value = 1, stream.shape = {n, 4};
+  const Expr uniform(example.graph, example.graph.make(Op::rng_uniform, {}, stream));
+  const Expr squares = uniform * uniform;
+  ir::Attributes axes;
+  axes.lhs_contract = {1}, axes.rhs_contract = {0};
+  example.function().results = {{"sums", ir::reduce_sum(exp(squares), {1}).node},
+                                {"products", ir::dot_general(squares, w, axes).node}};
+  example.agrees();
+}
+
 TEST_CASE("kernels_of_other_slices_are_the_same_code") {
   // Where a kernel begins in what it reads and writes is an argument. Few calls are written out, many are a table.
   for (const std::int64_t steps : {3, 70}) {

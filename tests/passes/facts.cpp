@@ -41,6 +41,17 @@ TEST_CASE("a_converted_condition_is_0_or_1_and_a_converted_number_keeps_its_rang
   check(ir::round(sin(x) * 2.5), -2, 2, true);
 }
 
+TEST_CASE("whole_numbers_reach_ends_that_their_argument_does_not") {
+  ir::Graph graph;
+  const Expr x(graph, graph.leaf(ir::Op::input, "x", {ir::Dimension(3)}));
+  const passes::Facts closed{0, 1, false, false, true, passes::Defined::finite};
+  passes::FactTable table;
+  CHECK(table.of(ir::floor(logistic(x)).node) == closed);
+  CHECK(table.of(ir::round(logistic(x)).node) == closed);
+  CHECK(table.of(ir::convert(logistic(x), ir::DType::i32).node) == closed);
+  CHECK(passes::simplify_nodes(graph, {sign(ir::floor(logistic(x))).node})[0]->op == ir::Op::sign);  // 0, not 1
+}
+
 TEST_CASE("moved_elements_keep_their_range_and_padding_adds_0") {
   ir::Graph graph;
   const Expr x(graph, graph.leaf(ir::Op::input, "x", {ir::Dimension(6)}));

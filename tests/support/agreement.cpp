@@ -30,6 +30,10 @@ std::string disagreement(const Case& test, double tolerance) {
   std::vector<std::int64_t> sizes;
   for (const std::string& symbol : test.program.dimensions()) sizes.push_back(dimensions.at(symbol));
   codegen::RunState state;
+  const auto& counters = test.environment.counters;
+  if (const auto at = counters.find("step"); at != counters.end()) state.step = static_cast<std::int64_t>(at->second);
+  if (const auto at = counters.find("epoch"); at != counters.end()) state.epoch = at->second;
+  state.seed = static_cast<std::uint32_t>(test.environment.seed);
   function.run(memory.addresses().data(), sizes.data(), &state);
   if (const auto b = memory.overrun()) return fmt::format("buffer {}: written beyond its end", *b);
   const ir::Function& f = test.program.function("predict");
