@@ -93,6 +93,13 @@ def sunspots():
     write("sunspots.csv", ["year", "sunspots", *before], rows)
 
 
+def longley():
+    """Sixteen years; the number of the row is left out, and the header is spelt out."""
+    rows = read(package("statsmodels") / "datasets/longley/longley.csv")[1:]
+    header = ["employed", "GNP deflator", "GNP", "unemployed", "armed forces", "population", "year"]
+    write("longley.csv", header, [row[1:] for row in rows])
+
+
 if __name__ == "__main__":
-    for make in (digits, digit_pairs, wine, penguins, sunspots):
+    for make in (digits, digit_pairs, wine, penguins, sunspots, longley):
         make()

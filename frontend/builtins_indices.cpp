@@ -79,9 +79,11 @@ Value cumulative_sum(const BuiltinCall& call) {
 
 Value whole(const BuiltinCall& call) { return Value::of(ir::convert(call.tensor(0), DType::i32).node); }
 Value real(const BuiltinCall& call) { return Value::of(as_real(call.tensor(0)).node); }
+/// What has no type of its own is computed in the one that is asked for: f64(step / 3) has all digits.
 template <DType dtype>
 Value of_type(const BuiltinCall& call) {
-  return Value::of(ir::convert(call.tensor(0), dtype).node);
+  const Expr x = call.tensor(0);
+  return Value::of(call.lowering.adapted(x, dtype).value_or(ir::convert(x, dtype)).node);
 }
 
 constexpr Builtin table[] = {

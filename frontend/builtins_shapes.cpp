@@ -98,17 +98,14 @@ Value expand(const BuiltinCall& call) {
 std::vector<Expr> alike(const BuiltinCall& call, bool same_along_axis, int axis_in_each) {
   std::vector<Expr> tensors;
   for (const Value& item : call.list(0)) tensors.push_back(call.lowering.tensor(item, call.at(0)));
-  call.lowering.unify_types(tensors);
+  call.lowering.unify_numbers(tensors, call.at(0));
   for (const Expr& x : tensors) {
     Shape shape = x.shape();
     const bool same_rank = shape.size() == tensors[0].shape().size();
     if (same_rank && !same_along_axis) along(shape, axis_in_each) = along(tensors[0].shape(), axis_in_each);
     if (shape != tensors[0].shape() || x.node->type.dtype != tensors[0].node->type.dtype) {
-      const bool types =
-          is_real(x.node->type.dtype) && is_real(tensors[0].node->type.dtype) && shape == tensors[0].shape();
       call.fail(0,
-                ir::to_string(tensors[0].node->type) + " and " + ir::to_string(x.node->type) + " do not fit together",
-                types ? "write f64(...) around the one, or f32(...) around the other" : "");
+                ir::to_string(tensors[0].node->type) + " and " + ir::to_string(x.node->type) + " do not fit together");
     }
   }
   return tensors;

@@ -112,7 +112,7 @@ Expr Lowering::tensor_of_list(const Value& v, const Span& span) {
   if (v.items().empty()) fail(span, "an empty list is no tensor");
   std::vector<Expr> items;
   for (const Value& item : v.items()) items.push_back(tensor(item, span));
-  unify_types(items);
+  unify_numbers(items, span);
   for (const Expr& item : items) {
     if (item.node->type == items[0].node->type) continue;
     fail(span, "the items of a tensor have one shape, but here are " + ir::to_string(items[0].node->type) + " and " +

@@ -93,8 +93,10 @@ class Lowering {
   // number_types.cpp
   /// Both as numbers of one type.
   void unify_numbers(ir::Expr& x, ir::Expr& y, bool whole_possible, const Operands& at);
-  void unify_types(ir::Expr& x, ir::Expr& y, const Operands& at);  ///< real ones; others are left alone
-  void unify_types(std::vector<ir::Expr>& items);
+  void unify_types(ir::Expr& x, ir::Expr& y, const Operands& at);      ///< real ones; others are left alone
+  void unify_numbers(std::vector<ir::Expr>& items, const Span& span);  ///< of a list that becomes one tensor
+  /// The same as numbers of this type; nothing if it has another type of its own.
+  std::optional<ir::Expr> adapted(ir::Expr e, ir::DType dtype);
   ir::Expr as_type(ir::Expr e, ir::DType dtype, const Span& span);
   ir::Shape common_shape(ir::Expr a, ir::Expr b, const Operands& at);
   ir::Expr fit_to(ir::Expr e, const ir::Shape& shape, const Span& span);
@@ -124,7 +126,13 @@ class Lowering {
   // number_types.cpp
   bool has_type(ir::Expr e);
   bool has_no_type(const ir::Node* root);
-  std::optional<ir::Expr> adapted(ir::Expr e, ir::DType dtype);
+  /// A side of an operation, and where it stands, or words for that.
+  struct Typed {
+    ir::Expr value;
+    Span span;
+    std::string words = {};
+  };
+  [[noreturn]] void fail_of_two_types(const Span& span, const Typed& x, const Typed& y);
   ir::DType type_of_layer(const std::vector<GivenArgument>& arguments);
 
   // mistakes

@@ -39,6 +39,11 @@ bool is_untyped(const Node* node, const std::unordered_set<const Node*>& untyped
   }
 }
 
+bool is_whole(Expr e) { return e.node->type.dtype == DType::i32; }
+bool is_whole_or_written(Expr e) {
+  return is_whole(e) || (e.node->is_constant() && e.node->attributes.value == std::floor(e.node->attributes.value));
+}
+
 }  // namespace
 
 bool Lowering::has_type(Expr e) { return is_real(e.node->type.dtype) && !has_no_type(e.node); }
@@ -93,16 +98,12 @@ Expr Lowering::as_type(Expr e, DType dtype, const Span& span) {
 /// Whole numbers stay so together, and with a number in the text that is whole; beside others, and for ops of real
 /// numbers, they are real ones.
 void Lowering::unify_numbers(Expr& x, Expr& y, bool whole_possible, const Operands& at) {
-  const auto whole = [](Expr e) { return e.node->type.dtype == DType::i32; };
-  const auto written = [](Expr e) {
-    return e.node->is_constant() && e.node->attributes.value == std::floor(e.node->attributes.value);
-  };
-  if (whole_possible && (whole(x) || written(x)) && (whole(y) || written(y)) && (whole(x) || whole(y))) {
+  if (whole_possible && is_whole_or_written(x) && is_whole_or_written(y) && (is_whole(x) || is_whole(y))) {
     for (Expr* e : {&x, &y}) *e = ir::convert(*e, DType::i32);
     return;
   }
   for (Expr* e : {&x, &y}) {
-    if (whole(*e)) *e = ir::convert(*e, DType::f32);
+    if (is_whole(*e)) *e = ir::convert(*e, DType::f32);
   }
   unify_types(x, y, at);
 }
@@ -119,30 +120,49 @@ void Lowering::unify_types(Expr& x, Expr& y, const Operands& at) {
   } else if (y.shape().empty() && !x.shape().empty()) {
     y = ir::convert(y, a);
   } else {
-    std::vector<Note> notes;
-    std::vector<std::string> words;
-    for (const auto& [side, span] : {std::pair(x, at.left), std::pair(y, at.right)}) {
-      const auto declared = declared_.find(side.node);
-      const bool is_known = declared != declared_.end() && !declared->second.second.source->is_library;
-      words.push_back(is_known ? declared->second.first : quoted_source(span));
-      if (!is_known && (span.source == nullptr || span.source->is_library)) continue;
-      notes.push_back(is_known ? note(declared->second.second,
-                                      "'" + declared->second.first + "' is " + ir::to_string(side.node->type))
-                               : note(span, "this is " + ir::to_string(side.node->type)));
-    }
-    fail(at.whole, "numbers of two types, " + ir::to_string(x.node->type) + " and " + ir::to_string(y.node->type),
-         "write f64(" + words[a == DType::f32 ? 0 : 1] + "), or f32(" + words[a == DType::f32 ? 1 : 0] + ")",
-         std::move(notes));
+    fail_of_two_types(at.whole, {x, at.left}, {y, at.right});
   }
 }
 
-/// Of a list that becomes one tensor.
-void Lowering::unify_types(std::vector<Expr>& items) {
-  const auto typed = std::find_if(items.begin(), items.end(), [](Expr e) { return e.node->type.dtype == DType::f64; });
-  if (typed == items.end()) return;
+/// The same for the items of a list that becomes one tensor.
+void Lowering::unify_numbers(std::vector<Expr>& items, const Span& span) {
+  const auto dtype_is = [](DType dtype) { return [dtype](Expr e) { return e.node->type.dtype == dtype; }; };
+  if (std::any_of(items.begin(), items.end(), dtype_is(DType::boolean))) return;
+  const bool stay_whole =
+      std::any_of(items.begin(), items.end(), is_whole) && std::all_of(items.begin(), items.end(), is_whole_or_written);
   for (Expr& e : items) {
-    if (e.node->type.dtype == DType::f32) e = adapted(e, DType::f64).value_or(e);
+    if (stay_whole || is_whole(e)) e = ir::convert(e, stay_whole ? DType::i32 : DType::f32);
   }
+  const auto wide = std::find_if(items.begin(), items.end(), dtype_is(DType::f64));
+  if (wide == items.end()) return;
+  const auto described = [&](std::vector<Expr>::iterator item) {
+    return Typed{*item, {}, "item " + std::to_string(item - items.begin())};
+  };
+  for (auto item = items.begin(); item != items.end(); ++item) {
+    const auto fitting = adapted(*item, DType::f64);
+    if (!fitting) fail_of_two_types(span, described(std::min(wide, item)), described(std::max(wide, item)));
+    *item = *fitting;
+  }
+}
+
+void Lowering::fail_of_two_types(const Span& span, const Typed& x, const Typed& y) {
+  std::vector<Note> notes;
+  const auto converted = [&](const Typed& side, DType dtype) {
+    const auto declared = declared_.find(side.value.node);
+    const std::string type = ir::to_string(side.value.node->type), wanted = ir::to_string(dtype);
+    if (declared != declared_.end() && !declared->second.second.source->is_library) {
+      const auto& [name, place] = declared->second;
+      notes.push_back(note(place, "'" + name + "' is " + type));
+      return wanted + "(" + name + ")";
+    }
+    if (side.span.source == nullptr) return wanted + "(...) around " + side.words;
+    if (!side.span.source->is_library) notes.push_back(note(side.span, "this is " + type));
+    return wanted + "(" + quoted_source(side.span) + ")";
+  };
+  const std::string first = converted(x, y.value.node->type.dtype), second = converted(y, x.value.node->type.dtype);
+  const bool widens_first = y.value.node->type.dtype == DType::f64;
+  fail(span, "numbers of two types, " + ir::to_string(x.value.node->type) + " and " + ir::to_string(y.value.node->type),
+       "write " + (widens_first ? first : second) + ", or " + (widens_first ? second : first), std::move(notes));
 }
 
 }  // namespace descent::frontend

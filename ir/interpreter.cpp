@@ -113,7 +113,13 @@ void evaluate_view(const Node& node, const Environment& environment, const Tenso
 
 std::vector<Tensor> interpret(const std::vector<const Node*>& roots, const Environment& environment) {
   std::unordered_map<const Node*, Tensor> values;
-  for (const Node* node : reachable(roots)) {
+  const std::vector<const Node*> nodes = reachable(roots);
+  std::unordered_map<const Node*, std::size_t> uses;  // still to come: a value is dropped after its last one
+  for (const Node* root : roots) ++uses[root];
+  for (const Node* node : nodes) {
+    for (const Node* operand : node->operands) ++uses[operand];
+  }
+  for (const Node* node : nodes) {
     Tensor y;
     y.shape = evaluate(node->type.shape, environment.dimensions);
     y.values.resize(static_cast<std::size_t>(element_count(node->type.shape, environment.dimensions)));
@@ -134,6 +140,9 @@ std::vector<Tensor> interpret(const std::vector<const Node*>& roots, const Envir
         break;
     }
     values.emplace(node, std::move(y));
+    for (const Node* operand : node->operands) {
+      if (--uses.at(operand) == 0) values.erase(operand);
+    }
   }
   std::vector<Tensor> results;
   for (const Node* root : roots) results.push_back(values.at(root));

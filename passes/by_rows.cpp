@@ -27,9 +27,15 @@ class RowDivider {
   RowDivider(ir::Graph& graph, const std::string& rows)
       : graph_(graph), rows_(Dimension::symbol(rows)), symbol_(rows) {}
 
+  bool results_are_rows(const ir::Function& function) {
+    find_local(function);
+    return std::all_of(function.results.begin(), function.results.end(), [&](const ir::Binding& result) {
+      return local_.at(result.node) && rows_axis(result.node) == 0;
+    });
+  }
+
   DividedFunction run(const ir::Function& function) {
-    const auto nodes = ir::reachable(function.roots());
-    for (const Node* node : nodes) local_[node] = is_local(node);
+    find_local(function);
     divided_.rest.name = function.name;
     for (const ir::Binding& result : function.results) {
       divided_.rest.results.push_back({result.name, gathered(result.node)});
@@ -38,6 +44,10 @@ class RowDivider {
   }
 
  private:
+  void find_local(const ir::Function& function) {
+    for (const Node* node : ir::reachable(function.roots())) local_[node] = is_local(node);
+  }
+
   bool mentions_rows(const Dimension& d) const {
     std::vector<std::string> symbols;
     d.collect_symbols(symbols);
@@ -210,6 +220,10 @@ class RowDivider {
 
 DividedFunction divide_by_rows(ir::Graph& graph, const ir::Function& function, const std::string& rows) {
   return RowDivider(graph, rows).run(function);
+}
+
+bool rows_are_independent(ir::Graph& graph, const ir::Function& function, const std::string& rows) {
+  return RowDivider(graph, rows).results_are_rows(function);
 }
 
 }  // namespace descent::passes

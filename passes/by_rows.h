@@ -36,4 +36,8 @@ struct DividedFunction {
 /// other than by a sum or extreme is left to the rest, which then has all rows of what it needs.
 DividedFunction divide_by_rows(ir::Graph& graph, const ir::Function& function, const std::string& rows);
 
+/// Whether every result has a row for each row of the inputs, along its first axis, that is known from that row alone:
+/// then they can be computed for some rows at a time.
+bool rows_are_independent(ir::Graph& graph, const ir::Function& function, const std::string& rows);
+
 }  // namespace descent::passes

@@ -19,8 +19,9 @@ namespace {
 using ir::Node;
 using ir::Op;
 
-constexpr std::int64_t kLargest = 1 << 16;  ///< elements: a quarter of a MiB, some milliseconds of the interpreter
-constexpr int kWorthLoading = 8;            ///< instructions that a load from the cache is taken to cost
+constexpr std::int64_t kLargest =
+    1 << 16;                      ///< elements: a quarter of a MiB in f32, some milliseconds of the interpreter
+constexpr int kWorthLoading = 8;  ///< instructions that a load from the cache is taken to cost
 
 class Hoisting {
  public:
@@ -40,9 +41,9 @@ class Hoisting {
   void declare(ir::Function& initial) {
     for (const auto& [id, node] : found_) {
       const std::string name = "@constant." + std::to_string(tables_.size());
-      program_.variables.push_back({name, node->shape(), ir::Variable::Kind::constant});
+      program_.variables.push_back({name, node->shape(), ir::Variable::Kind::constant, false, node->type.dtype});
       initial.updates.push_back({name, node});
-      tables_[node] = program_.graph->leaf(Op::state, name, node->shape());
+      tables_[node] = program_.graph->leaf(Op::state, name, node->shape(), node->type.dtype);
     }
   }
 
@@ -60,8 +61,8 @@ class Hoisting {
   /// A known node that something unknown needs: it, or what it views or selects from, becomes a table.
   void consider(const Node* node) {
     if (!is_known(node) || !considered_.insert(node).second) return;
-    const bool fits = node->type.dtype == ir::DType::f32 && !node->shape().empty() &&
-                      ir::element_count(node->shape()).constant() <= kLargest;
+    const bool fits =
+        is_real(node->type.dtype) && !node->shape().empty() && ir::element_count(node->shape()).constant() <= kLargest;
     if (fits && !ir::is_view(node) && is_dear(node)) {
       found_[node->id] = node;
       return;

@@ -1,5 +1,9 @@
 // What a model says of data: evaluation, metrics and prediction, some rows at a time so that memory is bounded.
+#include <fmt/format.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <new>
 
 #include "ir/interpreter.h"
 #include "runtime/model.h"
@@ -10,15 +14,6 @@ namespace descent {
 
 namespace {
 constexpr std::int64_t kChunkRows = 4096;
-
-/// Whether every output has a row for each row of the inputs, so that rows can be computed some at a time.
-bool outputs_are_rows(const ir::Interface& program) {
-  const auto& outputs = program.results_of("predict");
-  return std::all_of(outputs.begin(), outputs.end(), [&](const ir::Interface::Result& output) {
-    const ir::Shape& shape = output.shape;
-    return !shape.empty() && !program.inputs.empty() && shape[0] == program.inputs[0].shape[0];
-  });
-}
 
 /// Runs a function on what its inputs point at; on several threads where that is faster.
 void run_once(Trainer::Implementation& self, const std::string& name, const ir::DimensionValues& sizes,
@@ -42,7 +37,7 @@ void run_chunks(Trainer::Implementation& self, const std::string& name, const Te
                 ir::DimensionValues sizes, Use use) {
   const ir::Interface& program = self.model->interface;
   const codegen::CompiledFunction& function = self.model->compiled(name).function(name);
-  const std::int64_t chunk = outputs_are_rows(program) ? std::min(rows, kChunkRows) : rows;
+  const std::int64_t chunk = self.model->rows_are_independent ? std::min(rows, kChunkRows) : rows;
   std::int64_t batch = chunk;
   const auto set_batch = [&](std::int64_t count) {
     batch = count;
@@ -119,12 +114,48 @@ std::vector<Trainer::Figure> Trainer::measure(const Tensors& tensors, std::int64
              });
   if (outputs != nullptr) *outputs = as_floats(std::move(first));
   for (Figure& loss : figures) loss.value /= static_cast<double>(rows);
-  for (const auto& [name, value] : self.metrics(gatherer.take(), sizes)) figures.push_back({name, value});
+  for (const auto& [name, value] : self.metrics(gatherer.take(), rows, sizes)) figures.push_back({name, value});
   return figures;
 }
 
+namespace {
+
+/// The largest tensor that a metric is computed from.
+struct LargestTensor {
+  std::string metric;
+  const ir::Node* node = nullptr;
+  double count = 0;  ///< of its elements, which may be more than a whole number holds
+};
+
+LargestTensor largest_tensor(const ir::Function& metrics, const ir::DimensionValues& sizes) {
+  LargestTensor largest;
+  for (const ir::Binding& metric : metrics.results) {
+    for (const ir::Node* node : ir::reachable({metric.node})) {
+      double count = 1;
+      for (const ir::Dimension& d : node->shape()) count *= static_cast<double>(d.evaluate(sizes));
+      if (count > largest.count) largest = {metric.name, node, count};
+    }
+  }
+  return largest;
+}
+
+Error not_enough_memory(const LargestTensor& largest, std::int64_t rows) {
+  return Error(
+      fmt::format("the metric '{}' compares rows with each other, and of {} there is not enough memory for the {} "
+                  "with {:.0f} numbers that it needs",
+                  largest.metric, rows, ir::to_string(largest.node->shape()), largest.count),
+      "measure it on fewer rows");
+}
+
+double bytes_of_memory() {
+  return static_cast<double>(::sysconf(_SC_PHYS_PAGES)) * static_cast<double>(::sysconf(_SC_PAGE_SIZE));
+}
+
+}  // namespace
+
 /// The metrics from what was gathered of the rows, in float64.
 std::vector<Trainer::Figure> Trainer::Implementation::metrics(std::map<std::string, ir::Tensor> gathered,
+                                                              std::int64_t rows,
                                                               const ir::DimensionValues& sizes) const {
   const ir::Function& rest = model->metrics.rest;
   if (rest.results.empty()) return {};
@@ -139,8 +170,16 @@ std::vector<Trainer::Figure> Trainer::Implementation::metrics(std::map<std::stri
     const auto& values = variables[static_cast<std::size_t>(&v - model->interface.variables.data())];
     environment.tensors[v.name] = {ir::evaluate(v.shape, {}), values.values()};
   }
+  // A system may promise more memory than it has, and end the program that uses it.
+  const LargestTensor largest = largest_tensor(rest, sizes);
+  if (largest.count * sizeof(double) > bytes_of_memory()) throw not_enough_memory(largest, rows);
   std::vector<Figure> figures;
-  const std::vector<ir::Tensor> values = ir::interpret(rest.roots(), environment);
+  std::vector<ir::Tensor> values;
+  try {
+    values = ir::interpret(rest.roots(), environment);
+  } catch (const std::bad_alloc&) {
+    throw not_enough_memory(largest, rows);
+  }
   for (std::size_t i = 0; i < values.size(); ++i) figures.push_back({rest.results[i].name, values[i].values[0]});
   return figures;
 }

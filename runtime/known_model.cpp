@@ -77,12 +77,13 @@ std::optional<KnownModel> find_known(const std::string& text, codegen::ObjectCac
   const auto pieces = cache.find(key_of(text));
   if (!pieces) return std::nullopt;
   try {
-    if (pieces->size() != 6) throw Error("another number of pieces");
+    if (pieces->size() != 7) throw Error("another number of pieces");
     std::optional<KnownModel> known(std::in_place);
     known->interface = ir::parse_interface(pieces->at(0));
     known->digests = values_of<codegen::Digests>(pieces->at(1));
     known->category_counts = values_of<std::map<std::string, std::int64_t>>(pieces->at(2));
     known->index_counts = values_of<std::map<std::string, std::int64_t>>(pieces->at(5));
+    known->rows_are_independent = pieces->at(6) == "rows are independent";
     if (pieces->at(4).empty()) return known;
     const ir::Program rest = ir::parse(pieces->at(4));
     known->metrics = metrics_of(pieces->at(3), rest);
@@ -100,7 +101,7 @@ void store_known(const std::string& text, const KnownModel& model, codegen::Obje
   cache.store(key_of(text),
               {ir::print(model.interface), lines_of(model.digests), lines_of(model.category_counts),
                text_of(model.metrics.parts), has_metrics ? ir::print(program_of(model.metrics, model.interface)) : "",
-               lines_of(model.index_counts)});
+               lines_of(model.index_counts), model.rows_are_independent ? "rows are independent" : "rows meet"});
 }
 
 }  // namespace descent::runtime

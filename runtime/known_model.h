@@ -19,6 +19,7 @@ struct KnownModel {
   ir::Interface interface;
   passes::DividedFunction metrics;
   std::shared_ptr<ir::Graph> metrics_graph;                           ///< of its nodes
+  bool rows_are_independent = false;                                  ///< of the outputs
   codegen::Digests digests;                                           ///< of every function but `initial`
   std::map<std::string, std::int64_t> category_counts, index_counts;  ///< as in frontend::Model
 };

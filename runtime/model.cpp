@@ -78,13 +78,18 @@ std::int64_t Model::parameter_count() const {
 
 namespace {
 
+/// The symbolic size that is the number of rows.
+std::string rows_of(const ir::Program& program) {
+  const std::vector<std::string> symbols = program.dimensions();
+  return symbols.empty() ? "" : symbols[0];
+}
+
 /// The optimized program of a model, whose function `evaluate` also gives the parts of the metrics.
 ir::Program optimized(const frontend::Model& lowered, passes::DividedFunction& metrics) {
   ir::Program program = passes::run_pipeline(*lowered.program);
   const ir::Function* whole = program.find_function("metrics");
-  const std::vector<std::string> symbols = program.dimensions();
   if (whole == nullptr) return program;
-  metrics = passes::divide_by_rows(*program.graph, *whole, symbols.empty() ? "" : symbols[0]);
+  metrics = passes::divide_by_rows(*program.graph, *whole, rows_of(program));
   for (ir::Function& f : program.functions) {
     if (f.name != "evaluate") continue;
     for (const passes::RowPart& part : metrics.parts) f.results.push_back(part.value);
@@ -103,6 +108,7 @@ Model::Implementation::Implementation(const std::string& text, const std::string
   if (auto known = runtime::find_known(source_->text(), *cache_)) {
     interface = std::move(known->interface);
     metrics = std::move(known->metrics);
+    rows_are_independent = known->rows_are_independent;
     metrics_graph_ = std::move(known->metrics_graph);
     digests_ = std::move(known->digests);
     settings.category_counts = std::move(known->category_counts);
@@ -113,13 +119,16 @@ Model::Implementation::Implementation(const std::string& text, const std::string
   const frontend::Model lowered = source_->lower();
   program_ = optimized(lowered, metrics);
   metrics_graph_ = program_->graph;
+  rows_are_independent =
+      passes::rows_are_independent(*program_->graph, program_->function("predict"), rows_of(*program_));
   interface = ir::interface_of(*program_);
   settings.category_counts = lowered.category_counts;
   settings.index_counts = lowered.index_counts;
   if (!cache_->is_open()) return;
   digests_ = codegen::digests_of(*program_);
   runtime::store_known(source_->text(),
-                       {interface, metrics, metrics_graph_, digests_, settings.category_counts, settings.index_counts},
+                       {interface, metrics, metrics_graph_, rows_are_independent, digests_, settings.category_counts,
+                        settings.index_counts},
                        *cache_);
 }
 

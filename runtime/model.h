@@ -28,6 +28,7 @@ struct Model::Implementation {
   frontend::Model settings;  ///< without a program
   ir::Interface interface;   ///< `evaluate` also gives the parts of the metrics
   passes::DividedFunction metrics;
+  bool rows_are_independent = false;  ///< of the outputs: they can be computed for some rows at a time
 
   /// Of the results of `evaluate`, which are losses: the first ones, the sum of all and those that have names.
   std::size_t loss_count() const;
@@ -109,7 +110,8 @@ struct Trainer::Implementation {
   runtime::SharedFunction* shared_function(const std::string& name, const ir::DimensionValues& sizes);
   void run_together(const std::function<void(int member)>& work);
 
-  std::vector<Figure> metrics(std::map<std::string, ir::Tensor> gathered, const ir::DimensionValues& sizes) const;
+  std::vector<Figure> metrics(std::map<std::string, ir::Tensor> gathered, std::int64_t rows,
+                              const ir::DimensionValues& sizes) const;
 
   Workspace& workspace(const std::string& function, const ir::DimensionValues& sizes, bool copies_inputs);
   void need_fit(const char* what) const;

@@ -31,10 +31,20 @@ reaches penguins loss 0.05
 reaches sunspots loss 0.03
 reaches siamese auc 0.93
 
+# The digits of the coefficients that are right: those of float64, and not without it.
+digits() { "$DESCENT" train "$1" --json 2>/dev/null | grep -oP '^[^\[]*"metrics":\{"digits":\K[0-9.e-]+'; }
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+cp "$SOURCE_DIR/examples/longley.csv" "$folder"
+sed 's/: f64\[/: f32[/' "$SOURCE_DIR/examples/longley.descent" > "$folder/longley.descent"
+wide=$(digits "$SOURCE_DIR/examples/longley.descent") narrow=$(digits "$folder/longley.descent")
+echo "longley: ${wide:-missing} digits, ${narrow:-missing} in float32"
+awk "BEGIN { exit !(${wide:-0} >= 10 && ${narrow:-99} < 6) }" || failed=1
+
 # What stands in the folder is in the list above, and in the README.
 for file in "$SOURCE_DIR"/examples/*.descent; do
   example=$(basename "$file" .descent)
-  [ "$example" = tumour ] || grep -q "^reaches $example " "$0" || { echo "FAILED: no figure for $example" && failed=1; }
+  [ "$example" = tumour ] || grep -qE "^reaches $example |examples/$example.descent" "$0" || { echo "FAILED: no figure for $example" && failed=1; }
   grep -q "\`$example.descent\`" "$SOURCE_DIR/examples/README.md" || { echo "FAILED: README lacks $example" && failed=1; }
 done
 exit $failed

@@ -51,6 +51,8 @@ TEST_CASE("functions_of_whole_numbers") {
   CHECK(values("sum(if iota([4]) < 2 then 1 else 0)") == V{2});
   CHECK(values("int([2.9, -2.9])") == V{2, -2});
   CHECK(values("float(iota([2])) + 0.5") == V{0.5, 1.5});
+  CHECK(values("[argmax([1, 5]), 7] / 2") == V{0.5, 3.5});
+  CHECK(values("stack([iota([2]), [0.5, 2]])") == V{0, 1, 0.5, 2});
 }
 
 TEST_CASE("functions_of_each_element_and_of_all") {

@@ -151,6 +151,30 @@ TEST_CASE("types_meet_where_the_model_says_so") {
   CHECK(variables[0].values()[1] == Approx(1 - (0.7 * 2.7 + 2 * 6.0) / 2).epsilon(1e-15));
 }
 
+TEST_CASE("what_has_no_type_is_computed_in_the_one_it_is_converted_to") {
+  const Model model = Model::from_string(
+      "model m { input x: f64[n, 2] target y: f64[n, 2]\n"
+      " output third = f64(1 / 3) + 0 * x, share = f64(1 / (n + 1)) + 0 * x, log_step = f64(log(step)) + 0 * x\n"
+      " output beside = stack([x, float(iota(x, axis = 1)) / 3])\n"
+      " param w: f64[2] = ones\n"
+      " loss = mse(w * x, y) }",
+      "m.descent");
+  Trainer trainer(model);
+  const Doubles x{0.1, 0.7}, y{1, 2};
+  for (int i = 0; i < 2; ++i) trainer.step({x, y}, 1);
+  const auto outputs = trainer.predict_all({x, y}, 1);
+  const auto check = [&](std::size_t output, const Doubles& expected) {
+    REQUIRE(outputs[output].doubles.size() == expected.size());
+    for (std::size_t i = 0; i < expected.size(); ++i) {
+      CHECK(std::fabs(outputs[output].doubles[i] - expected[i]) <= 2e-16 * (1 + std::fabs(expected[i])));
+    }
+  };
+  check(0, {1.0 / 3, 1.0 / 3});
+  check(1, {0.5, 0.5});
+  check(2, {std::log(2.0), std::log(2.0)});
+  check(3, {0.1, 0.7, 0, 1.0 / 3});
+}
+
 TEST_CASE("layers_take_the_type_of_what_they_are_applied_to") {
   const auto types = [](const std::string& body) {
     const frontend::Model model = frontend::load_model("model m { " + body + " }", "m.descent");

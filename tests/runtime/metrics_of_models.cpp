@@ -63,6 +63,65 @@ TEST_CASE("a_metric_is_what_its_expression_gives_for_all_rows_together") {
   }
 }
 
+TEST_CASE("a_metric_of_every_two_rows_is_right_or_says_what_it_needs") {
+  // The share of pairs that are in order: what AUC is.
+  const std::string pairs =
+      "fn pairs(p, y) {\n let s = reshape(p, [n, 1]) let yes = float(reshape(y, [n, 1]) > 0)\n"
+      " let pair = yes * transpose(1 - yes) let d = s - transpose(s)\n"
+      " return sum(pair * (if d > 0 then 1 else if d == 0 then 0.5 else 0)) / sum(pair)\n}\n";
+  const Model model = Model::from_string(
+      "model m { input x: [n, 1] target y: [n, 1] param w: [1] = ones output p = w * x\n loss = mse(p, y)\n" + pairs +
+          " metric order = pairs(p, y), far = sum(reshape(p, [n, 1, 1]) * reshape(p, [1, n, 1]) * reshape(p, [1, 1, "
+          "n])) }",
+      "m.descent");
+  Trainer trainer(model, 1);
+  const std::vector<float> x = numbers(kRows, 1), y = numbers(kRows, 2);
+  const auto first = [](const std::vector<float>& v, std::size_t n) {
+    return std::vector<float>(v.begin(), v.begin() + static_cast<std::ptrdiff_t>(n));
+  };
+  double ordered = 0, all = 0;
+  for (std::size_t i = 0; i < 100; ++i) {
+    for (std::size_t j = 0; j < 100; ++j) {
+      if (y[i] <= 0 || y[j] > 0) continue;
+      all += 1;
+      ordered += x[i] > x[j] ? 1 : x[i] == x[j] ? 0.5 : 0;
+    }
+  }
+  CHECK(trainer.measure({first(x, 100), first(y, 100)}, 100)[1].value == Approx(ordered / all).epsilon(1e-12));
+  CHECK_THROWS_WITH(
+      trainer.measure({x, y}, kRows),
+      "error: the metric 'far' compares rows with each other, and of 9000 there is not enough memory for the [n, "
+      "n, n] with 729000000000 numbers that it needs\n  = help: measure it on fewer rows");
+}
+
+// More rows than are computed at a time.
+TEST_CASE("outputs_that_compare_rows_are_of_all_rows_together") {
+  for (const char* output : {"x - mean(x, axis = 0, keep = true)", "reverse(x, axis = 0)", "x * n", "x / max(x)",
+                             "gather(x, int(0 * x[:, 0]) + 1, 0)"}) {
+    INFO(output);
+    const std::string text =
+        std::string("model m { input x: [n, 2] target y: [n, 2] param w: [2] = ones output p = w * (") + output +
+        ") loss = mse(p, y) }";
+    Trainer trainer(Model::from_string(text, "m.descent"));
+    const std::vector<float> x = numbers(kRows * 2, 1), y = numbers(kRows * 2, 2);
+    ir::Environment e;
+    e.dimensions = {{"n", kRows}};
+    e.tensors["x"] = {{kRows, 2}, {x.begin(), x.end()}};
+    e.tensors["w"] = {{2}, {1, 1}};
+    const auto lowered = frontend::load_model(text, "m.descent");
+    const auto expected = ir::interpret(lowered.program->function("predict").roots(), e)[0].values;
+    std::vector<float> evaluated;
+    trainer.evaluate({x, y}, kRows, &evaluated);
+    for (const std::vector<float>& values : {trainer.predict({x}, kRows), evaluated}) {
+      REQUIRE(values.size() == expected.size());
+      for (std::size_t i = 0; i < values.size(); ++i) {
+        // The mean is a sum of 9000 float32 numbers below 1.
+        if (std::fabs(static_cast<double>(values[i]) - expected[i]) > 1e-5 * (1 + std::fabs(expected[i]))) FAIL(i);
+      }
+    }
+  }
+}
+
 TEST_CASE("losses_with_names_are_measured_by_themselves") {
   const std::vector<float> x = numbers(300, 1), y = numbers(100, 2);
   const Model model = model_with("metric error = rmse(p, y), same = fit");
