@@ -52,6 +52,9 @@ kind = random.integers(0, 3, 24)
 case("class_accuracy", "class_accuracy(p, y)", {"p": scores, "y": np.eye(3)[kind]},
      metrics.accuracy_score(kind, scores.argmax(axis=1)))
 
+case("specificity", "specificity(p, y, threshold = 0.75)", {"p": p, "y": y}, metrics.recall_score(~yes, ~strict))
+case("matthews", "matthews(p, y, threshold = 0.75)", {"p": p, "y": y}, metrics.matthews_corrcoef(yes, strict))
+
 FOLDER = pathlib.Path(__file__).parent / "data"
 
 
@@ -95,4 +98,6 @@ reduction("logsumexp", "logsumexp(x, axis = [1, 2])", np.log(np.exp(x).sum((1, 2
           lambda g: g[:, None, None] * np.exp(x) / np.exp(x).sum((1, 2), keepdims=True))
 reduction("clip", "clip(x, -0.5, 1)", x.clip(-0.5, 1), lambda g: g * ((x > -0.5) & (x < 1)))
 reduction("where", "where(x > 0.5, x^2, -x)", np.where(x > 0.5, x**2, -x), lambda g: g * np.where(x > 0.5, 2 * x, -1))
+reduction("norm", "norm(x, axis = [0, 2], keep = true)", np.sqrt((x**2).sum((0, 2), keepdims=True)),
+          lambda g: g * x / np.sqrt((x**2).sum((0, 2), keepdims=True)))
 write("reductions", cases)

@@ -266,23 +266,24 @@ def regularisers():
 # --------------------------------------------------------------------------------------------------------- layers
 
 
-def layers():
-    def layer_case(entry, expression, reference, inputs, variables, name=None, **rest):
-        """As function_case, with variables by their path; the reference takes both by their last name."""
-        inputs = {k: v.clone().requires_grad_(v.is_floating_point()) for k, v in inputs.items()}
-        variables = {k: v.clone().requires_grad_() for k, v in variables.items()}
-        short = {k.split(".")[-1]: v for k, v in variables.items()}
-        value = reference(**inputs, **short)
-        weights = numbers(value.shape)
-        loss = (value * weights).sum()
-        every = {**{k: v for k, v in inputs.items() if v.requires_grad}, **variables}
-        gradients = differentiate(loss, every)
-        model = [f"input {k}: {shape_text(v)}" for k, v in inputs.items()]
-        model += [f"target cotangent: {shape_text(value)}", f"output value = {expression}", "loss = sum(value * cotangent)"]
-        add("layers", entry, name or expression, model=model, rows=ROWS,
-            tensors={k: flat(v) for k, v in {**inputs, **variables, "cotangent": weights}.items()},
-            predict={"value": flat(value)}, gradients={k: flat(g) for k, g in gradients.items()}, **rest)
+def layer_case(entry, expression, reference, inputs, variables, name=None, **rest):
+    """As function_case, with variables by their path; the reference takes both by their last name."""
+    inputs = {k: v.clone().requires_grad_(v.is_floating_point()) for k, v in inputs.items()}
+    variables = {k: v.clone().requires_grad_() for k, v in variables.items()}
+    short = {k.split(".")[-1]: v for k, v in variables.items()}
+    value = reference(**inputs, **short)
+    weights = numbers(value.shape)
+    loss = (value * weights).sum()
+    every = {**{k: v for k, v in inputs.items() if v.requires_grad}, **variables}
+    gradients = differentiate(loss, every)
+    model = [f"input {k}: {shape_text(v)}" for k, v in inputs.items()]
+    model += [f"target cotangent: {shape_text(value)}", f"output value = {expression}", "loss = sum(value * cotangent)"]
+    add("layers", entry, name or expression, model=model, rows=ROWS,
+        tensors={k: flat(v) for k, v in {**inputs, **variables, "cotangent": weights}.items()},
+        predict={"value": flat(value)}, gradients={k: flat(g) for k, g in gradients.items()}, **rest)
 
+
+def layers():
     x = numbers((3, 4))
     layer_case("dense", "dense(x, 2)", lambda x, w, b: F.linear(x, w.T, b), {"x": numbers((3, 2, 4))},
                {"dense.0.w": numbers((4, 2)), "dense.0.b": numbers((2,))}, name="dense of rank 3")
@@ -304,9 +305,9 @@ def layers():
                {"x": x, "y": numbers((3, 5))}, {"bilinear.0.w": numbers((4, 5, 2)), "bilinear.0.bias": numbers((2,))})
     batch_norm(x)
     batch_norm(numbers((3, 2, 2, 4)))
-    convolutions(layer_case)
-    sequences(layer_case)
-    attentions(layer_case)
+    convolutions()
+    sequences()
+    attentions()
     function_case("layers", "residual", "residual(x, tanh)", lambda x: x + torch.tanh(x), {"x": x})
     m = numbers((5, 3))
     m = torch.cat([m, m[:, :1] + m[:, 1:2] + 0.01], 1)  # with a small singular value too
@@ -320,7 +321,7 @@ def layers():
     function_case("layers", "dropout", "dropout(x, 0)", lambda x: x, {"x": x}, name="dropout of nothing, in training")
 
 
-def sequences(layer_case):
+def sequences():
     """GRU and LSTM against PyTorch's, whose weights are transposed and whose second bias is 0 here."""
     a, h, c, u = numbers((3, 6)), numbers((3, 2)), numbers((3, 2)), numbers((2, 6))
     identity = torch.eye(6, dtype=torch.float64)
@@ -379,7 +380,7 @@ def sequences(layer_case):
                {"x": one[0], "h": one[1], "c": one[2]}, lstm)
 
 
-def attentions(layer_case):
+def attentions():
     q, k, v = numbers((3, 5, 4)), numbers((3, 6, 4)), numbers((3, 6, 2))
     function_case("layers", "attention", "attention(q, k, v)", F.scaled_dot_product_attention, {"q": q, "k": k, "v": v})
     same = numbers((3, 5, 4)), numbers((3, 5, 4)), numbers((3, 5, 4))
@@ -411,7 +412,7 @@ def attentions(layer_case):
                variables)
 
 
-def convolutions(layer_case):
+def convolutions():
     """PyTorch has the channels second, and the units first in a kernel."""
     line, image = numbers((3, 7, 2)), numbers((3, 6, 5, 2))
     for setting, arguments in {"": {}, ", stride = 2": {"stride": 2}, ", padding = 1": {"padding": 1},
@@ -435,13 +436,14 @@ def convolutions(layer_case):
     case("average_pool2d", "average_pool2d(x, size = 3, stride = 1)", lambda x: F.avg_pool2d(x, 3, 1), image)
 
 
-def batch_norm(x):
+def batch_norm(x, eps=1e-5):
     """Training normalises by the batch and moves the running values; prediction uses them."""
+    call = "batch_norm(x, momentum = 0.75" + (")" if eps == 1e-5 else f", eps = {eps})")
     scale, shift, mean, variance = numbers((4,)), numbers((4,)), numbers((4,)), numbers((4,), 0.5, 2)
     weights = numbers(x.shape)
 
     def normalise(x, mean, variance, scale, shift, **settings):
-        return F.batch_norm(x.movedim(-1, 1), mean, variance, scale, shift, **settings).movedim(1, -1)
+        return F.batch_norm(x.movedim(-1, 1), mean, variance, scale, shift, eps=eps, **settings).movedim(1, -1)
 
     predicted = normalise(x, mean, variance, scale, shift)
     given = {"x": x, "batch_norm.0.scale": scale, "batch_norm.0.shift": shift}
@@ -451,8 +453,8 @@ def batch_norm(x):
                       training=True, momentum=0.25)
     loss = (value * weights).sum()
     gradients = differentiate(loss, trained)
-    add("layers", "batch_norm", f"batch_norm(x, momentum = 0.75) of rank {x.dim()}", rows=ROWS,
-        model=[f"input x: {shape_text(x)}", f"target cotangent: {shape_text(x)}", "output value = batch_norm(x, momentum = 0.75)",
+    add("layers", "batch_norm", f"{call} of rank {x.dim()}", rows=ROWS,
+        model=[f"input x: {shape_text(x)}", f"target cotangent: {shape_text(x)}", f"output value = {call}",
                "loss = sum(value * cotangent)"],
         tensors={k: flat(v) for k, v in {**given, "cotangent": weights, "batch_norm.0.mean": mean,
                                          "batch_norm.0.variance": variance}.items()},
@@ -737,8 +739,54 @@ def initialisers():
             variance=1 / max(rows, columns), bound=None, orthonormal=True)
 
 
+# --------------------------------------------------------------------------------------------------------- settings
+
+
+def settings():
+    """What the cases above leave at its default. They stand at the end, so that those above keep their numbers."""
+    a, b = numbers((3, 4)), numbers((3, 4))
+    p, y = numbers((3, 4), 0.05, 0.95), torch.tensor([0, 1, 1, 0, 1, 0, 0, 1, 1, 1, 0, 0]).double().reshape(3, 4)
+
+    def loss(entry, expression, reference, inputs):
+        function_case("losses", entry, expression, reference, inputs)
+
+    loss("cosine_similarity", "cosine_similarity(a, b, eps = 4)",
+         lambda a, b: (a * b).sum(-1) / torch.clamp(a.norm(dim=-1) * b.norm(dim=-1), min=4.0), {"a": a, "b": b})
+    loss("dice", "dice(p, y, eps = 0.25)", lambda p, y: 1 - (2 * (p * y).sum() + 0.25) / (p.sum() + y.sum() + 0.25),
+         {"p": p, "y": y})
+    loss("triplet", "triplet(u, v, w, margin = 2.5)",
+         lambda u, v, w: F.relu((u - v).norm(dim=-1) - (u - w).norm(dim=-1) + 2.5).mean(),
+         {"u": a, "v": b, "w": numbers((3, 4))})
+    loss("rmse", "rmse(p, y)", lambda p, y: F.mse_loss(p, y).sqrt(), {"p": a, "y": b})
+    loss("r_squared", "r_squared(p, y)", lambda p, y: 1 - ((y - p) ** 2).sum() / ((y - y.mean()) ** 2).sum(), {"p": a, "y": b})
+    loss("r_squared", "r_squared(p, y, eps = 100)", lambda p, y: 1 - ((y - p) ** 2).sum() / 100, {"p": a, "y": b})
+    layer_case("rms_norm", "rms_norm(x, eps = 0.25)", lambda x, scale: F.rms_norm(x, (4,), scale, 0.25), {"x": a},
+               {"rms_norm.0.scale": numbers((4,))})
+    batch_norm(numbers((3, 4)), eps=0.25)
+    line = numbers((3, 7, 2))
+    for entry, pool in {"max_pool1d": F.max_pool1d, "average_pool1d": F.avg_pool1d}.items():
+        function_case("layers", entry, f"{entry}(x, size = 3, stride = 2)",
+                      lambda x, pool=pool: pool(x.movedim(-1, 1), 3, 2).movedim(1, -1), {"x": line})
+    optim = torch.optim
+    trajectory("adagrad", "adagrad(lr = 0.1, eps = 0.25)", of_torch(optim.Adagrad, lr=0.1, eps=0.25))
+    trajectory("rmsprop", "rmsprop(lr = 0.1, rho = 0.75, eps = 0.25)", of_torch(optim.RMSprop, lr=0.1, alpha=0.75, eps=0.25))
+    trajectory("amsgrad", "amsgrad(lr = 0.1, beta1 = 0.75, beta2 = 0.875, eps = 0.25)",
+               of_torch(optim.Adam, lr=0.1, betas=(0.75, 0.875), eps=0.25, amsgrad=True))
+    trajectory("adamw", "adamw(lr = 0.1, beta1 = 0.75, beta2 = 0.875, eps = 0.25, weight_decay = 0.5)",
+               of_torch(optim.AdamW, lr=0.1, betas=(0.75, 0.875), eps=0.25, weight_decay=0.5))
+    trajectory("nadam", "nadam(lr = 0.1, beta1 = 0.75, beta2 = 0.875, eps = 0.25, momentum_decay = 0.125)",
+               of_torch(optim.NAdam, lr=0.1, betas=(0.75, 0.875), eps=0.25, momentum_decay=0.125), interpreter_tolerance=1e-8)
+    trajectory("lion", "lion(lr = 0.1, beta1 = 0.75, beta2 = 0.5)", lion(0.1, 0.75, 0.5))
+    trajectory("lamb", "lamb(lr = 0.1, beta1 = 0.75, beta2 = 0.875, eps = 0.25, weight_decay = 0.5)",
+               lamb(0.1, 0.75, 0.875, 0.25, 0.5))
+    add("schedules", "one_cycle", "one_cycle(0.5, epochs = 20, div_factor = 5, final_div_factor = 10)",
+        model=["output value = one_cycle(0.5, epochs = 20, div_factor = 5, final_div_factor = 10)"],
+        steps=[{"function": "predict", "epoch": e, "expected": {"value": [r]}}
+               for e, r in ((0.0, 0.1), (3.0, 0.3), (6.0, 0.5), (13.0, 0.255), (20.0, 0.01), (30.0, 0.01))])
+
+
 def main():
-    for make in (initialisers, activations, losses, regularisers, layers, optimizers, schedules, training):
+    for make in (initialisers, activations, losses, regularisers, layers, optimizers, schedules, training, settings):
         make()
     FOLDER.mkdir(exist_ok=True)
     for file, content in cases.items():
