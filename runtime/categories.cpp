@@ -5,8 +5,6 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
-#include <optional>
-#include <string_view>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -18,13 +16,6 @@
 namespace descent::runtime {
 
 namespace {
-
-std::optional<double> number_of(std::string_view text) {
-  double value = 0;
-  const auto [end, error] = fast_float::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return value;
-}
 
 /// "its categories are ..." with the first few.
 std::string list_of(const Categories& categories) {
@@ -38,6 +29,13 @@ std::string list_of(const Categories& categories) {
 }
 
 }  // namespace
+
+std::optional<double> number_of(std::string_view text) {
+  double value = 0;
+  const auto [end, error] = fast_float::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
 
 Categories find_categories(const Table& table, std::size_t column) {
   std::unordered_set<std::string_view> seen;

@@ -3,18 +3,24 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "runtime/table.h"
 
 namespace descent::runtime {
 
-/// The texts that a column may hold, each once. A text's code is its index.
+/// The texts that a column may hold, each once. A text's code is its index. Without any, cells are the codes
+/// themselves.
 using Categories = std::vector<std::string>;
 /// By the name of the input or target. Learned from the training data, and kept with the weights: new data are encoded
 /// in the same way.
 using CategoriesByTensor = std::map<std::string, Categories>;
+
+/// The number that a whole cell is; nothing if it is none.
+std::optional<double> number_of(std::string_view text);
 
 /// The texts of a column in order: as numbers where all are numbers, else by their bytes. Throws descent::Error for an
 /// empty cell.

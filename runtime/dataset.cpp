@@ -214,26 +214,43 @@ Numbers fill_one_hot(const Table& table, const ir::Input& input, const frontend:
   return as_declared(input, std::move(values));
 }
 
-/// Of an input declared as a category: each cell's place among the texts of its column.
-Numbers fill_codes(const Table& table, const ir::Input& input, const frontend::ColumnBinding& binding,
-                   std::int64_t most, CategoriesByTensor& known) {
-  const std::vector<std::size_t> columns = columns_of(table, binding);
-  if (columns.size() != 1) fail(binding.location, "only one column has categories, but several are bound here");
-  if (!known.contains(input.name)) known[input.name] = find_categories(table, columns[0]);
+/// Whether a column holds the numbers of categories themselves, and not their names. Where the data block does not name
+/// the column, any number is taken for one, so that one out of range is seen.
+bool holds_codes(const Table& table, std::size_t column, std::int64_t most, bool is_named) {
+  for (std::size_t row = 0; row < table.rows(); ++row) {
+    const auto number = number_of(table.text(row, column));
+    if (!number) return false;
+    if (is_named && !(*number == std::floor(*number) && *number >= 0 && *number < static_cast<double>(most)))
+      return false;
+  }
+  return true;
+}
+
+/// Of an input declared as a category: each cell's place among the texts of its column, or the number that it is.
+Numbers fill_codes(const Table& table, const ir::Input& input, const std::vector<std::size_t>& columns,
+                   const frontend::Location* named_at, std::int64_t most, CategoriesByTensor& known) {
+  const auto fail_here = [&](const std::string& message, const std::string& hint) {
+    if (named_at != nullptr) fail(*named_at, message, hint);
+    throw Error(Diagnostic{table.path(), 0, 0, 1, message, hint, ""});
+  };
+  if (columns.size() != 1) fail_here("only one column has categories, but several are bound here", "");
+  if (!known.contains(input.name)) {
+    const bool codes = holds_codes(table, columns[0], most, named_at != nullptr);
+    known[input.name] = codes ? Categories{} : find_categories(table, columns[0]);
+  }
   const Categories& categories = known.at(input.name);
+  if (categories.empty()) return read_numbers(table, columns, input, &most);
   if (categories.size() > static_cast<std::size_t>(most)) {
-    fail(binding.location,
-         fmt::format("{} has {}, but the column has {}", input.name,
-                     most == 1 ? "1 category" : fmt::format("{} categories", most), categories.size()),
-         fmt::format("declare {}: [n] category({})", input.name, categories.size()));
+    fail_here(fmt::format("{} has {}, but the column has {}", input.name,
+                          most == 1 ? "1 category" : fmt::format("{} categories", most), categories.size()),
+              fmt::format("declare {}: [n] category({})", input.name, categories.size()));
   }
   const std::vector<std::uint32_t> codes = encode(table, columns[0], categories);
   return std::vector<std::int32_t>(codes.begin(), codes.end());
 }
 
 /// Without a data block: the next columns of the file.
-Numbers fill_in_order(const Table& table, const ir::Input& input, const std::int64_t* index_count,
-                      std::size_t& next_column) {
+std::vector<std::size_t> next_columns(const Table& table, const ir::Input& input, std::size_t& next_column) {
   const auto width = row_width(input);
   if (!width) throw Error("the width of " + input.name + " is not fixed", "say in a data block which columns it takes");
   if (next_column + *width > table.columns().size()) {
@@ -245,12 +262,21 @@ Numbers fill_in_order(const Table& table, const ir::Input& input, const std::int
   std::vector<std::size_t> columns(*width);
   std::iota(columns.begin(), columns.end(), next_column);
   next_column += *width;
-  return read_numbers(table, columns, input, index_count);
+  return columns;
 }
 
-}  // namespace
-
-namespace {
+/// A table has rows, and so must what is read from it.
+void check_rows(const ir::Input& input, const ir::Declarations& program) {
+  const std::vector<std::string> symbols = program.dimensions();
+  const std::string rows = symbols.empty() ? "n" : symbols[0];
+  if (!input.shape.empty() && input.shape[0] == ir::Dimension::symbol(rows)) return;
+  ir::Shape shape = input.shape;
+  if (!shape.empty() && !shape[0].is_constant()) shape.erase(shape.begin());
+  shape.insert(shape.begin(), ir::Dimension::symbol(rows));
+  throw Error(fmt::format("what is read from a table begins with the size '{}', its rows, but {} is {}", rows,
+                          input.name, ir::to_string(input.shape)),
+              fmt::format("declare {}: {}", input.name, ir::to_string(shape)));
+}
 
 template <typename Number>
 std::vector<Number> select_rows(const std::vector<Number>& values, std::size_t width,
@@ -296,10 +322,15 @@ Dataset make_dataset(const Table& table, const ir::Declarations& program, const 
   for (const ir::Input& input : program.inputs) {
     Numbers& values = data.tensors.emplace_back();
     if (input.is_target && !with_targets) continue;
+    check_rows(input, program);
     const auto index = model.index_counts.find(input.name);
     const std::int64_t* index_count = index == model.index_counts.end() ? nullptr : &index->second;
+    const auto counted = model.category_counts.find(input.name);
+    const bool is_category = counted != model.category_counts.end();
     if (!model.data) {
-      values = fill_in_order(table, input, index_count, next_column);
+      const std::vector<std::size_t> columns = next_columns(table, input, next_column);
+      values = is_category ? fill_codes(table, input, columns, nullptr, counted->second, categories)
+                           : read_numbers(table, columns, input, index_count);
       continue;
     }
     const auto& bindings = model.data->bindings;
@@ -309,10 +340,11 @@ Dataset make_dataset(const Table& table, const ir::Declarations& program, const 
       fail(model.data->location, "the data block does not say where " + input.name + " comes from",
            "write " + input.name + " = columns(\"first\" .. \"last\")");
     }
-    const auto counted = model.category_counts.find(input.name);
-    values = binding->one_hot                         ? fill_one_hot(table, input, *binding, categories)
-             : counted != model.category_counts.end() ? fill_codes(table, input, *binding, counted->second, categories)
-                                                      : fill_as_bound(table, input, *binding, index_count);
+    const bool is_compared = binding->equals_text || !binding->compare_operator.empty();
+    values = binding->one_hot              ? fill_one_hot(table, input, *binding, categories)
+             : is_category && !is_compared ? fill_codes(table, input, columns_of(table, *binding), &binding->location,
+                                                        counted->second, categories)
+                                           : fill_as_bound(table, input, *binding, index_count);
   }
   return data;
 }

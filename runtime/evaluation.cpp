@@ -39,9 +39,10 @@ void run_chunks(Trainer::Implementation& self, const std::string& name, const Te
   const codegen::CompiledFunction& function = self.model->compiled(name).function(name);
   const std::int64_t chunk = self.model->rows_are_independent ? std::min(rows, kChunkRows) : rows;
   std::int64_t batch = chunk;
+  const std::vector<std::string> symbols = program.dimensions();
   const auto set_batch = [&](std::int64_t count) {
     batch = count;
-    if (!program.dimensions().empty()) sizes[program.dimensions()[0]] = batch;
+    if (!symbols.empty()) sizes[symbols[0]] = batch;
   };
   set_batch(chunk);
   auto& w = self.workspace(name, sizes, false);
@@ -52,8 +53,11 @@ void run_chunks(Trainer::Implementation& self, const std::string& name, const Te
     for (const ir::Input& input : program.inputs) {
       if (input.is_target && tensors.size() != program.inputs.size()) continue;
       auto* first = static_cast<std::byte*>(const_cast<void*>(addresses[at++]));  // kernels only read
+      const bool has_rows =
+          !input.shape.empty() && !symbols.empty() && input.shape[0] == ir::Dimension::symbol(symbols[0]);
+      const std::int64_t skipped = has_rows ? begin * runtime::row_width(input, sizes) : 0;
       w.buffers[static_cast<std::size_t>(function.plan.buffer(input.name))] =
-          first + begin * runtime::row_width(input, sizes) * ir::element_bytes(input.dtype);
+          first + skipped * ir::element_bytes(input.dtype);
     }
     run_once(self, name, sizes, w);
     use(function.plan, w.buffers, sizes, batch);

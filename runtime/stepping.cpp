@@ -164,6 +164,17 @@ class SharedEpoch {
   runtime::SharedFunction *step_, *last_;
 };
 
+[[noreturn]] void fail_without_rows(const ir::Interface& program) {
+  const std::vector<std::string> symbols = program.dimensions();
+  for (const ir::Input& input : program.inputs) {
+    if (!symbols.empty() && !input.shape.empty() && input.shape[0] == ir::Dimension::symbol(symbols[0])) continue;
+    throw Error(
+        "an epoch goes through the rows of every input, but '" + input.name + "' is " + ir::to_string(input.shape),
+        "give it a first axis, " + (symbols.empty() ? "n" : symbols[0]) + ", or call step for every batch");
+  }
+  throw Error("an epoch goes through the rows of the inputs, but the model has none");
+}
+
 }  // namespace
 
 double Trainer::epoch(const Tensors& tensors, std::int64_t rows, std::int64_t batch) {
@@ -173,7 +184,7 @@ double Trainer::epoch(const Tensors& tensors, std::int64_t rows, std::int64_t ba
   if (batch < 1) throw Error("the batch must have at least one row");
   if (!self.fitted) fit(tensors, rows);
   const codegen::RunEpoch run = self.model->compiled("step").epoch();
-  if (run == nullptr) throw Error("every input must begin with the batch axis for training in epochs");
+  if (run == nullptr) fail_without_rows(program);
   batch = std::min(batch, rows);
   sizes[program.dimensions()[0]] = batch;
   auto& w = self.workspace("step", sizes, true);

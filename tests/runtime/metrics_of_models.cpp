@@ -122,6 +122,24 @@ TEST_CASE("outputs_that_compare_rows_are_of_all_rows_together") {
   }
 }
 
+TEST_CASE("inputs_without_rows_are_given_whole_to_every_part_of_the_rows") {
+  Trainer trainer(
+      Model::from_string("model m { input x: [n, 2] input s: [2] input t: [] param w: [2] = ones\n"
+                         " output p = w * x * s + t\n loss = mean(p) metric most = max(p) }",
+                         "m.descent"));
+  const std::vector<float> x = numbers(kRows * 2, 1), s{2, 3}, t{0.5f};
+  const std::vector<float> p = trainer.predict({x, s, t}, kRows);
+  float most = p[0];
+  for (std::size_t i = 0; i < p.size(); ++i) {
+    if (std::fabs(p[i] - (x[i] * s[i % 2] + t[0])) > 1e-6f) FAIL(i << ": " << p[i]);
+    most = std::max(most, p[i]);
+  }
+  CHECK(trainer.measure({x, s, t}, kRows)[1].value == static_cast<double>(most));
+  CHECK_THROWS_WITH(trainer.epoch({x, s, t}, kRows, 32),
+                    "error: an epoch goes through the rows of every input, but 's' is [2]\n"
+                    "  = help: give it a first axis, n, or call step for every batch");
+}
+
 TEST_CASE("losses_with_names_are_measured_by_themselves") {
   const std::vector<float> x = numbers(300, 1), y = numbers(100, 2);
   const Model model = model_with("metric error = rmse(p, y), same = fit");

@@ -67,6 +67,38 @@ TEST_CASE("a_column_of_texts_is_encoded_as_categories") {
         "    = help: declare city: [n] category(4)");
 }
 
+TEST_CASE("a_column_of_the_numbers_of_categories_is_taken_as_it_is") {
+  const Folder folder;
+  const std::string lines = "input city: [n] category(4)\n output p = city";
+  CategoriesByTensor categories;
+  CHECK(dataset("city\n3\n0\n", lines, "city = column(\"city\")", categories).tensors[0] == Numbers(Whole{3, 0}));
+  CHECK(dataset("city\n2\n3\n", lines, "city = column(\"city\")", categories).tensors[0] == Numbers(Whole{2, 3}));
+  CHECK(dataset("city\n3\n0\n", lines).tensors[0] == Numbers(Whole{3, 0}));
+  // Other numbers are names, in their order.
+  CHECK(dataset("city\n2009\n995\n2009\n", lines, "city = column(\"city\")").tensors[0] == Numbers(Whole{1, 0, 1}));
+}
+
+TEST_CASE("without_a_data_block_a_column_of_texts_is_encoded_too") {
+  const Folder folder;
+  const std::string lines = "input city: [n] category(2)\n output p = city";
+  CategoriesByTensor categories;
+  CHECK(dataset("city\nUlm\nBonn\n", lines, "", categories).tensors[0] == Numbers(Whole{1, 0}));
+  CHECK(dataset("city\nUlm\n", lines, "", categories).tensors[0] == Numbers(Whole{1}));
+  CHECK(error_of_table("city\nUlm\nBonn\nKiel\n", lines) ==
+        "data.csv: error: city has 2 categories, but the column has 3\n"
+        "  = help: declare city: [n] category(3)");
+}
+
+TEST_CASE("what_is_read_from_a_table_has_rows") {
+  const Folder folder;
+  CHECK(error_of_table("x,s\n1,2\n", "input x: [n]\n input s: [3]\n output p = x + sum(s)") ==
+        "error: what is read from a table begins with the size 'n', its rows, but s is [3]\n"
+        "  = help: declare s: [n, 3]");
+  CHECK(error_of_table("x,s\n1,2\n", "input x: [n]\n input s: [m, 3]\n output p = x + sum(s)") ==
+        "error: what is read from a table begins with the size 'n', its rows, but s is [m, 3]\n"
+        "  = help: declare s: [n, 3]");
+}
+
 TEST_CASE("numbers_that_an_input_cannot_hold_are_shown_in_the_table") {
   const Folder folder;
   CHECK(error_of_table("i\n1\n2.5\n", "input i: int[n]\n output p = i") ==
