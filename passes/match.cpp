@@ -60,6 +60,40 @@ class Viewer {
   ItemView view_;
 };
 
+/// A product's constant factor, with its sign, and its other factors.
+struct Factors {
+  double coefficient;
+  std::vector<ItemView::Item> others;
+};
+Factors factors_of(const Node* node) {
+  const ItemView view = product_view(node, nullptr, true);
+  Factors factors{view.negative ? -1.0 : 1.0, {}};
+  for (const ItemView::Item& item : view.items) {
+    const double value = item.node->is_constant() ? item.node->attributes.value : 1;
+    factors.coefficient = item.inverse ? factors.coefficient / value : factors.coefficient * value;
+    if (!item.node->is_constant()) factors.others.push_back(item);
+  }
+  return factors;
+}
+
+/// Whether one term is the other, or its negative, in whatever order and with whatever sign its factors are written.
+bool same_term(const ItemView::Item& a, const ItemView::Item& b) {
+  const Factors x = factors_of(a.node), y = factors_of(b.node);
+  const auto equal = [](const auto& f, const auto& g) { return f.node == g.node && f.inverse == g.inverse; };
+  return x.coefficient == (a.inverse == b.inverse ? y.coefficient : -y.coefficient) &&
+         x.others.size() == y.others.size() &&
+         std::is_permutation(x.others.begin(), x.others.end(), y.others.begin(), equal);
+}
+
+/// Whether two nodes are the same sum of the same products. The negative of y - 2 * z is written -(y - 2 * z), or as
+/// the normal form has it 2 * z - y, and that of 2 * z is -2 * z.
+bool same_value(const Node* a, const Node* b) {
+  if (a->type != b->type) return false;
+  const ItemView x = sum_view(a, nullptr, true), y = sum_view(b, nullptr, true);
+  return x.items.size() == y.items.size() &&
+         std::is_permutation(x.items.begin(), x.items.end(), y.items.begin(), same_term);
+}
+
 using Mask = std::uint32_t;
 
 /// Something still to be matched: a node with a form; or, where there is a view, those of its items that are in `mask`
@@ -118,16 +152,20 @@ class Matcher {
     return goals_.add(goal);
   }
 
-  /// Binds a letter, meets the goals, and unbinds the letter if they cannot be met.
-  bool bind(char letter, const Node* node, const Goal* rest) {
+  /// Binds a letter, meets the goals, and unbinds the letter if they cannot be met. `turned`: the node is minus what
+  /// stands in the graph.
+  bool bind(char letter, const Node* node, const Goal* rest, bool turned = false) {
     const Node*& bound = match_[letter];
+    const auto bit = static_cast<std::size_t>(letter - 'a');
     if (bound != nullptr) {
       // A scalar constant and a tensor of it are the same number.
       const bool numbers = is_number(bound) && is_number(node) && bound->type.dtype == node->type.dtype;
-      const bool same = bound == node || (numbers && bound->attributes.value == node->attributes.value);
+      const bool same = bound == node || (numbers && bound->attributes.value == node->attributes.value) ||
+                        (turned != turned_.test(bit) && same_value(bound, node));
       return same && meet(rest);
     }
     bound = node;
+    turned_.set(bit, turned);
     if (meet(rest)) return true;
     match_[letter] = nullptr;
     return false;
@@ -154,7 +192,7 @@ class Matcher {
     switch (form.kind) {
       case Form::Kind::letter:
         if (goal.negative && !is_real(node->type.dtype)) return false;
-        return bind(form.letter, signed_node(node, goal.negative), goal.rest);
+        return bind(form.letter, signed_node(node, goal.negative), goal.rest, goal.negative);
       case Form::Kind::constant:
       case Form::Kind::coefficient:
         return is_number(node) && bind(form.letter, signed_node(node, goal.negative), goal.rest);
@@ -278,15 +316,26 @@ class Matcher {
     const ir::Type& type = items[0].node->type;
     const Node* all =
         is_sum ? build_sum(items, graph_, type) : signed_node(build_product(items, false, graph_, type), goal.negative);
-    return bind(item.form.letter, all, goal.rest);
+    return bind(item.form.letter, all, goal.rest, goal.negative != (is_sum && item.inverse));
+  }
+
+  /// A reduction of this shape, where the form has one: the node itself, or an operand.
+  static const Node* reduction_of(const ir::Shape& shape, const Node* node, const Form& form) {
+    const auto is_reduction = [&](const Node* n) {
+      return (n->op == Op::reduce_sum || n->op == Op::reduce_max) && n->operands[0]->shape() == shape;
+    };
+    if (is_reduction(node)) return node;
+    if (form.items.empty()) return nullptr;
+    const auto at = std::find_if(node->operands.begin(), node->operands.end(), is_reduction);
+    return at == node->operands.end() ? nullptr : *at;
   }
 
   bool spread(const Form& form, const Node* node, const Goal* rest) {
     if (node->op != Op::broadcast_in_dim) return false;
     const Node* operand = node->operands[0];
     const Form& inner = form.items[0].form;
-    const bool is_reduction = operand->op == Op::reduce_sum || operand->op == Op::reduce_max;
-    const Node* reduction = reduction_ != nullptr ? reduction_ : is_reduction ? operand : nullptr;
+    const Node* reduction =
+        reduction_ != nullptr ? reduction_ : reduction_of(node->shape(), operand, form.items[0].form);
     if (reduction == nullptr || node->shape() != reduction->operands[0]->shape()) return false;
     const std::vector<int> kept = other_axes(node->shape().size(), reduction->attributes.axes);
     if (node->attributes.axes == kept) return meet(after({&inner, operand}, rest));
@@ -304,6 +353,7 @@ class Matcher {
   Graph& graph_;
   Match& match_;
   const Node* reduction_ = nullptr;  ///< gives the pattern's axes
+  std::bitset<26> turned_;           ///< letters that stand for minus what is in the graph
   int steps_ = 0;
   Goals goals_;
   std::forward_list<ItemView> views_;

@@ -54,6 +54,8 @@ bool holds(const Requirement& r, const Match& match, FactTable& facts) {
       return f.number();
     case Property::can_be_zero:
       return f.contains(0);
+    case Property::can_be_minus_one:
+      return f.contains(-1);
     case Property::unbounded:
       return std::isinf(f.high);
     case Property::at_least:

@@ -22,6 +22,7 @@ enum class Property {
   nonzero,
   number,  ///< never NaN, as long as data are finite and nothing overflows
   can_be_zero,
+  can_be_minus_one,
   unbounded,           ///< has no upper bound: its exponential can overflow
   at_least,            ///< the first is never smaller than the second
   above,               ///< the first is always larger than the second

@@ -1,6 +1,7 @@
 #include "passes/structural_rules.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "ir/op.h"
 #include "passes/overlap_rules.h"
@@ -92,6 +93,14 @@ ir::Dimension reduced_count(const Node* node) {
 /// One element is its own sum and maximum.
 const Node* reduction_of_one(Graph& graph, const Node* node) {
   return reduced_count(node).is_one() ? ir::reshape(Expr(graph, node->operands[0]), node->shape()).node : node;
+}
+
+/// 0, or the infinity that is no extreme; whatever there is none of.
+const Node* reduction_of_nothing(Graph& graph, const Node* node) {
+  if (reduced_count(node) != ir::Dimension(0) || !is_real(node->type.dtype)) return node;
+  constexpr double infinity = std::numeric_limits<double>::infinity();
+  const double value = node->op == Op::reduce_sum ? 0 : node->op == Op::reduce_max ? -infinity : infinity;
+  return graph.constant(value, node->type);
 }
 
 const Node* sum_of_constant(Graph& graph, const Node* node) {
@@ -289,12 +298,14 @@ const std::vector<StructuralRule>& structural_rules(Op op) {
                                                       {"the same shape", same_shape},
                                                       {"a reshaped reshape", reshape_of_reshape},
                                                       {"new axes of size 1", reshape_that_adds_axes}},
-                                           sum = {{"a sum of one", reduction_of_one},
+                                           sum = {{"a sum of nothing", reduction_of_nothing},
+                                                  {"a sum of one", reduction_of_one},
                                                   {"a sum of a constant", sum_of_constant},
                                                   {"a sum of repetitions", reduction_of_repeat},
                                                   {"a sum of sums", sum_of_sum},
                                                   {"a diagonal sum of a contraction", diagonal_sum_of_contraction}},
-                                           extreme = {{"the extreme of one", reduction_of_one},
+                                           extreme = {{"the extreme of nothing", reduction_of_nothing},
+                                                      {"the extreme of one", reduction_of_one},
                                                       {"an extreme constant", of_constant},
                                                       {"the extreme of repetitions", reduction_of_repeat},
                                                       {"the extreme of extremes", sum_of_sum}},

@@ -232,6 +232,31 @@ const std::vector<RowForm>& row_forms() {
          return kl;
        },
        cross_entropy_derivative},
+      {"sum(y * log(y / softmax(z)), 1)",
+       [&](const Row& z, const Row& y) {
+         double kl = 0;
+         for (std::size_t i = 0; i < 4; ++i) kl += y[i] > 0 ? y[i] * (std::log(y[i]) + log_sum_exp(z) - z[i]) : 0;
+         return kl;
+       },
+       cross_entropy_derivative},
+      {"sum(-(y * log_softmax(z)), 1)", cross_entropy, cross_entropy_derivative},
+      {"log(mean(exp(z), 1))", [](const Row& z, const Row&) { return log_sum_exp(z) - std::log(4); },
+       [](const Row& z, const Row&) { return each(z, [&](std::size_t i) { return softmax(z, i); }); }},
+      {"log(1 + sum(exp(z), 1))", [](const Row& z, const Row&) { return softplus(log_sum_exp(z)); },
+       [](const Row& z, const Row&) {
+         return each(z, [&](std::size_t i) { return softmax(z, i) * sigmoid(log_sum_exp(z)); });
+       }},
+      {"sum(exp(z) * y, 1) / sum(exp(z), 1)",
+       [](const Row& z, const Row& y) {
+         double s = 0;
+         for (std::size_t i = 0; i < 4; ++i) s += softmax(z, i) * y[i];
+         return s;
+       },
+       [](const Row& z, const Row& y) {
+         double s = 0;
+         for (std::size_t i = 0; i < 4; ++i) s += softmax(z, i) * y[i];
+         return each(z, [&](std::size_t i) { return softmax(z, i) * (y[i] - s); });
+       }},
       {"sqrt(sum(z^2, 1))",
        [](const Row& z, const Row&) { return std::sqrt(z[0] * z[0] + z[1] * z[1] + z[2] * z[2] + z[3] * z[3]); },
        [](const Row& z, const Row&) {

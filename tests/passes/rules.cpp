@@ -2,6 +2,7 @@
 // hold, and together they end.
 #include "passes/rules.h"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <cmath>
 #include <map>
@@ -83,7 +84,7 @@ class Instance {
       for (int i = 0; i < (full ? 12 : 3); ++i) {
         const auto bits = ir::threefry2x32(seed, 7, count++, 0);
         // Small, large, zero and ones among them.
-        static const double special[] = {0, 1, -1, 8, -8, 2};
+        static const double special[] = {0, 1, -1, 5, -5, 2};  // 1 - tanh(5) has 12 digits left
         const double u = 4 * static_cast<double>(ir::uniform_from_bits(bits[0])) - 2;
         t.values.push_back(bits[1] % 4 == 0 ? special[bits[1] / 4 % 6] : u);
       }
@@ -310,12 +311,42 @@ TEST_CASE("rules_do_not_hide_what_leaves_the_domain_of_a_function") {
   }
 }
 
+TEST_CASE("reductions_of_nothing_do_not_see_what_there_is_none_of") {
+  ir::Graph graph;
+  for (const double value : {std::nan(""), 3.0}) {
+    const Expr none(graph, graph.constant(value, ir::Shape{Dimension(2), Dimension(0)}));
+    for (const Expr& e : {ir::reduce_sum(none, {1}), ir::reduce_max(none, {1}), ir::reduce_min(none, {1})}) {
+      const ir::Node* simplified = passes::simplify_nodes(graph, {e.node})[0];
+      CHECK(ir::interpret({simplified}, {})[0].values == ir::interpret({e.node}, {})[0].values);
+    }
+  }
+}
+
+// The negative of a letter is found in whatever form the rules have brought it.
+TEST_CASE("rules_see_a_negative_written_in_another_way") {
+  ir::Graph graph;
+  const auto input = [&](const char* name) { return Expr(graph, graph.leaf(Op::input, name, kFull)); };
+  const Expr x = input("x"), y = input("y");
+  for (const Expr& a : {x, 2 * x, x * 2, x - y, 1 - x, x - 1, 2 * (x - y), -2 * (x + 1), x / 3, 2 * x / 3, x * y, x / y,
+                        2 * x - 3 * y, 0.7 * (x + 0.1 * x * x * x)}) {
+    const Expr hyperbolic = (exp(a) - exp(-a)) / (exp(a) + exp(-a));
+    const Expr sum = y * -log(1 / (1 + exp(-a))) + (1 - y) * -log(1 - 1 / (1 + exp(-a)));
+    INFO(ir::formula(a.node));
+    const ir::Node* simplified = passes::simplify_nodes(graph, {hyperbolic.node})[0];
+    CHECK((simplified->op == Op::tanh || simplified->operands[0]->op == Op::tanh));
+    const auto cross_entropy = ir::reachable({passes::simplify_nodes(graph, {sum.node})[0]});
+    CHECK(std::count_if(cross_entropy.begin(), cross_entropy.end(), [](auto* n) { return n->op == Op::softplus; }) ==
+          1);
+  }
+}
+
 TEST_CASE("rules_do_not_guard_what_cannot_be_0") {
   // 0 * log(0) is 0 by a selection, which costs something: none where the logarithm's argument is positive.
   ir::Graph graph;
   const auto input = [&](const char* name) { return Expr(graph, graph.leaf(Op::input, name, kFull)); };
   const Expr a = abs(input("x")) + 2, b = input("b");
-  for (const Expr e : {a * log(a), a * (log(a) - b)}) {
+  const Expr p = logistic(input("z")) * 0.5;
+  for (const Expr e : {a * log(a), a * (log(a) - b), (1 - p) * log(1 - p), (1 - p) * (log(1 - p) - b)}) {
     const ir::Node* simplified = passes::simplify_nodes(graph, {e.node})[0];
     INFO(ir::formula(simplified));
     for (const ir::Node* node : ir::reachable({simplified})) CHECK(node->op != Op::select);

@@ -141,12 +141,24 @@ class Measures {
 /// Rows that may make an expression larger, by their patterns.
 const std::set<std::string>& rows_that_apply_once() {
   static const std::set<std::string> rows = {
-      "a * log(a)",                                                 // the logarithm is then of a choice, not of a
-      "a * (log(a) - b)",                                           // the same
-      "log(reduce_sum(exponential(a)))",                            // the exponent is then at most 0: not unbounded
-      "exponential(a) / spread(reduce_sum(exponential(a)))",        // the same
-      "reduce_sum(a * a) / b - reduce_sum(a) * reduce_sum(a) / c",  // no difference of sums is left
-      "log_plus_one(b) - minimum(x, 0) + a * x",                    // the difference no longer begins with log_plus_one
+      "a * log(a)",                                                   // the logarithm is then of a choice, not of a
+      "a * (log(a) - b)",                                             // the same
+      "(1 + a) * log_plus_one(a)",                                    // the same, of a choice
+      "(1 + a) * (log_plus_one(a) - b)",                              // the same
+      "log(exponential(a) + exponential(b) + exponential(c))",        // an exponential less stands in the sum
+      "log(1 + reduce_sum(exponential(a)))",                          // the logarithm is then of the exponentials alone
+      "log(reduce_sum(exponential(a)) * b)",                          // the same
+      "log(reduce_sum(exponential(a)) / b)",                          // the same
+      "log(spread(reduce_sum(exponential(a))) * b)",                  // the same
+      "log(reduce_sum(exponential(a)))",                              // the exponent is then at most 0: not unbounded
+      "reduce_sum(exponential(a) * b) / reduce_sum(exponential(a))",  // the same
+      "exponential(a) / spread(reduce_sum(exponential(a)))",          // the same
+      "reduce_sum(a * a) / b - reduce_sum(a) * reduce_sum(a) / c",    // no difference of sums is left
+      "log_plus_one(b) - minimum(x, 0) + a * x",  // the difference no longer begins with log_plus_one
+      "spread(reduce_max(a) + b) - a",            // the maximum no longer stands in a sum
+      "a - b - spread(reduce_max(a))",            // the maximum no longer is the last term
+      "a - spread(reduce_max(a) + b)",            // the maximum no longer stands in a sum
+      "sqrt(1 + a) + -1",                         // no difference is left
   };
   return rows;
 }
