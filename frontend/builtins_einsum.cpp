@@ -44,8 +44,8 @@ Formula parse_formula(const BuiltinCall& call) {
     std::string all;
     for (const std::string& letters : f.operands) all += letters;
     std::sort(all.begin(), all.end());
-    for (const char c : all) {
-      if (std::count(all.begin(), all.end(), c) == 1) f.result += c;
+    for (auto c = all.begin(); c != all.end(); c = std::upper_bound(c, all.end(), *c)) {
+      if (std::next(c) == all.end() || *std::next(c) != *c) f.result += *c;
     }
   }
   return f;
@@ -56,8 +56,10 @@ void check_formula(const BuiltinCall& call, const Formula& f, std::size_t operan
     call.fail(0, "the text names the axes of " + std::to_string(f.operands.size()) + " tensors, but " +
                      std::to_string(operands) + (operands == 1 ? " is" : " are") + " given");
   }
+  constexpr std::size_t alphabet = 52;
   std::string known;
   for (const std::string& letters : f.operands) {
+    if (letters.size() > alphabet) call.fail(0, "there are more axes than letters to name them");
     known += letters;
     for (const char c : letters) {
       if (std::count(letters.begin(), letters.end(), c) > 1) {
@@ -65,6 +67,7 @@ void check_formula(const BuiltinCall& call, const Formula& f, std::size_t operan
       }
     }
   }
+  if (f.result.size() > alphabet) call.fail(0, "there are more axes than letters to name them");
   for (const char c : f.result) {
     if (!contains(known, c)) call.fail(0, std::string("no tensor has the axis '") + c + "' of the result");
     if (std::count(f.result.begin(), f.result.end(), c) > 1) {

@@ -189,13 +189,15 @@ Value windows(const BuiltinCall& call) {
   const auto positive = [&](std::size_t i) {
     const std::int64_t n = call.whole(i, 1);
     if (n < 1) call.fail(i, "expected a whole number from 1, found " + describe(call.value(i)));
-    return static_cast<int>(n);
+    return n;
   };
-  const int size = positive(2), stride = positive(3), dilation = positive(4);
-  const Dimension rest = along(x.shape(), axis) - (dilation * (size - 1) + 1);
-  if (rest.is_constant() && rest.constant() < 0) {
-    call.fail(2, "a window over " + std::to_string(dilation * (size - 1) + 1) +
-                     " elements does not fit into an axis of " + along(x.shape(), axis).to_string());
+  const std::int64_t size = positive(2), stride = positive(3), dilation = positive(4);
+  const std::int64_t reach = dilation * (size - 1) + 1;
+  const Dimension rest = along(x.shape(), axis) - reach;
+  constexpr std::int64_t longest = 1'000'000'000;
+  if (reach > longest || (rest.is_constant() && rest.constant() < 0)) {
+    call.fail(2, "a window over " + std::to_string(reach) + " elements does not fit into an axis of " +
+                     along(x.shape(), axis).to_string());
   }
   if (!rest.divided_by(stride)) {
     call.fail(3,
@@ -203,7 +205,8 @@ Value windows(const BuiltinCall& call) {
                   std::to_string(stride),
               "use a stride of 1, or an axis whose size is known");
   }
-  return Value::of(ir::windows(x, axis, size, stride, dilation).node);
+  return Value::of(
+      ir::windows(x, axis, static_cast<int>(size), static_cast<int>(stride), static_cast<int>(dilation)).node);
 }
 
 /// A parameter is [window..., in, out]: every position of a convolution's window has its inputs and its outputs. A

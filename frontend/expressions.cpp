@@ -259,7 +259,7 @@ Value Lowering::lower_expression(const Expression& e, const std::vector<std::str
   } catch (const Failure& failure) {
     report(failure);
   } catch (const Exhausted& exhausted) {
-    add_mistake(exhausted.diagnostic);
+    if (mistakes_.size() < most_mistakes) add_mistake(exhausted.diagnostic);
   }
   return {};
 }

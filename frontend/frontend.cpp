@@ -33,6 +33,9 @@ namespace {
   std::stable_sort(mistakes.begin(), mistakes.end(), [&](const Diagnostic& a, const Diagnostic& b) {
     return std::tuple(a.file != main, a.file, a.line, a.column) < std::tuple(b.file != main, b.file, b.line, b.column);
   });
+  if (mistakes.size() >= most_mistakes) {
+    mistakes.push_back({main, 0, 0, 1, "after so many mistakes no others were looked for", "", ""});
+  }
   throw Error(std::move(mistakes));
 }
 
@@ -143,7 +146,7 @@ Model ModelSource::lower(Purpose purpose) const {
   std::vector<Diagnostic> mistakes = p.mistakes;
   std::set<const Definition*> recursive;
   for (const auto& part : p.tree->files) recursive.merge(check_names(*part, &prelude(), mistakes));
-  if (!p.blocks.contains(Definition::Kind::model)) {
+  if (!p.blocks.contains(Definition::Kind::model) || mistakes.size() >= most_mistakes) {
     drop_consequences(mistakes, p.unreadable);
     report(mistakes, p.name);
   }

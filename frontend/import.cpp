@@ -62,6 +62,7 @@ class Loader {
       mistakes_.push_back(diagnostic(import.span, "imports are nested more than 100 deep"));
       return nullptr;
     }
+    if (mistakes_.size() >= most_mistakes) return nullptr;
     const auto text = read(path);
     if (!text) {
       mistakes_.push_back(diagnostic(import.span, "there is no file " + path.string(),

@@ -2,6 +2,8 @@
 
 #include <charconv>
 
+#include "ir/utf8.h"
+
 namespace descent::frontend {
 
 namespace {
@@ -11,21 +13,6 @@ bool is_space(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n' |
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool begins_name(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
 bool in_name(char c) { return begins_name(c) || is_digit(c); }
-
-/// The length of the UTF-8 character that begins the text; 0 if there is none.
-std::size_t character_length(std::string_view text) {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const std::size_t length = byte(0) < 0x80             ? 1
-                             : (byte(0) & 0xE0) == 0xC0 ? 2
-                             : (byte(0) & 0xF0) == 0xE0 ? 3
-                             : (byte(0) & 0xF8) == 0xF0 ? 4
-                                                        : 0;
-  if (length > text.size()) return 0;
-  for (std::size_t i = 1; i < length; ++i) {
-    if ((byte(i) & 0xC0) != 0x80) return 0;
-  }
-  return length;
-}
 
 /// What people write who know another language, or whose editor is too clever.
 std::string hint_for(std::string_view character) {
@@ -105,10 +92,13 @@ class Lexer {
   void mistake(std::size_t end, const std::string& message, const std::string& hint = "") {
     // One for each line: where a sign is wrong, what follows in the line often is for the same reason.
     const std::size_t line = text_.rfind('\n', begin_) + 1;
-    if (line == last_wrong_line_) return;
+    if (line == last_wrong_line_ || mistakes_.size() >= most_mistakes) return;
     last_wrong_line_ = line;
     mistakes_.push_back(diagnostic({&source_, begin_, end}, message, hint));
   }
+
+  /// By the mark at its beginning.
+  bool is_utf16() const { return text_.starts_with("\xFF\xFE") || text_.starts_with("\xFE\xFF"); }
 
   /// How far a number can go. "0..k" is a range: the first number ends before two dots.
   std::size_t end_of_number() const {
@@ -159,7 +149,7 @@ class Lexer {
       add(Token::Kind::symbol, symbol);
       return;
     }
-    const std::size_t length = character_length(text_.substr(at_));
+    const std::size_t length = ir::character_length(text_.substr(at_));
     if (length == 0 || text_[at_] == 0x7F || (text_[at_] >= 0 && text_[at_] < ' ')) {
       static const char* digits = "0123456789abcdef";
       const auto byte = static_cast<unsigned char>(text_[at_++]);
@@ -168,8 +158,9 @@ class Lexer {
              !is_space(text_[at_])) {
         ++at_;
       }
+      if (is_utf16()) at_ = text_.size();
       mistake(at_, std::string("this is not text: the byte 0x") + digits[byte >> 4] + digits[byte & 15],
-              "a .descent file is UTF-8");
+              is_utf16() ? "save the file as UTF-8: this is UTF-16" : "a .descent file is UTF-8");
       return;
     }
     at_ += length;

@@ -68,6 +68,7 @@ Diagnostic Lowering::located(const Span& span, const std::string& message, const
 }
 
 void Lowering::add_mistake(const Diagnostic& d) {
+  if (mistakes_.size() >= most_mistakes) throw Exhausted{d};
   if (reported_.insert(key_of(d)).second) mistakes_.push_back(d);
 }
 
@@ -98,7 +99,7 @@ void Lowering::lower_model(const Definition& model, const UpdateRules& rules) {
       step.updates.insert(step.updates.end(), layer_updates.begin(), layer_updates.end());
     }
   } catch (const Exhausted& exhausted) {
-    add_mistake(exhausted.diagnostic);
+    if (mistakes_.size() < most_mistakes) add_mistake(exhausted.diagnostic);
   }
   if (!mistakes_.empty()) return;
   program_.functions.push_back(initial_);

@@ -120,7 +120,7 @@ class NameChecker {
       if (d->file == &file_) references_[current_].push_back({d, e.span});
       return;
     }
-    if (find_builtin(e.text) != nullptr) return;
+    if (find_builtin(e.text) != nullptr || mistakes_.size() >= most_mistakes) return;
     std::vector<std::string> names;
     for (const Names& scope : visible_) names.insert(names.end(), scope.begin(), scope.end());
     Diagnostic unknown = diagnostic(e.span, "unknown name '" + e.text + "'");

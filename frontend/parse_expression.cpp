@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 
 namespace descent::frontend {
@@ -147,7 +148,7 @@ ExpressionPtr ExpressionParser::only_expression() {
 ExpressionPtr ExpressionParser::expression(int minimum) {
   const Nesting nesting(nesting_);
   if (nesting_ > maximum_nesting) {
-    fail(peek().span, "this expression is nested more than " + std::to_string(maximum_nesting) + " deep",
+    fail(peek().span, "this is nested more than " + std::to_string(maximum_nesting) + " deep",
          "give a part of it a name with 'let'");
   }
   ExpressionPtr left = prefix();
@@ -367,15 +368,14 @@ TypeAnnotation ExpressionParser::type_annotation() {
 
 std::vector<Parameter> ExpressionParser::parameters() {
   std::vector<Parameter> parameters;
+  std::unordered_set<std::string> names;
   expect("(", "and parameters");
   list(")", "the parameters", [&] {
     Parameter p;
     const Token& name = expect_name("the name of a parameter");
     p.name = name.text;
     p.span = name.span;
-    for (const Parameter& other : parameters) {
-      if (other.name == p.name) fail(p.span, "there are two parameters '" + p.name + "'");
-    }
+    if (!names.insert(p.name).second) fail(p.span, "there are two parameters '" + p.name + "'");
     if (accept(":")) {
       if (is_word("size")) {
         next();

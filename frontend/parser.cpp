@@ -63,6 +63,10 @@ class Parser : public ExpressionParser {
   }
 
   void report(const SyntaxError& error) {
+    if (mistakes_.size() >= most_mistakes) {
+      at_ = tokens_.size() - 1;  // to the end
+      return;
+    }
     // What follows from a mistake of spelling in the same line is no second mistake.
     for (const Diagnostic& earlier : mistakes_) {
       if (earlier.line == error.diagnostic.line && earlier.file == error.diagnostic.file) return;
@@ -79,7 +83,7 @@ class Parser : public ExpressionParser {
 
   void define(const Definition& d) {
     const auto [at, is_new] = file_.by_name.emplace(d.name, &d);
-    if (is_new) return;
+    if (is_new || mistakes_.size() >= most_mistakes) return;
     Diagnostic twice = diagnostic(d.name_span, "'" + d.name + "' is defined twice", "give one of them another name");
     twice.notes.push_back(note(at->second->name_span, "first defined here"));
     mistakes_.push_back(twice);
@@ -134,7 +138,7 @@ class Parser : public ExpressionParser {
   /// { statements }; returns the range of the closing brace.
   Span body(Block block, std::vector<Statement>& statements, const Span& opened_at, bool in_loop) {
     if (++nesting_ > maximum_nesting) {
-      fail(peek().span, "blocks are nested more than " + std::to_string(maximum_nesting) + " deep");
+      fail(peek().span, "this is nested more than " + std::to_string(maximum_nesting) + " deep");
     }
     next();
     while (!is_symbol("}")) {

@@ -37,7 +37,11 @@ class Printer {
     if (s.definition != nullptr) definition(depth + 1, *s.definition);
   }
 
+  /// Of a long chain of operators the tree is as deep as it is long, and its indentation the square of that.
+  static constexpr int most_levels = 1000;
+
   void expression(int depth, const Expression& e, const std::string& label = "") {
+    if (depth > most_levels) return line(depth, "...");
     static const char* kinds[] = {"number", "text", "name", "unary", "binary", "call",  "pipe",
                                   "member", "if",   "list", "index", "fn",     "broken"};
     std::string head = label + kinds[static_cast<int>(e.kind)];

@@ -2,15 +2,15 @@
 
 #include <algorithm>
 
+#include "ir/utf8.h"
+
 namespace descent::frontend {
 
 namespace {
 
 /// Characters of UTF-8 text; a byte that belongs to none counts as one.
 int characters(std::string_view text) {
-  return static_cast<int>(std::count_if(text.begin(), text.end(), [](char c) {
-    return (static_cast<unsigned char>(c) & 0xC0) != 0x80;  // not the continuation of a character
-  }));
+  return static_cast<int>(std::count_if(text.begin(), text.end(), [](char c) { return !ir::continues_character(c); }));
 }
 
 }  // namespace

@@ -17,6 +17,9 @@ struct Source {
   bool is_library = false;   ///< comes with Descent: a mistake in it is shown where the user's text called it
 };
 
+/// A file that has as many mistakes is of another language, or none: no others are looked for.
+constexpr std::size_t most_mistakes = 100;
+
 /// The place of a span: columns and lengths count characters, not bytes.
 Location locate(const Span& span);
 Diagnostic diagnostic(const Span& span, const std::string& message, const std::string& hint = "");

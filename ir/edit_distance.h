@@ -33,6 +33,8 @@ inline std::optional<std::string> nearest(std::string_view name, const std::vect
   // Of a single letter every other one differs by one character: none is nearer than the others.
   std::size_t least = name.size() < 2 ? 1 : name.size() / 2 + 1;
   for (const std::string& candidate : candidates) {
+    // They differ by as many characters as one is longer.
+    if (std::max(name.size(), candidate.size()) - std::min(name.size(), candidate.size()) >= least) continue;
     const std::size_t distance = edit_distance(name, candidate);
     if (distance < least) least = distance, best = candidate;
   }

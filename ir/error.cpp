@@ -2,11 +2,13 @@
 
 #include <algorithm>
 
+#include "ir/utf8.h"
+
 namespace descent {
 
 namespace {
 
-bool continues_character(char c) { return (static_cast<unsigned char>(c) & 0xC0) == 0x80; }  // of UTF-8
+using ir::continues_character;
 
 /// Where the character of that number begins, from 0.
 std::size_t character_offset(const std::string& text, std::size_t number) {
@@ -37,6 +39,23 @@ Excerpt excerpt(const std::string& line, int column, int length) {
   return e;
 }
 
+/// What a terminal cannot show, as one sign each: bytes that are no text, and control characters but the tab.
+std::string shown_text(const std::string& text) {
+  std::string shown;
+  for (std::size_t i = 0; i < text.size();) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    const std::size_t length = ir::character_length(std::string_view(text).substr(i));
+    const bool is_control = (byte < ' ' && byte != '\t') || byte == 0x7F;
+    if (length > 0 && !is_control) {
+      shown.append(text, i, length);
+    } else if (!continues_character(text[i])) {  // which counts for no column
+      shown += "\uFFFD";
+    }
+    i += std::max<std::size_t>(1, length);
+  }
+  return shown;
+}
+
 }  // namespace
 
 std::string Diagnostic::to_string() const {
@@ -51,7 +70,7 @@ std::string Diagnostic::to_string() const {
     const std::string number = std::to_string(line);
     const Excerpt shown = excerpt(source_line, column, length);
     gutter += std::string(number.size(), ' ');
-    text += "\n  " + number + " | " + shown.text;
+    text += "\n  " + number + " | " + shown_text(shown.text);
     if (column > 0) {
       // A blank for each character before the range; tabs are kept, so that the caret stands right whatever their
       // width.

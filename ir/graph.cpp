@@ -47,6 +47,17 @@ std::size_t hash_of(const Node& node) {
   return h;
 }
 
+/// The sizes that are known stay far from where the number of elements, or of their bytes, would overflow.
+void check_size(const Type& type) {
+  constexpr std::int64_t most = std::int64_t{1} << 48;
+  std::int64_t count = 1;
+  for (const Dimension& d : type.shape) {
+    if (!d.is_constant() || d.constant() == 0) continue;
+    if (d.constant() > most / count) throw Error("a tensor of " + to_string(type.shape) + " is too large");
+    count *= d.constant();
+  }
+}
+
 }  // namespace
 
 bool Graph::Equal::operator()(const Node* a, const Node* b) const {
@@ -65,6 +76,7 @@ const Node* Graph::make(Op op, std::vector<const Node*> operands, Attributes att
                 std::to_string(candidate.operands.size()));
   }
   candidate.type = op_info.infer(op_info, candidate.operands, candidate.attributes);
+  check_size(candidate.type);
   candidate.id = static_cast<std::uint32_t>(nodes_.size());
   candidate.origin = origin_;
   nodes_.push_back(std::move(candidate));

@@ -145,11 +145,13 @@ const Node* simplify_pad(Graph& graph, const Node* node) {
 }
 
 const Node* simplify_concatenate(Graph& graph, const Node* node) {
+  constexpr std::size_t most_parts = 1024;  // what is put together with itself again and again has 2^k
   const int axis = node->attributes.axes[0];
   std::vector<Expr> parts;
   for (const Node* part : node->operands) {
     if (part->shape()[static_cast<std::size_t>(axis)] == Dimension(0)) continue;
-    if (part->op == Op::concatenate && part->attributes.axes[0] == axis) {
+    if (part->op == Op::concatenate && part->attributes.axes[0] == axis &&
+        parts.size() + part->operands.size() <= most_parts) {
       for (const Node* inner : part->operands) parts.emplace_back(graph, inner);
     } else {
       parts.emplace_back(graph, part);
