@@ -15,6 +15,7 @@ using ir::Op;
 namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
+constexpr double kLargestSize = 0x1p63;
 
 Facts exactly(double value) {
   if (std::isnan(value)) return {};
@@ -170,22 +171,6 @@ const Node* distance_from_largest(const Node* node) {
   return nullptr;
 }
 
-/// `f` where the condition says more of the chosen value: in `if v > 0 then v else 1`, v is positive.
-Facts refined(Facts f, const Node* value, const Node* condition, bool holds) {
-  if (condition->op != Op::compare_lt && condition->op != Op::compare_le) return f;
-  const bool strict = (condition->op == Op::compare_lt) == holds;
-  const Node *smaller = condition->operands[holds ? 0 : 1], *greater = condition->operands[holds ? 1 : 0];
-  if (greater == value && smaller->is_constant() && smaller->attributes.value >= f.low) {
-    f.low = smaller->attributes.value;
-    f.low_open = f.low_open || strict;
-  }
-  if (smaller == value && greater->is_constant() && greater->attributes.value <= f.high) {
-    f.high = greater->attributes.value;
-    f.high_open = f.high_open || strict;
-  }
-  return f;
-}
-
 /// `f`, and at most 0 where `node` is x - max(x).
 Facts at_most_zero_if_shifted(Facts f, const Node* node) {
   if (f.high > 0 && distance_from_largest(node) != nullptr) f.high = 0, f.high_open = false;
@@ -208,14 +193,29 @@ ir::Dimension reduced_count(const Node* reduction) {
   return count;
 }
 
+Facts refined(Facts f, const Node* value, const Node* condition, bool holds) {
+  if (condition->op != Op::compare_lt && condition->op != Op::compare_le) return f;
+  const bool strict = (condition->op == Op::compare_lt) == holds;
+  const Node *smaller = condition->operands[holds ? 0 : 1], *greater = condition->operands[holds ? 1 : 0];
+  if (greater == value && smaller->is_constant() && smaller->attributes.value >= f.low) {
+    f.low = smaller->attributes.value;
+    f.low_open = f.low_open || strict;
+  }
+  if (smaller == value && greater->is_constant() && greater->attributes.value <= f.high) {
+    f.high = greater->attributes.value;
+    f.high_open = f.high_open || strict;
+  }
+  return f;
+}
+
 Facts of_size(const ir::Dimension& size) {
   if (size.is_constant()) return exactly(static_cast<double>(size.constant()));
   std::int64_t least = size.constant();
   for (const auto& term : size.terms()) {
-    if (term.coefficient < 0) return whole(between(0, kInfinity));
+    if (term.coefficient < 0) return whole(between(0, kLargestSize));
     least += term.coefficient;
   }
-  return whole(between(static_cast<double>(std::max<std::int64_t>(least, 0)), kInfinity));
+  return whole(between(static_cast<double>(std::max<std::int64_t>(least, 0)), kLargestSize));
 }
 
 const Facts& FactTable::of(const Node* node) {
@@ -357,7 +357,9 @@ Facts FactTable::interval(const Node* node) const {
       const Node* operand = node->operands[0];
       if (operand->op == Op::exponential) {
         const Node* largest = distance_from_largest(operand->operands[0]);
-        if (largest != nullptr && largest->attributes.axes == node->attributes.axes) return between(1, kInfinity);
+        if (largest != nullptr && largest->attributes.axes == node->attributes.axes) {
+          return between(1, std::max(1.0, of_size(reduced_count(node)).high));  // no summand is more than 1
+        }
       }
       Facts f = product(x(0), of_size(reduced_count(node)));
       f.whole = x(0).whole;

@@ -69,6 +69,9 @@ class FactTable {
 /// What an op's values can be, from the facts of its operands.
 Defined defined(const ir::Node* node, const std::vector<Facts>& operands);
 
+/// `f` where the condition says more of the value: v is positive where `v > 0` holds, and not where it does not.
+Facts refined(Facts f, const ir::Node* value, const ir::Node* condition, bool holds);
+
 /// The values of a size. A symbol is 1 or more: with no rows there is nothing to compute.
 Facts of_size(const ir::Dimension& size);
 /// The number of elements of which a reduction makes one.

@@ -4,6 +4,7 @@
 #include <limits>
 #include <optional>
 #include <set>
+#include <unordered_set>
 
 #include "ir/formula.h"
 #include "ir/op.h"
@@ -19,9 +20,11 @@ namespace {
 /// Beyond it e^x is infinite.
 double largest_exponent(ir::DType dtype) { return dtype == ir::DType::f64 ? 709.7 : 88.7; }
 
-/// Whether the value comes from outside: an input, parameter or state, perhaps seen in another shape.
+/// Whether the value comes from outside: an input, parameter or state, perhaps seen in another shape, with another
+/// sign, or with a number in the place of some of it (`if y == 0 then 1 else y`).
 bool is_given(const Node* node) {
-  while (ir::is_view(node)) node = node->operands[0];
+  while (ir::is_view(node) || node->op == Op::negate) node = node->operands[0];
+  if (node->op == Op::select) return is_given(node->operands[1]) && is_given(node->operands[2]);
   return ir::is_leaf(node);
 }
 
@@ -67,6 +70,49 @@ std::optional<Finding> judge(const Node* node, FactTable& facts) {
   }
 }
 
+/// Whether the node is needed only where a condition says enough of what it is made of: e^z in `if z > 0 then z else
+/// e^z - 1`. What is not chosen has no influence (docs/numerics.md).
+class Guards {
+ public:
+  /// `facts`: with what is assumed, of which nothing else has been asked.
+  Guards(const Node* root, const FactTable& facts) : root_(root), facts_(facts) {}
+
+  bool cover(const Node* node) const {
+    const auto below = ir::reachable({node});
+    const std::unordered_set<const Node*> parts(below.begin(), below.end());
+    std::unordered_set<const Node*> seen;
+    std::vector<const Node*> stack{root_};
+    while (!stack.empty()) {
+      const Node* top = stack.back();
+      stack.pop_back();
+      if (top == node) return false;
+      if (!seen.insert(top).second) continue;
+      for (std::size_t i = 0; i < top->operands.size(); ++i) {
+        const bool is_choice = top->op == Op::select && i > 0;
+        if (!is_choice || !guards(top->operands[0], i == 1, node, parts)) stack.push_back(top->operands[i]);
+      }
+    }
+    return true;
+  }
+
+ private:
+  /// Whether nothing is wrong with the node where the condition holds, or where it does not.
+  bool guards(const Node* condition, bool holds, const Node* node, const std::unordered_set<const Node*>& parts) const {
+    if (condition->op != Op::compare_lt && condition->op != Op::compare_le) return false;
+    FactTable facts = facts_, others = facts_;
+    bool says_something = false;
+    for (const Node* value : condition->operands) {
+      if (value->is_constant() || !parts.contains(value)) continue;
+      facts.assume(value, refined(others.of(value), value, condition, holds));
+      says_something = true;
+    }
+    return says_something && !judge(node, facts);
+  }
+
+  const Node* root_;
+  const FactTable& facts_;
+};
+
 /// The new value that a function gives a variable; null if it gives none.
 const Node* update_of(const ir::Program& program, const char* function, const std::string& variable) {
   const ir::Function* f = program.find_function(function);
@@ -79,7 +125,7 @@ const Node* update_of(const ir::Program& program, const char* function, const st
 
 /// Facts that know which states are never negative, by induction over the steps: they begin so, and every step keeps
 /// them so if all are so before it. (The variance of a batch normalisation is one.)
-FactTable facts_of(const ir::Program& program) {
+FactTable assumptions_of(const ir::Program& program) {
   std::vector<const ir::Variable*> nonnegative;
   FactTable first(FactTable::Arithmetic::float32);
   for (const ir::Variable& v : program.variables) {
@@ -88,17 +134,18 @@ FactTable facts_of(const ir::Program& program) {
     if (v.kind != ir::Variable::Kind::parameter && holds_at_first) nonnegative.push_back(&v);
   }
   while (true) {
-    FactTable facts(FactTable::Arithmetic::float32);
+    FactTable assumed(FactTable::Arithmetic::float32);
     Facts not_negative;
     not_negative.low = 0, not_negative.defined = Defined::finite;
     for (const ir::Variable* v : nonnegative) {
-      facts.assume(ir::leaf_of(*program.graph, *v), not_negative);
+      assumed.assume(ir::leaf_of(*program.graph, *v), not_negative);
     }
+    FactTable facts = assumed;
     const auto changed = std::remove_if(nonnegative.begin(), nonnegative.end(), [&](const ir::Variable* v) {
       const Node* update = update_of(program, "step", v->name);
       return update != nullptr && !facts.of(update).nonnegative();
     });
-    if (changed == nonnegative.end()) return facts;
+    if (changed == nonnegative.end()) return assumed;
     nonnegative.erase(changed, nonnegative.end());
   }
 }
@@ -106,7 +153,8 @@ FactTable facts_of(const ir::Program& program) {
 }  // namespace
 
 std::vector<Unstable> find_unstable(const ir::Program& program) {
-  FactTable facts = facts_of(program);
+  const FactTable assumed = assumptions_of(program);
+  FactTable facts = assumed;
   std::set<std::string> said;
   std::vector<Unstable> found;
   for (const char* name : {"evaluate", "predict"}) {
@@ -115,7 +163,7 @@ std::vector<Unstable> find_unstable(const ir::Program& program) {
     for (const ir::Binding& result : function->results) {
       for (const Node* node : ir::reachable({result.node})) {
         const auto finding = judge(node, facts);
-        if (!finding) continue;
+        if (!finding || Guards(result.node, assumed).cover(node)) continue;
         const std::string what = ir::formula(node, {}, 6);
         if (said.insert(what).second) found.push_back({node, result.name, what, finding->reason, finding->advice});
       }

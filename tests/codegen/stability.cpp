@@ -89,6 +89,71 @@ const std::vector<Form>& forms() {
       // The update of a gated recurrent unit (Cho and others, 2014): between a state y and a candidate 0.5.
       {"(1 - sigmoid(z)) * y + sigmoid(z) * 0.5", [](double z, double y) { return sigmoid(-z) * y + sigmoid(z) * 0.5; },
        [](double z, double y) { return sigmoid(z) * sigmoid(-z) * (0.5 - y); }, unit},
+      // The same in other words: with signs, factors and terms inside of the functions.
+      {"tanh(z / 2 - 1)", [](double z, double) { return std::tanh(z / 2 - 1); },
+       [](double z, double) { return 0.5 / std::pow(std::cosh(std::fmin(std::fabs(z / 2 - 1), 300)), 2); }, one_or_z},
+      {"0.5 * z * (1 + tanh(0.8 * (z + 0.045 * z^3)))",
+       [](double z, double) { return z * sigmoid(1.6 * (z + 0.045 * z * z * z)); },
+       [](double z, double) {
+         const double u = 1.6 * (z + 0.045 * z * z * z);
+         return sigmoid(u) + z * sigmoid(u) * sigmoid(-u) * 1.6 * (1 + 0.135 * z * z);
+       },
+       one_or_z, -1e4, 1e4, 20},
+      {"bce(sigmoid(y - 2 * z), 1)", [](double z, double y) { return softplus(2 * z - y); },
+       [](double z, double y) { return 2 * sigmoid(2 * z - y); }, one_or_z, -1e4, 1e4, 40},  // the rounding of y - 2 z
+      {"max(z, 0) - y * z + log(1 + exp(-abs(z)))", [](double z, double y) { return softplus(z) - y * z; },
+       [](double z, double y) { return sigmoid(z) - y; }, one_or_z},
+      {"log(exp(z) + exp(-z)) - log(2)",
+       [](double z, double) { return std::fabs(z) + softplus(-2 * std::fabs(z)) - std::log(2); },
+       [](double z, double) { return std::tanh(z); }, one_or_z},
+      {"log((exp(z) + exp(-z)) / 2)",
+       [](double z, double) { return std::fabs(z) + softplus(-2 * std::fabs(z)) - std::log(2); },
+       [](double z, double) { return std::tanh(z); }, one_or_z},
+      {"log(3 + 2 * exp(z))", [](double z, double) { return std::log(3) + softplus(z + std::log(2.0 / 3)); },
+       [](double z, double) { return sigmoid(z + std::log(2.0 / 3)); }, one_or_z},
+      {"log(1 + exp(z) + exp(y))", [](double z, double y) { return softplus(y + softplus(z - y)); },
+       [](double z, double y) { return sigmoid(y + softplus(z - y)) * sigmoid(z - y); }, one_or_z},
+      {"log(exp(z) + exp(y) + exp(1))", [](double z, double y) { return 1 + softplus(y + softplus(z - y) - 1); },
+       [](double z, double y) { return sigmoid(y + softplus(z - y) - 1) * sigmoid(z - y); }, one_or_z},
+      {"exp(z) / (exp(z) + exp(y))", [](double z, double y) { return sigmoid(z - y); },
+       [](double z, double y) { return sigmoid(z - y) * sigmoid(y - z); }, unit},
+      {"exp(z) / (exp(z) + exp(y) + 2)", [](double z, double y) { return sigmoid(z - std::log(2 + std::exp(y))); },
+       [](double z, double y) {
+         const double d = z - std::log(2 + std::exp(y));
+         return sigmoid(d) * sigmoid(-d);
+       },
+       unit},
+      {"log(sigmoid(z) / (1 - sigmoid(z)))", [](double z, double) { return z; }, [](double, double) { return 1.0; }},
+      {"log(sigmoid(z) * (1 - sigmoid(z)))", [](double z, double) { return -softplus(z) - softplus(-z); },
+       [](double z, double) { return sigmoid(-z) - sigmoid(z); }, one_or_z},
+      {"log((1 + tanh(z)) / 2)", [](double z, double) { return -softplus(-2 * z); },
+       [](double z, double) { return 2 * sigmoid(-2 * z); }},
+      {"log(0.5 - 0.5 * tanh(z))", [](double z, double) { return -softplus(2 * z); },
+       [](double z, double) { return -2 * sigmoid(2 * z); }},
+      {"log(1 - tanh(z)^2)", [](double z, double) { return 2 * std::log(2) - softplus(2 * z) - softplus(-2 * z); },
+       [](double z, double) { return -2 * std::tanh(z); }, one_or_z},
+      {"log(1 - tanh(z))", [](double z, double) { return std::log(2) - softplus(2 * z); },
+       [](double z, double) { return -2 * sigmoid(2 * z); }, one_or_z},
+      {"sigmoid(z)^1.5", [](double z, double) { return std::exp(-1.5 * softplus(-z)); },
+       [](double z, double) { return 1.5 * std::exp(-1.5 * softplus(-z)) * sigmoid(-z); }, unit},
+      {"-((1 - sigmoid(z))^y) * log(sigmoid(z))",
+       [](double z, double y) { return std::exp(-y * softplus(z)) * softplus(-z); },
+       [](double z, double y) { return -std::exp(-y * softplus(z)) * (sigmoid(-z) + y * sigmoid(z) * softplus(-z)); },
+       of_z, -1e4, 1e4, 10},
+      {"sqrt(1 + z^2) - 1", [](double z, double) { return z * z / (1 + std::sqrt(1 + z * z)); },
+       [](double z, double) { return z / std::sqrt(1 + z * z); }},
+      {"y * log(y / sigmoid(z)) + (1 - y) * log((1 - y) / (1 - sigmoid(z)))",
+       [](double z, double y) {
+         const auto of = [](double p, double q) { return p > 0 ? p * (std::log(p) + q) : 0; };
+         return of(y, softplus(-z)) + of(1 - y, softplus(z));
+       },
+       [](double z, double y) { return sigmoid(z) - y; }, one_or_z},
+      {"y * (log(y) - log(sigmoid(z))) + (1 - y) * (log(1 - y) - log(1 - sigmoid(z)))",
+       [](double z, double y) {
+         const auto of = [](double p, double q) { return p > 0 ? p * (std::log(p) + q) : 0; };
+         return of(y, softplus(-z)) + of(1 - y, softplus(z));
+       },
+       [](double z, double y) { return sigmoid(z) - y; }, one_or_z},
       {"y * log(y) - y * log(sigmoid(z))",
        [](double z, double y) { return (y > 0 ? y * std::log(y) : 0) + y * softplus(-z); },
        [](double z, double y) { return -y * sigmoid(-z); }, one_or_z},

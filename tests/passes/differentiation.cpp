@@ -102,6 +102,10 @@ TEST_CASE("derivatives_at_ties_and_kinks_are_as_documented") {
   CHECK(at(abs(a), a) == 0);
   CHECK(at(sqrt(a), a) == 0);
   CHECK(at(sqrt(a * a), a) == 0);
+  CHECK(at(pow(a, 0.3), a) == 0);
+  CHECK(at(pow(abs(a * a * a), 1 / 3.0), a) == 0);
+  CHECK(at(pow(a, ir::like(a, 1)), a) == 1);
+  CHECK(at(pow(a, exp(a) - 0.5), a) == 0);
   CHECK(at(ir::broadcast(ir::reduce_max(a, {0}), shape, {}), a) == 1);  // three thirds: shared in equal parts
 }
 
