@@ -9,8 +9,10 @@
 #include <map>
 #include <set>
 
+#include "ir/expr.h"
 #include "ir/op.h"
 #include "passes/passes.h"
+#include "passes/positions.h"
 
 namespace descent::passes {
 
@@ -25,11 +27,11 @@ constexpr int kWorthLoading = 8;  ///< instructions that a load from the cache i
 
 class Hoisting {
  public:
-  explicit Hoisting(ir::Program& program) : program_(program) {}
+  explicit Hoisting(ir::Program& program) : program_(program), positions_(*program.graph) {}
 
   void visit(const ir::Function& function) {
     for (const Node* node : ir::reachable(function.roots())) {
-      if (is_known(node)) continue;
+      if (is_known(node) || positions_.varying_axes(node)) continue;
       for (const Node* operand : node->operands) consider(operand);
     }
     for (const Node* root : function.roots()) consider(root);
@@ -39,11 +41,20 @@ class Hoisting {
 
   /// The tables as variables and their first values.
   void declare(ir::Function& initial) {
-    for (const auto& [id, node] : found_) {
-      const std::string name = "@constant." + std::to_string(tables_.size());
-      program_.variables.push_back({name, node->shape(), ir::Variable::Kind::constant, false, node->type.dtype});
-      initial.updates.push_back({name, node});
-      tables_[node] = program_.graph->leaf(Op::state, name, node->shape(), node->type.dtype);
+    std::unordered_map<const Node*, const Node*> leaves;  // by the tables' nodes: several nodes may repeat one
+    for (const auto& [id, found] : found_) {
+      const auto& [node, table] = found;
+      const Node*& leaf = leaves[table];
+      if (leaf == nullptr) {
+        const std::string name = "@constant." + std::to_string(leaves.size() - 1);
+        program_.variables.push_back({name, table->shape(), ir::Variable::Kind::constant, false, table->type.dtype});
+        initial.updates.push_back({name, table});
+        leaf = program_.graph->leaf(Op::state, name, table->shape(), table->type.dtype);
+      }
+      tables_[node] =
+          table == node
+              ? leaf
+              : ir::broadcast(ir::Expr(*program_.graph, leaf), node->shape(), *positions_.varying_axes(node)).node;
     }
   }
 
@@ -58,14 +69,17 @@ class Hoisting {
     return known_[node] = known && node->op != Op::gradient;
   }
 
-  /// A known node that something unknown needs: it, or what it views or selects from, becomes a table.
+  /// A known node that something unknown needs: it, or what it views or selects from, becomes a table. One in the shape
+  /// of a batch is a repetition of a table.
   void consider(const Node* node) {
-    if (!is_known(node) || !considered_.insert(node).second) return;
-    const bool fits =
-        is_real(node->type.dtype) && !node->shape().empty() && ir::element_count(node->shape()).constant() <= kLargest;
-    if (fits && !ir::is_view(node) && is_dear(node)) {
-      found_[node->id] = node;
-      return;
+    const bool is_repeated = !is_known(node) && positions_.varying_axes(node);
+    if ((!is_known(node) && !is_repeated) || !considered_.insert(node).second) return;
+    if (is_real(node->type.dtype) && !ir::is_view(node) && is_dear(node)) {
+      const Node* table = is_repeated ? positions_.table_of(node) : node;
+      if (table != nullptr && !table->shape().empty() && ir::element_count(table->shape()).constant() <= kLargest) {
+        found_[node->id] = {node, table};
+        return;
+      }
     }
     for (const Node* operand : node->operands) consider(operand);
   }
@@ -82,9 +96,13 @@ class Hoisting {
   }
 
   ir::Program& program_;
+  Positions positions_;
   std::unordered_map<const Node*, bool> known_;
   std::set<const Node*> considered_;
-  std::map<std::uint32_t, const Node*> found_;  ///< in the order of their ids
+  struct Found {
+    const Node *node, *table;  ///< the same, but of one in the shape of a batch
+  };
+  std::map<std::uint32_t, Found> found_;  ///< in the order of their ids
   std::unordered_map<const Node*, const Node*> tables_;
 };
 
