@@ -63,6 +63,17 @@ std::vector<Entry> make_documentation() {
 
 }  // namespace
 
+std::string Entry::summary() const {
+  constexpr std::size_t longest = 100;
+  std::string text = documentation.substr(0, documentation.find("\nShapes: "));
+  std::replace(text.begin(), text.end(), '\n', ' ');
+  if (const std::size_t end = text.find(". "); end != std::string::npos) text.resize(end + 1);
+  while (text.ends_with(' ')) text.pop_back();
+  if (text.size() <= longest) return text;
+  text.resize(text.rfind(' ', longest));
+  return text + " ...";
+}
+
 const std::vector<Entry>& documentation() {
   static const std::vector<Entry> entries = make_documentation();
   return entries;

@@ -14,7 +14,7 @@ struct Entry {
   std::string documentation;  ///< lines, each ended
   std::string source;         ///< empty for a primitive function, which has none in the language
 
-  std::string summary() const { return documentation.substr(0, documentation.find('\n')); }
+  std::string summary() const;  ///< its first sentence, in one line
 };
 
 /// In the order of the prelude; primitive functions last.

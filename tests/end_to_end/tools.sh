@@ -62,6 +62,11 @@ error: nothing is called 'sigmoyd'
   = help: did you mean 'sigmoid'?
 END
 listing=$("$DESCENT" doc)
+# Each entry with its first sentence, or as much as fits into a line.
+cut=$(grep '^  ' <<<"$listing" | grep -vE '(\.|\?|:| \.\.\.)$')
+[ -z "$cut" ] || { printf 'FAILED: doc lists what ends amid a sentence:\n%s\n' "$cut"; failed=1; }
+long=$(grep -E '.{131}' <<<"$listing")
+[ -z "$long" ] || { printf 'FAILED: doc lists what is longer than a line:\n%s\n' "$long"; failed=1; }
 for section in Activations Losses Layers Optimizers 'Primitive functions'; do
   grep -qx "$section" <<<"$listing" || { echo "FAILED: doc lists no section $section"; failed=1; }
 done

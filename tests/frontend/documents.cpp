@@ -7,6 +7,7 @@
 #include <catch2/catch.hpp>
 #include <filesystem>
 #include <fstream>
+#include <regex>
 #include <sstream>
 
 #include "frontend/format.h"
@@ -128,4 +129,30 @@ TEST_CASE("programs_in_the_documents_are_parts_of_those_that_the_tests_run") {
     ++parts;
   }
   CHECK(parts >= 3);
+}
+
+TEST_CASE("the_grammar_for_editors_knows_every_word_of_the_language") {
+  const auto read = [](const char* path) {
+    std::ostringstream text;
+    text << std::ifstream(fs::path(SOURCE_DIR) / path).rdbuf();
+    return text.str();
+  };
+  const std::string reference = read("docs/language.md"),
+                    editors = read("editors/vscode/syntaxes/descent.tmLanguage.json");
+  const std::string grammar = reference.substr(reference.find("## Grammar"));
+  std::vector<std::string> words = {"f32", "f64", "int", "bool", "KiB", "MiB", "GiB", "KB", "MB", "GB"};
+  // Known names, up to those of collections.
+  const std::size_t known = reference.find("Known names are");
+  const std::string names = reference.substr(known, reference.find("the collections", known) - known);
+  for (const auto& [text, pattern] : {std::pair(grammar, "\"([a-z]+)\""), std::pair(names, "`([a-z]+)`")}) {
+    const std::regex word(pattern);
+    for (auto at = std::sregex_iterator(text.begin(), text.end(), word); at != std::sregex_iterator(); ++at) {
+      words.push_back((*at)[1]);
+    }
+  }
+  CHECK(words.size() >= 45);
+  for (const std::string& word : words) {
+    INFO(word);
+    CHECK(std::regex_search(editors, std::regex("[(|b ]" + word + "[|)(\\\\]")));
+  }
 }
