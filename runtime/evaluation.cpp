@@ -1,6 +1,5 @@
 // What a model says of data: evaluation, metrics and prediction, some rows at a time so that memory is bounded.
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <new>
@@ -151,10 +150,6 @@ Error not_enough_memory(const LargestTensor& largest, std::int64_t rows) {
       "measure it on fewer rows");
 }
 
-double bytes_of_memory() {
-  return static_cast<double>(::sysconf(_SC_PHYS_PAGES)) * static_cast<double>(::sysconf(_SC_PAGE_SIZE));
-}
-
 }  // namespace
 
 /// The metrics from what was gathered of the rows, in float64.
@@ -176,7 +171,7 @@ std::vector<Trainer::Figure> Trainer::Implementation::metrics(std::map<std::stri
   }
   // A system may promise more memory than it has, and end the program that uses it.
   const LargestTensor largest = largest_tensor(rest, sizes);
-  if (largest.count * sizeof(double) > bytes_of_memory()) throw not_enough_memory(largest, rows);
+  if (largest.count * sizeof(double) > runtime::machine_memory()) throw not_enough_memory(largest, rows);
   std::vector<Figure> figures;
   std::vector<ir::Tensor> values;
   try {

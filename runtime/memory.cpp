@@ -1,6 +1,7 @@
 #include "runtime/memory.h"
 
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <cstdlib>
 #include <new>
@@ -19,6 +20,10 @@ void* allocate_tensor(std::size_t bytes) {
   if (bytes >= page) (void)::madvise(memory, bytes / page * page, MADV_HUGEPAGE);
 #endif
   return memory;
+}
+
+double machine_memory() {
+  return static_cast<double>(::sysconf(_SC_PHYS_PAGES)) * static_cast<double>(::sysconf(_SC_PAGE_SIZE));
 }
 
 void free_tensor(void* memory) noexcept { std::free(memory); }

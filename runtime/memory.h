@@ -11,6 +11,8 @@ namespace descent::runtime {
 
 void* allocate_tensor(std::size_t bytes);  ///< throws std::bad_alloc
 void free_tensor(void* memory) noexcept;
+/// The bytes of memory that the machine has.
+double machine_memory();
 
 template <typename T>
 struct TensorAllocator {

@@ -1,8 +1,12 @@
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <charconv>
+#include <unordered_map>
 #include <utility>
 
 #include "ir/interpreter.h"
+#include "runtime/memory.h"
 #include "runtime/model.h"
 #include "runtime/safetensors.h"
 #include "runtime/sizes.h"
@@ -11,6 +15,27 @@ namespace descent {
 
 namespace {
 const std::string kCategories = "categories.";  // in the metadata of a weights file, before the name of the tensor
+
+/// Parameters and states that this machine cannot hold: a system may promise more memory than it has, and end the
+/// program that uses it.
+void check_memory(const ir::Interface& program) {
+  const auto bytes_of = [](const ir::Variable& v) {
+    return static_cast<double>(ir::element_count(v.shape).constant()) * static_cast<double>(ir::element_bytes(v.dtype));
+  };
+  double all = 0;
+  const ir::Variable* largest = nullptr;
+  for (const ir::Variable& v : program.variables) {
+    all += bytes_of(v);
+    if (largest == nullptr || bytes_of(v) > bytes_of(*largest)) largest = &v;
+  }
+  if (all <= runtime::machine_memory()) return;
+  constexpr double gib = 0x1p30;
+  throw Error(fmt::format("the parameters and states of the model take {:.0f} GiB, more memory than this machine has",
+                          all / gib),
+              fmt::format("the largest, {}, is {} and takes {:.0f} GiB", largest->name, ir::to_string(largest->shape),
+                          bytes_of(*largest) / gib));
+}
+
 }  // namespace
 
 Trainer::Trainer(const Model& model, std::uint64_t seed) : implementation_(std::make_unique<Implementation>()) {
@@ -18,20 +43,19 @@ Trainer::Trainer(const Model& model, std::uint64_t seed) : implementation_(std::
   self.model = model.implementation();
   self.state.seed = static_cast<std::uint32_t>(seed);
   const ir::Interface& program = self.model->interface;
+  check_memory(program);
   self.fitted = true;
   ir::Environment environment;
   environment.seed = seed;
   environment.counters = {{"step", 0}, {"epoch", 0}};
-  const ir::Function& initial = program.initial.function("initial");
+  std::unordered_map<std::string, const ir::Node*> first_values;
+  for (const ir::Binding& update : program.initial.function("initial").updates) first_values[update.name] = update.node;
   for (const ir::Variable& v : program.variables) {
     runtime::Elements values(v.dtype, static_cast<std::size_t>(ir::element_count(v.shape).constant()));
     if (v.kind == ir::Variable::Kind::fitted) {
       self.fitted = false;
     } else {
-      for (const ir::Binding& update : initial.updates) {
-        if (update.name != v.name) continue;
-        values.set(ir::interpret({update.node}, environment)[0].values);
-      }
+      values.set(ir::interpret({first_values.at(v.name)}, environment)[0].values);
     }
     self.variables.push_back(std::move(values));
   }

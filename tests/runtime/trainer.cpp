@@ -168,3 +168,12 @@ TEST_CASE("every_output_is_predicted") {
   const Model whole = Model::from_string("model m { input x: [n, 2] output p = sum(x) / count(x) }");
   CHECK(Trainer(whole).predict({x}, 5000).size() == 1);
 }
+
+TEST_CASE("what_no_machine_holds_is_said_before_it_is_asked_for") {
+  const Model model = Model::from_string(
+      "model m { input x: [n, 1] target y: [n, 1] param w: [1000000, 10000000] = zeros\n"
+      " output p = x + sum(w) loss = mse(p, y) }\ntrain { optimizer = sgd }");
+  CHECK_THROWS_WITH(Trainer(model),
+                    "error: the parameters and states of the model take 37253 GiB, more memory than this machine has\n"
+                    "  = help: the largest, w, is [1000000, 10000000] and takes 37253 GiB");
+}
