@@ -147,11 +147,7 @@ const std::vector<Rule>& algebra_rules() {
       {exp(a) * logistic(-a), logistic(a), real, "e^a / (1 + e^a); no inf * 0 where a is large"},
       // Roots and magnitudes.
       {sqrt(a) * sqrt(a), a, real, "a root's square; no rounding is left", {{Property::nonnegative, 'a'}}},
-      {a / sqrt(a),
-       sqrt(a),
-       real,
-       "a is its root's square; where a is 0, the limit instead of NaN",
-       {{Property::nonnegative, 'a'}}},
+      {a / sqrt(a), sqrt(a), real, "a is its root's square; where a is 0, the limit instead of NaN"},
       {abs(a) * abs(a), a * a, exact, "a square has no sign"},
       {a * sign(a), abs(a), exact, "a with its sign taken away"},
       {abs(a) * sign(a), a, exact, "a with its sign given back"},

@@ -340,6 +340,34 @@ TEST_CASE("rules_see_a_negative_written_in_another_way") {
   }
 }
 
+TEST_CASE("bounded_exponentials_stay_as_they_are") {
+  // What is stable already is not made longer. And of a negative number there is no logarithm to take out.
+  ir::Graph graph;
+  const auto input = [&](const char* name) { return Expr(graph, graph.leaf(Op::input, name, kFull)); };
+  const Expr x = input("x"), y = input("y"), e = exp(-abs(x)), b = abs(y) + 1;
+  const Expr sum = ir::reduce_sum(e, {1}), row = abs(Expr(graph, graph.leaf(Op::input, "row", kReduced))) + 1;
+  for (const Expr& written : {log(0.5 * (e + b)), log((e + b) / 3), log(1 + sum), e / (e + b),
+                              ir::reduce_sum(e * y, {1}) / sum, log(sum * row), log(sum / row)}) {
+    INFO(ir::formula(written.node));
+    const auto count = [](const ir::Node* root, std::initializer_list<Op> ops) {
+      const auto nodes = ir::reachable({root});
+      return std::count_if(nodes.begin(), nodes.end(),
+                           [&](auto* n) { return std::find(ops.begin(), ops.end(), n->op) != ops.end(); });
+    };
+    const ir::Node* simplified = passes::simplify_nodes(graph, {written.node})[0];
+    CHECK(count(simplified, {Op::softplus, Op::logistic, Op::reduce_max}) == 0);
+    CHECK(count(simplified, {Op::log, Op::log_plus_one}) == count(written.node, {Op::log}));
+  }
+  ir::Environment environment;
+  environment.tensors["x"] = {{3, 4}, {0.1, 0.5, 1, 1.5, 2, 2.5, 3, 3.5, 4, 4.5, 5, -1}};
+  environment.tensors["y"] = {{3, 4}, {4, 3, 2, 1, 0, -1, -2, -3, 0.5, 1.5, 2.5, 3.5}};
+  for (const Expr& written : {log(-2 + exp(x)), log(9 - exp(x)), log(-2 + 3 * exp(x)), log(-1 + exp(x) + exp(y)),
+                              log(-2 * (exp(x) - 9)), log((exp(x) - 9) / -2)}) {
+    INFO(ir::formula(written.node));
+    CHECK(compare(written.node, passes::simplify_nodes(graph, {written.node})[0], environment) > 0);
+  }
+}
+
 TEST_CASE("rules_do_not_guard_what_cannot_be_0") {
   // 0 * log(0) is 0 by a selection, which costs something: none where the logarithm's argument is positive.
   ir::Graph graph;
