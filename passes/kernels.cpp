@@ -242,21 +242,41 @@ class Planner {
     for (const Node* operand : node->operands) {
       auto at = plan_.group.find(operand);
       if (at == plan_.group.end() || at->second == best) continue;
-      if (cheaper_again(operand)) {
-        plan_.group.erase(at);
-      } else {
-        store(operand);
-      }
+      if (!compute_again(operand)) store(operand);
     }
     require(best, node->operands);
   }
 
-  /// A truth value about stored numbers is no sooner loaded than computed: it stays in no group, so that every kernel
-  /// that needs it computes it (the derivative of relu, from what relu gave).
-  bool cheaper_again(const Node* node) const {
+  /// Whether a node is no sooner loaded than computed: a truth value about stored numbers (the derivative of relu, from
+  /// what relu gave), or a few instructions on one stored tensor (that of tanh, 1 - h * h), to load which takes as
+  /// long. It stays in no group, with what it is made of, so that every kernel that needs it computes it.
+  bool compute_again(const Node* node) {
+    if (plan_.stored.contains(node) || !ir::is_elementwise(node)) return false;
     const auto at_hand = [&](const Node* operand) { return is_immediate(operand) || plan_.stored.contains(operand); };
-    return node->type.dtype == ir::DType::boolean && ir::is_elementwise(node) && !plan_.stored.contains(node) &&
-           std::all_of(node->operands.begin(), node->operands.end(), at_hand);
+    const bool is_truth =
+        node->type.dtype == ir::DType::boolean && std::all_of(node->operands.begin(), node->operands.end(), at_hand);
+    std::set<const Node*> made, loaded;
+    if (!is_truth && (!collect_cheap(node, made, loaded) || loaded.size() != 1)) return false;
+    plan_.group.erase(node);
+    for (const Node* part : made) plan_.group.erase(part);
+    return true;
+  }
+
+  /// What a node is computed from in few instructions; false where it takes more.
+  bool collect_cheap(const Node* node, std::set<const Node*>& made, std::set<const Node*>& loaded) const {
+    constexpr int kFew = 4;
+    if (is_immediate(node) || made.contains(node)) return true;
+    if (plan_.stored.contains(node)) {
+      loaded.insert(node);
+      return true;
+    }
+    if (!ir::is_elementwise(node)) return false;
+    made.insert(node);
+    int instructions = 0;
+    for (const Node* part : made) instructions += ir::instruction_count(part);
+    return instructions <= kFew && std::all_of(node->operands.begin(), node->operands.end(), [&](const Node* operand) {
+             return collect_cheap(operand, made, loaded);
+           });
   }
 
   /// The groups whose results `node` needs.
