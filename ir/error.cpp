@@ -91,6 +91,8 @@ std::string Diagnostic::to_string() const {
     text += note.message;
   }
   if (!hint.empty()) text += "\n" + gutter + "= help: " + hint;
+  // A text with a byte 0, such as a path that it was found in, would end there for whoever reads what().
+  for (std::size_t at = 0; (at = text.find('\0', at)) != std::string::npos;) text.replace(at, 1, "\uFFFD");
   return text;
 }
 

@@ -103,6 +103,12 @@ TEST_CASE("bytes_that_are_no_text_are_shown_as_one_sign_each") {
         "    = help: save the file as UTF-8: this is UTF-16");
 }
 
+TEST_CASE("a_byte_0_ends_no_message") {
+  CHECK(mistakes(std::string("import \"a\0b\"\nmodel m {\n input x: [n]\n output p = x\n}", 52)) ==
+        "m.descent:1:8: error: there is no file a\uFFFDb\n  1 | import \"a\uFFFDb\"\n    |        ^^^^^\n"
+        "    = help: the path is relative to the folder of this file");
+}
+
 TEST_CASE("long_texts_take_no_longer_than_they_are_long") {
   const auto in_model = [](const std::string& body) {
     return "model m {\n input x: [n, 2]\n output p = x\n" + body + "\n}";
