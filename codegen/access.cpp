@@ -127,7 +127,8 @@ Value* KernelEmitter::index_of(const Indirection& indirection, Value** in_range)
 
 KernelEmitter::Place KernelEmitter::place(int buffer, const passes::View& view, Value** in_range) {
   const Pointer& base = pointers_.at(buffer);
-  Value* first = add(size(view.offset - Dimension(base.element)), offset_of(view.strides, *current_));
+  const Offset begin = split_offset(view.strides, *current_);
+  Value* first = begin.varying;
   Value* by_lane = nullptr;
   for (const Indirection& indirection : view.indirections) {
     Value* offset = index_of(indirection, in_range);
@@ -136,7 +137,9 @@ KernelEmitter::Place KernelEmitter::place(int buffer, const passes::View& view, 
     else
       by_lane = by_lane == nullptr ? offset : builder_.CreateAdd(by_lane, offset);
   }
-  return {element(base.address, first, memory_type(buffer)), by_lane};
+  llvm::Type* type = memory_type(buffer);
+  Value* shared = element(base.address, first, type);
+  return {element(shared, size(view.offset - Dimension(base.element) + begin.fixed), type), by_lane};
 }
 
 void KernelEmitter::store(const passes::Store& target, const passes::View& to, Value* value) {

@@ -10,15 +10,22 @@ namespace descent::codegen {
 
 namespace {
 
-/// The pointer that an address was made of. A loop that carries an address along begins with one of the same buffer.
-llvm::Value* root_of(llvm::Value* address) {
+struct Lists {
+  llvm::MDNode *own, *others;
+};
+using ListsOfPointers = llvm::DenseMap<llvm::Value*, Lists>;
+
+/// What is said of the pointer that an address was made of; null where it is none of these. A loop that carries an
+/// address along begins with one of the same buffer.
+const Lists* find_lists(llvm::Value* address, const ListsOfPointers& lists) {
   while (true) {
+    if (const auto at = lists.find(address); at != lists.end()) return &at->second;
     if (auto* place = llvm::dyn_cast<llvm::GEPOperator>(address)) {
       address = place->getPointerOperand();
     } else if (auto* carried = llvm::dyn_cast<llvm::PHINode>(address)) {
       address = carried->getIncomingValue(0);
     } else {
-      return address;
+      return nullptr;
     }
   }
 }
@@ -47,10 +54,7 @@ void mark_apart(llvm::Function& function, llvm::ArrayRef<llvm::Value*> pointers)
   llvm::MDNode* domain = metadata.createAnonymousAliasScopeDomain();
   llvm::SmallVector<llvm::Metadata*, 8> scopes;
   for (std::size_t i = 0; i < pointers.size(); ++i) scopes.push_back(metadata.createAnonymousAliasScope(domain));
-  struct Lists {
-    llvm::MDNode *own, *others;
-  };
-  llvm::DenseMap<llvm::Value*, Lists> lists;
+  ListsOfPointers lists;
   for (std::size_t i = 0; i < pointers.size(); ++i) {
     llvm::SmallVector<llvm::Metadata*, 8> others = scopes;
     others.erase(others.begin() + i);
@@ -59,10 +63,10 @@ void mark_apart(llvm::Function& function, llvm::ArrayRef<llvm::Value*> pointers)
   for (llvm::Instruction& instruction : llvm::instructions(function)) {
     llvm::Value* address = address_of(instruction);
     if (address == nullptr) continue;
-    const auto at = lists.find(root_of(address));
-    if (at == lists.end()) continue;
-    instruction.setMetadata(llvm::LLVMContext::MD_alias_scope, at->second.own);
-    instruction.setMetadata(llvm::LLVMContext::MD_noalias, at->second.others);
+    const Lists* said = find_lists(address, lists);
+    if (said == nullptr) continue;
+    instruction.setMetadata(llvm::LLVMContext::MD_alias_scope, said->own);
+    instruction.setMetadata(llvm::LLVMContext::MD_noalias, said->others);
   }
 }
 

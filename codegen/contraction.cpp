@@ -29,10 +29,9 @@ bool is_constant(llvm::Value* value, std::int64_t* number) {
   return constant != nullptr;
 }
 
-/// Whether the rest of the kernel may be done again for what overlapping tiles make again: nothing is summed, and
-/// nothing that is overwritten is read.
-bool may_repeat(const passes::Kernel& kernel, const passes::KernelPlan& plan) {
-  if (!kernel.reductions.empty()) return false;
+/// Whether what the rest of the kernel stores may be made again where tiles overlap: nothing that is overwritten is
+/// read.
+bool may_store_again(const passes::Kernel& kernel, const passes::KernelPlan& plan) {
   const std::vector<int> read = passes::buffers_read(kernel, plan);
   return std::none_of(kernel.stores.begin(), kernel.stores.end(), [&](const passes::Store& store) {
     return std::find(read.begin(), read.end(), store.buffer) != read.end();
@@ -364,8 +363,11 @@ void KernelEmitter::emit_pass(const Product& product, const Block& block, Value*
         tile.masks.push_back(whole ? nullptr : lane_mask(left));
       }
     }
-    const bool all = known && (columns % panel == 0 || (overlaps && may_repeat(kernel_, plan_)));
-    const Panel columns_of{column, {add(block.column, j), add(block.column, block.column_count)}, all};
+    const bool all = known && columns % panel == 0;
+    const Panel columns_of{column,
+                           {add(block.column, j), add(block.column, block.column_count)},
+                           all,
+                           overlaps && may_store_again(kernel_, plan_)};
     if (finishes_tiles()) begin_columns();
     emit_rows(product, block, begin, tile, columns_of, loops);
     if (finishes_tiles()) end_columns(product, columns_of, loops);
@@ -425,8 +427,8 @@ void KernelEmitter::emit_tiles(const Product& product, const Block& block, Value
       branch(builder_.CreateICmpSGT(tile.depth, i64(few)), [&] { prefetch(product, tile, row, panel.column, loops); });
     }
     if (!finishes_tiles()) return emit_tile(product, tile);
-    const bool all = exact || (overlaps && may_repeat(kernel_, plan_));
-    const TileRows rows{row, {add(block.row, i), add(block.row, block.row_count)}, all};
+    const TileRows rows{
+        row, {add(block.row, i), add(block.row, block.row_count)}, exact, overlaps && may_store_again(kernel_, plan_)};
     finish_tile(product, panel, rows, tile_sums(product, tile), loops);
   });
 }

@@ -101,7 +101,10 @@ KernelEmitter::Values KernelEmitter::carry(Value* begin, Value* end, Value* step
 }
 
 void KernelEmitter::branch(Value* condition, const std::function<void()>& body) {
-  if (auto* known = llvm::dyn_cast<llvm::ConstantInt>(condition); known != nullptr && known->isOne()) return body();
+  if (auto* known = llvm::dyn_cast<llvm::ConstantInt>(condition); known != nullptr) {
+    if (known->isOne()) body();
+    return;
+  }
   auto* inside = llvm::BasicBlock::Create(context_, "then", function_);
   auto* after = llvm::BasicBlock::Create(context_, "after", function_);
   builder_.CreateCondBr(condition, inside, after);

@@ -3,7 +3,9 @@
 // a tenth of the products.
 //
 // Tiles overlap at the end of a block (contraction.cpp). What a tile makes again is not finished again where that
-// matters: reductions would count it twice, and a variable would be updated twice.
+// matters: reductions do not take those lanes in, and a variable that would be updated twice is not touched.
+#include <algorithm>
+
 #include "codegen/kernel_emitter.h"
 
 namespace descent::codegen {
@@ -40,12 +42,15 @@ void KernelEmitter::for_own_vectors(const Product& product, const Panel& panel,
   const bool whole_vectors = product.columns.constant() % machine_.lanes == 0;
   for (std::int64_t v = 0; v < kernel_.blocking.tile_vectors; ++v) {
     const auto vector = static_cast<std::size_t>(v);
-    Value *column = add(panel.column, i64(v * machine_.lanes)), *next = add(column, i64(machine_.lanes));
-    if (product.column_loop != nullptr) product.column_loop->index = column;
+    if (product.column_loop != nullptr) {
+      product.column_loop->index = panel.column;
+      product.column_loop->ahead = v * machine_.lanes;
+    }
     if (panel.all) {
       body(vector, nullptr);
       continue;
     }
+    Value *column = add(panel.column, i64(v * machine_.lanes)), *next = add(column, i64(machine_.lanes));
     Value* own = builder_.CreateAnd(builder_.CreateICmpSGE(column, panel.own.begin),
                                     builder_.CreateICmpSLE(next, panel.own.end));
     branch(own, [&] { body(vector, nullptr); });
@@ -58,27 +63,52 @@ void KernelEmitter::for_own_vectors(const Product& product, const Panel& panel,
       body(vector, builder_.CreateAnd(until, builder_.CreateNot(before)));
     });
   }
+  if (product.column_loop != nullptr) product.column_loop->ahead = 0;
 }
 
 void KernelEmitter::finish_tile(const Product& product, const Panel& panel, const TileRows& rows, const Values& sums,
                                 std::vector<Loop>& loops) {
   const auto vectors = static_cast<std::size_t>(kernel_.blocking.tile_vectors);
+  Panel stored = panel;
+  stored.all = panel.all || panel.repeats;
+  const auto lanes_of = [&](Value* number) {
+    return builder_.CreateVectorSplat(width(), builder_.CreateTrunc(number, builder_.getInt32Ty()));
+  };
+  const bool sums_rows = !rows.all && rows.repeats && !accumulators_.empty();
+  const bool sums_columns =
+      !panel.all && panel.repeats &&
+      std::any_of(accumulators_.begin(), accumulators_.end(), [&](const Accumulator& a) { return is_whole(a); });
+  Value* rows_before = sums_rows ? lanes_of(builder_.CreateSub(rows.own.begin, rows.first)) : nullptr;
+  Value* columns_before = sums_columns ? lanes_of(builder_.CreateSub(panel.own.begin, panel.column)) : nullptr;
   for (std::size_t r = 0; r < sums.size() / vectors; ++r) {
-    Value* row = add(rows.first, i64(static_cast<std::int64_t>(r)));
-    if (product.row_loop != nullptr) product.row_loop->index = row;
+    if (product.row_loop != nullptr) {
+      product.row_loop->index = rows.first;
+      product.row_loop->ahead = static_cast<std::int64_t>(r);
+    }
+    if (sums_rows) {
+      counted_rows_ = builder_.CreateICmpSLE(rows_before, static_cast<Value*>(lanes_.i32(static_cast<int>(r))));
+    }
     Value* own = builder_.getTrue();
-    if (!rows.all) {
+    if (!rows.all && !rows.repeats) {
+      Value* row = add(rows.first, i64(static_cast<std::int64_t>(r)));
       own = builder_.CreateAnd(builder_.CreateICmpSGE(row, rows.own.begin), builder_.CreateICmpSLT(row, rows.own.end));
     }
     branch(own, [&] {
-      for_own_vectors(product, panel, [&](std::size_t v, Value* mask) {
+      for_own_vectors(product, stored, [&](std::size_t v, Value* mask) {
         for (Accumulator& a : accumulators_) {
           if (is_column(a)) a.vector = a.columns[v];
+        }
+        if (sums_columns) {
+          Value* first = static_cast<Value*>(lanes_.i32(static_cast<int>(v) * static_cast<int>(width())));
+          Value* places = builder_.CreateAdd(first, lane_numbers(builder_.getInt32Ty()));
+          counted_columns_ = builder_.CreateICmpSLE(columns_before, places);
         }
         emit_vector(loops, sums[r * vectors + v], mask);
       });
     });
   }
+  counted_rows_ = counted_columns_ = nullptr;
+  if (product.row_loop != nullptr) product.row_loop->ahead = 0;
   for (Accumulator& a : accumulators_) {
     if (is_column(a)) a.vector = nullptr;
   }

@@ -48,6 +48,7 @@ class KernelEmitter {
     Value* count;                  ///< how many elements it has
     ir::Dimension size;            ///< of the whole axis
     Value* index = nullptr;        ///< base + local, of the first lane on the innermost axis
+    std::int64_t ahead = 0;        ///< the vector at hand is this much further than `index`
     Value* tile_stride = nullptr;  ///< of the contraction's tile, in elements
     bool whole_vectors = false;    ///< the count is known to be a multiple of the lanes
   };
@@ -104,6 +105,12 @@ class KernelEmitter {
   Value* uniform(const ir::Node* leaf);
   Value* run_state(std::size_t offset, llvm::Type* type);  ///< a field of RunState (codegen/compile.h)
   bool is_uniform(const ir::Node* node) const;
+  /// A number of elements, of which a part is known before the loops run: neighbouring vectors then share the other.
+  struct Offset {
+    Value* varying;
+    Dimension fixed;
+  };
+  Offset split_offset(const std::vector<ir::Dimension>& strides, const std::vector<Loop>& loops);
   Value* offset_of(const std::vector<ir::Dimension>& strides, const std::vector<Loop>& loops);
   Value* load_vector(Value* pointer, Value* stride, bool unit, Value* mask, llvm::Type* type);
   Value* load_vector(Value* pointer, Value* stride, bool unit, Value* mask) {
@@ -117,6 +124,7 @@ class KernelEmitter {
   bool is_row(const Accumulator& accumulator) const;
   bool is_column(const Accumulator& accumulator) const;
   void accumulate(Accumulator& accumulator, Value* value);
+  Value* counted(const Accumulator& accumulator);
   const ir::Node* find_logarithm(const ir::Node* reduction) const;
   void accumulate_logarithm(Accumulator& accumulator);
   void add_logarithms(Accumulator& accumulator, Value* product);
@@ -166,13 +174,14 @@ class KernelEmitter {
   struct Panel {
     Value* column;  ///< the first one
     Range own;
-    bool all;  ///< known to be all of them
+    bool all;      ///< known to be all of them
+    bool repeats;  ///< the others exist too, and may be stored again
   };
   /// The same of the rows of one tile.
   struct TileRows {
     Value* first;
     Range own;
-    bool all;
+    bool all, repeats;
   };
   void emit_rows(const Product& product, const Block& block, Value* begin, const Tile& tile, const Panel& panel,
                  std::vector<Loop>& loops);
@@ -238,7 +247,10 @@ class KernelEmitter {
   llvm::Type* product_type() { return memory_type(kernel_.contraction->type.dtype); }
   llvm::VectorType* product_vector() { return lanes_.vector(product_type()); }
   Value* number(double value, ir::DType dtype);  ///< in all lanes
-  Value* element(Value* base, Value* offset, llvm::Type* type) { return builder_.CreateGEP(type, base, offset); }
+  Value* element(Value* base, Value* offset, llvm::Type* type) {
+    auto* known = llvm::dyn_cast<llvm::ConstantInt>(offset);
+    return known != nullptr && known->isZero() ? base : builder_.CreateGEP(type, base, offset);
+  }
   Value* element(Value* base, Value* offset) { return element(base, offset, product_type()); }  ///< of a contraction
   Value* lane_mask(Value* remaining);
   Value* both(Value* mask, Value* other);  ///< of masks, of which null is true everywhere
@@ -288,6 +300,7 @@ class KernelEmitter {
   std::size_t row_axes_ = 0;                // leading axes whose loops are shared with other phases
   std::vector<Loop>* current_ = nullptr;
   Value* mask_ = nullptr;
+  Value *counted_rows_ = nullptr, *counted_columns_ = nullptr;  // by lane: what a reduction takes in; null: all
   bool mostly_whole_ = false;  // whether a mask is that of a loop over whole vectors and a last one
   Value* tile_value_ = nullptr;
   const Product* outer_ = nullptr;  // while its rest runs: the outer product whose numbers are made on the way

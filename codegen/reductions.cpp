@@ -106,11 +106,16 @@ bool KernelEmitter::is_column(const Accumulator& a) const {
          std::all_of(strides.begin(), strides.end() - 1, [](const Dimension& d) { return d == Dimension(0); });
 }
 
+/// The lanes that a reduction takes in; null: all. Sums down columns are masked when they are complete (finish.cpp).
+llvm::Value* KernelEmitter::counted(const Accumulator& a) {
+  return both(both(mask_, counted_rows_), is_whole(a) ? counted_columns_ : nullptr);
+}
+
 void KernelEmitter::accumulate(Accumulator& a, Value* value) {
   if (a.logarithm != nullptr) accumulate_logarithm(a);
   const ir::DType dtype = a.node->type.dtype;
   if (a.vector != nullptr) {
-    if (mask_ != nullptr) value = builder_.CreateSelect(mask_, value, identity(a.node));
+    if (Value* lanes = counted(a); lanes != nullptr) value = builder_.CreateSelect(lanes, value, identity(a.node));
     builder_.CreateStore(combine(a.node, builder_.CreateLoad(vector_type(dtype), a.vector), value), a.vector);
     return;
   }
@@ -186,7 +191,7 @@ void KernelEmitter::accumulate_logarithm(Accumulator& a) {
   constexpr double large = 0x1p60;
   auto* type = vector_type(a.node->type.dtype);
   Value *zero = llvm::Constant::getNullValue(type), *e = lane_value(a.logarithm->operands[0]);
-  if (mask_ != nullptr) e = builder_.CreateSelect(mask_, e, zero);
+  if (Value* lanes = counted(a); lanes != nullptr) e = builder_.CreateSelect(lanes, e, zero);
   Value* product = builder_.CreateLoad(type, a.product);
   product = builder_.CreateIntrinsic(llvm::Intrinsic::fma, {type}, {product, e, builder_.CreateFAdd(product, e)});
   builder_.CreateStore(product, a.product);

@@ -12,12 +12,20 @@ using ir::Dimension;
 using ir::Node;
 using ir::Op;
 
-llvm::Value* KernelEmitter::offset_of(const std::vector<Dimension>& strides, const std::vector<Loop>& loops) {
-  Value* offset = i64(0);
+KernelEmitter::Offset KernelEmitter::split_offset(const std::vector<Dimension>& strides,
+                                                  const std::vector<Loop>& loops) {
+  Offset offset{i64(0), Dimension(0)};
   for (std::size_t i = 0; i < loops.size(); ++i) {
-    if (!(strides[i] == Dimension(0))) offset = add(offset, multiply(loops[i].index, size(strides[i])));
+    if (strides[i] == Dimension(0)) continue;
+    offset.varying = add(offset.varying, multiply(loops[i].index, size(strides[i])));
+    offset.fixed = offset.fixed + strides[i] * Dimension(loops[i].ahead);
   }
   return offset;
+}
+
+llvm::Value* KernelEmitter::offset_of(const std::vector<Dimension>& strides, const std::vector<Loop>& loops) {
+  const Offset offset = split_offset(strides, loops);
+  return add(offset.varying, size(offset.fixed));
 }
 
 /// The numbers that do not change while the kernel runs.
