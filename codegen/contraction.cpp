@@ -98,13 +98,25 @@ void KernelEmitter::emit_contraction() {
       is_outer = builder_.CreateICmpEQ(size(product.contracted[0].size), i64(1));
       branch(is_outer, [&] { at_outer(product, [&](const Product& whole) { emit_outer_product(whole, loops); }); });
     }
-    branch(is_outer == nullptr ? builder_.getTrue() : builder_.CreateNot(is_outer), [&] {
+    const auto in_blocks = [&] {
       Product packed = product;
       pack_operands(packed, axes);
       at_outer(packed, [&](const Product& whole) {
-        if (kernel_.blocking.form == Blocking::Form::dots) return emit_dot_products(whole, loops);
-        emit_blocks(whole, kernel_.blocking.packs_before() ? product : whole, loops);
+        if (blocking_.form == Blocking::Form::dots) return emit_dot_products(whole, loops);
+        emit_blocks(whole, blocking_.packs_before() ? product : whole, loops);
       });
+    };
+    branch(is_outer == nullptr ? builder_.getTrue() : builder_.CreateNot(is_outer), [&] {
+      if (blocking_.packed_from <= blocking_.tile_rows) return in_blocks();
+      Value* is_packed = builder_.CreateICmpSGE(size(product.rows), i64(blocking_.packed_from));
+      branch(is_packed, [&] {
+        has_tiles_ = true;
+        in_blocks();
+        has_tiles_ = false;
+      });
+      blocking_ = passes::unpacked(kernel_.blocking);
+      branch(builder_.CreateNot(is_packed), in_blocks);
+      blocking_ = kernel_.blocking;
     });
   });
 }
@@ -112,7 +124,7 @@ void KernelEmitter::emit_contraction() {
 /// Copies the operands into the kernel's workspace where they do not lie as the tiles read them: the second operand's
 /// panels first, all or those of a block's columns, then the first operand's. `product` is changed to what is packed.
 void KernelEmitter::pack_operands(Product& product, const passes::ContractionAxes& axes) {
-  const Blocking& blocking = kernel_.blocking;
+  const Blocking& blocking = blocking_;
   if (!blocking.packs_before()) return;
   const Product plain = product;
   const Axis& k = axes.contracted.back();
@@ -138,7 +150,7 @@ void KernelEmitter::pack_operands(Product& product, const passes::ContractionAxe
 void KernelEmitter::read_packed_columns(Product& product) {
   product.b = address(kernel_.workspace);
   product.b_column = Dimension(1);
-  Dimension stride(kernel_.blocking.panel(machine_));
+  Dimension stride(blocking_.panel(machine_));
   for (std::size_t axis = product.contracted.size(); axis-- > 0;) {
     product.contracted[axis].rhs = stride;
     stride = stride * product.contracted[axis].size;
@@ -153,20 +165,20 @@ void KernelEmitter::pack_columns(const Product& product, Value* first, Value* co
   const auto axes = [&](auto&& self, std::size_t axis, Value* from, Value* to) -> void {
     const Axis& k = product.contracted[axis];
     if (axis + 1 == product.contracted.size()) {
-      return pack({from, count, product.b_column, k.size, k.rhs, kernel_.blocking.panel(machine_), depth}, to);
+      return pack({from, count, product.b_column, k.size, k.rhs, blocking_.panel(machine_), depth}, to);
     }
     loop(i64(0), size(k.size), i64(1), [&](Value* i) {
       self(self, axis + 1, element(from, multiply(i, size(k.rhs))),
            element(to, multiply(i, size(packed.contracted[axis].rhs))));
     });
   };
-  Value* to = kernel_.blocking.slabs ? packed.b : element(packed.b, multiply(first, size(depth)));
+  Value* to = blocking_.slabs ? packed.b : element(packed.b, multiply(first, size(depth)));
   axes(axes, 0, element(product.b, multiply(first, size(product.b_column))), to);
 }
 
 /// The product with the lanes along its columns: with one column, the operands are exchanged.
 KernelEmitter::Product KernelEmitter::in_order(const Product& product) const {
-  if (kernel_.blocking.form != Blocking::Form::turned) return product;
+  if (blocking_.form != Blocking::Form::turned) return product;
   Product turned{product.b,     product.a, Dimension(1), product.rows,    Dimension(0),
                  product.a_row, {},        nullptr,      product.row_loop};
   for (const Axis& k : product.contracted) turned.contracted.push_back(Axis{k.size, k.rhs, k.lhs, Dimension(0)});
@@ -176,18 +188,18 @@ KernelEmitter::Product KernelEmitter::in_order(const Product& product) const {
 /// What this call makes of the rows and columns of a product in order; exchanged, the rows of the space are columns.
 KernelEmitter::Range KernelEmitter::columns_of(const Product& product) {
   using PartAxis = passes::Partition::Axis;
-  return part(kernel_.blocking.form == Blocking::Form::turned ? PartAxis::rows : PartAxis::columns, product.columns);
+  return part(blocking_.form == Blocking::Form::turned ? PartAxis::rows : PartAxis::columns, product.columns);
 }
 
 KernelEmitter::Range KernelEmitter::rows_of(const Product& product) {
-  if (kernel_.blocking.form == Blocking::Form::turned) return {i64(0), size(product.rows)};
+  if (blocking_.form == Blocking::Form::turned) return {i64(0), size(product.rows)};
   return part(passes::Partition::Axis::rows, product.rows);
 }
 
 /// Columns outside, so that the second operand's part of a block stays in the cache while the rows go by.
 /// `plain` is the product before anything of it was packed: where there are few rows, that is not done.
 void KernelEmitter::emit_blocks(const Product& whole, const Product& plain, std::vector<Loop>& loops) {
-  const Blocking& blocking = kernel_.blocking;
+  const Blocking& blocking = blocking_;
   const std::int64_t panel = blocking.panel(machine_), stride = blocking.block_columns;
   // In front of the first row there is room for a last tile that begins before the block, in rows or columns.
   const std::int64_t before = (blocking.tile_rows - 1) * stride + panel;
@@ -237,19 +249,19 @@ void KernelEmitter::emit_blocks(const Product& whole, const Product& plain, std:
 /// Whether there may be fewer rows than a tile has: a batch of one, say. They are then made one by one, from the
 /// operands as they lie: to pack one would take longer than to read it once.
 bool KernelEmitter::may_be_narrow(const Product& product) const {
-  const Blocking& blocking = kernel_.blocking;
-  if (product.rows.is_constant() || blocking.tile_rows == 1) return false;
+  const Blocking& blocking = blocking_;
+  if (has_tiles_ || product.rows.is_constant() || blocking.tile_rows == 1) return false;
   const passes::ContractionAxes axes = passes::contraction_axes(kernel_.contraction, plan_);
   return !blocking.packs_before() || (axes.rows.size() == 1 && axes.columns.size() == 1);
 }
 
 llvm::Value* KernelEmitter::has_tiles(const Product& product) {
   if (!may_be_narrow(product)) return builder_.getTrue();
-  return builder_.CreateICmpSGE(size(product.rows), i64(kernel_.blocking.tile_rows));
+  return builder_.CreateICmpSGE(size(product.rows), i64(blocking_.tile_rows));
 }
 
 void KernelEmitter::emit_single_rows(const Product& product, const Block& block) {
-  const Blocking& blocking = kernel_.blocking;
+  const Blocking& blocking = blocking_;
   const Axis& k = product.contracted.back();
   std::int64_t columns = 0;
   const bool known = is_constant(size(product.columns), &columns);
@@ -297,7 +309,7 @@ void KernelEmitter::emit_single_rows(const Product& product, const Block& block)
 
 /// Blocks of about equal size, in whole tiles: a last block of a few rows would be slow.
 llvm::Value* KernelEmitter::rows_of_block(Value* rows) {
-  const std::int64_t most = kernel_.blocking.block_rows, tile = kernel_.blocking.tile_rows;
+  const std::int64_t most = blocking_.block_rows, tile = blocking_.tile_rows;
   if (most <= tile) return i64(most);
   const auto divide_up = [&](Value* a, Value* b) {
     return builder_.CreateSDiv(add(a, builder_.CreateSub(b, i64(1))), b);
@@ -308,7 +320,7 @@ llvm::Value* KernelEmitter::rows_of_block(Value* rows) {
 
 /// All tiles of a block; with a limited depth, pass after pass over the contracted axis.
 void KernelEmitter::emit_block(const Product& product, const Block& block, std::vector<Loop>& loops) {
-  const Blocking& blocking = kernel_.blocking;
+  const Blocking& blocking = blocking_;
   Value* depth = size(product.contracted.back().size);
   if (blocking.depth == 0) return emit_pass(product, block, i64(0), depth, false, loops);
   loop(i64(0), depth, i64(blocking.depth), [&](Value* begin) {
@@ -322,7 +334,7 @@ void KernelEmitter::emit_block(const Product& product, const Block& block, std::
 }
 
 void KernelEmitter::clear_block(const Block& block) {
-  const Blocking& blocking = kernel_.blocking;
+  const Blocking& blocking = blocking_;
   Value* end = multiply(block.row_count, i64(blocking.block_columns));
   loop(i64(0), end, i64(machine_.lanes), [&](Value* i) {
     builder_.CreateAlignedStore(llvm::Constant::getNullValue(product_vector()), element(block.scratch, i),
@@ -334,7 +346,7 @@ void KernelEmitter::clear_block(const Block& block) {
 /// operand stays in the first-level cache while the rows go by.
 void KernelEmitter::emit_pass(const Product& product, const Block& block, Value* begin, Value* count, bool accumulate,
                               std::vector<Loop>& loops) {
-  const Blocking& blocking = kernel_.blocking;
+  const Blocking& blocking = blocking_;
   const std::int64_t panel = blocking.panel(machine_);
   const Axis& k = product.contracted.back();
   std::int64_t columns = 0;
@@ -378,7 +390,7 @@ void KernelEmitter::emit_pass(const Product& product, const Block& block, Value*
 /// that take the place of the last high one, or by a high tile that overlaps the one before it: whatever makes the
 /// fewest rows twice.
 llvm::Value* KernelEmitter::rows_of_high_tiles(Value* count) {
-  const std::int64_t high = kernel_.blocking.tile_rows, low = kernel_.blocking.low_rows;
+  const std::int64_t high = blocking_.tile_rows, low = blocking_.low_rows;
   Value *tiles = builder_.CreateSDiv(count, i64(high)), *left = builder_.CreateSRem(count, i64(high));
   Value* one_more = builder_.CreateICmpSGT(left, i64(low));
   Value* one_less = builder_.CreateAnd(
@@ -392,7 +404,7 @@ llvm::Value* KernelEmitter::rows_of_high_tiles(Value* count) {
 /// The tiles of one panel of columns. Packed rows have a whole last panel.
 void KernelEmitter::emit_rows(const Product& product, const Block& block, Value* begin, const Tile& tile,
                               const Panel& panel, std::vector<Loop>& loops) {
-  const Blocking& blocking = kernel_.blocking;
+  const Blocking& blocking = blocking_;
   std::int64_t total = 0;
   const bool exact = is_constant(size(product.rows), &total) && total % blocking.tile_rows == 0;
   const Range all{i64(0), block.row_count};
@@ -409,7 +421,7 @@ void KernelEmitter::emit_rows(const Product& product, const Block& block, Value*
 /// the one before it, and may begin before the range.
 void KernelEmitter::emit_tiles(const Product& product, const Block& block, Value* begin, Tile tile, const Range& range,
                                bool exact, const Panel& panel, std::vector<Loop>& loops) {
-  const Blocking& blocking = kernel_.blocking;
+  const Blocking& blocking = blocking_;
   const Axis& k = product.contracted.back();
   // Where the contracted axis is cut, tiles add to what is there: none may overlap, and all operands are packed.
   const bool overlaps = !blocking.pack_lhs && !exact;

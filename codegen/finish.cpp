@@ -15,7 +15,7 @@ using passes::Blocking;
 /// Short work on each number, with sums over all or down the columns only.
 bool KernelEmitter::finishes_tiles() const {
   constexpr int kShort = 10;  // instructions for a vector; it is in the code once for every vector of the tile
-  const Blocking& blocking = kernel_.blocking;
+  const Blocking& blocking = blocking_;
   if (blocking.form != Blocking::Form::tiles || blocking.depth > 0 || instructions_ > kShort) return false;
   const passes::ContractionAxes axes = passes::contraction_axes(kernel_.contraction, plan_);
   const Dimension& columns = axes.columns.back().size;
@@ -29,7 +29,7 @@ void KernelEmitter::begin_columns() {
   for (Accumulator& a : accumulators_) {
     if (!is_column(a)) continue;
     a.columns.clear();
-    for (std::int64_t v = 0; v < kernel_.blocking.tile_vectors; ++v) {
+    for (std::int64_t v = 0; v < blocking_.tile_vectors; ++v) {
       a.columns.push_back(stack(vector_type(a.node->type.dtype), "column"));
       builder_.CreateStore(identity(a.node), a.columns.back());
     }
@@ -40,7 +40,7 @@ void KernelEmitter::begin_columns() {
 void KernelEmitter::for_own_vectors(const Product& product, const Panel& panel,
                                     const std::function<void(std::size_t, Value*)>& body) {
   const bool whole_vectors = product.columns.constant() % machine_.lanes == 0;
-  for (std::int64_t v = 0; v < kernel_.blocking.tile_vectors; ++v) {
+  for (std::int64_t v = 0; v < blocking_.tile_vectors; ++v) {
     const auto vector = static_cast<std::size_t>(v);
     if (product.column_loop != nullptr) {
       product.column_loop->index = panel.column;
@@ -68,7 +68,7 @@ void KernelEmitter::for_own_vectors(const Product& product, const Panel& panel,
 
 void KernelEmitter::finish_tile(const Product& product, const Panel& panel, const TileRows& rows, const Values& sums,
                                 std::vector<Loop>& loops) {
-  const auto vectors = static_cast<std::size_t>(kernel_.blocking.tile_vectors);
+  const auto vectors = static_cast<std::size_t>(blocking_.tile_vectors);
   Panel stored = panel;
   stored.all = panel.all || panel.repeats;
   const auto lanes_of = [&](Value* number) {

@@ -75,6 +75,7 @@ KernelEmitter::KernelEmitter(llvm::Module& module, const ir::Program& program, c
       kernel_(kernel),
       signature_(signature),
       machine_(machine_for(kernel, plan, signature, machine)),
+      blocking_(kernel.blocking),
       partition_(passes::partition_of(kernel, plan, machine_)) {}
 
 llvm::Function* KernelEmitter::emit(const std::string& name) {

@@ -279,6 +279,8 @@ class KernelEmitter {
   const passes::Signature& signature_;
   const Machine machine_;
 
+  passes::Blocking blocking_;  ///< of the contraction, while its loops are written: the kernel's own or unpacked
+  bool has_tiles_ = false;     ///< there are as many rows as a tile has
   passes::Partition partition_;
   Value *part_begin_ = nullptr, *part_end_ = nullptr;
 

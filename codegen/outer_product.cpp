@@ -12,7 +12,7 @@ using ir::Dimension;
 
 /// Whether there is code for it: a result that fits the first-level cache beside its operands is made by tiles as fast.
 bool KernelEmitter::may_be_outer(const Product& product) const {
-  if (kernel_.blocking.form == passes::Blocking::Form::dots) return false;
+  if (blocking_.form == passes::Blocking::Form::dots) return false;
   if (product.contracted.size() != 1 || product.contracted[0].size.is_constant()) return false;
   return passes::estimate(product.rows) * passes::estimate(product.columns) * machine_.element > machine_.level1 / 2;
 }

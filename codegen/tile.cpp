@@ -108,7 +108,7 @@ void KernelEmitter::emit_tile(const Product& product, const Tile& tile) {
 /// One column, contracted along contiguous memory: sums of products in lanes, as many rows at a time as lanes, whose
 /// sums are then turned into one vector.
 void KernelEmitter::emit_dot_products(const Product& product, std::vector<Loop>& loops) {
-  const std::int64_t block = kernel_.blocking.block_rows, lanes = machine_.lanes;
+  const std::int64_t block = blocking_.block_rows, lanes = machine_.lanes;
   // One vector more than the block: the rest of the kernel loads whole vectors.
   Value* scratch = stack(llvm::ArrayType::get(product_type(), static_cast<std::uint64_t>(block + lanes)), "block");
   const Range rows = part(passes::Partition::Axis::rows, product.rows);

@@ -1,6 +1,7 @@
 #include "ir/dimension.h"
 
 #include <algorithm>
+#include <charconv>
 #include <functional>
 #include <iterator>
 
@@ -163,13 +164,16 @@ std::string Dimension::to_string() const {
   return text;
 }
 
-Dimension Dimension::parse(const std::string& text) {
+Dimension Dimension::parse(std::string_view text) {
+  std::int64_t number = 0;  // most sizes are one
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error == std::errc() && end == text.data() + text.size() && number >= 0 && text.size() <= 18) return number;
   Dimension sum(0);
   std::size_t at = 0;
   const auto blank = [&] {
     while (at < text.size() && text[at] == ' ') ++at;
   };
-  const auto fail = [&] { throw Error("'" + text + "' is not a dimension"); };
+  const auto fail = [&] { throw Error("'" + std::string(text) + "' is not a dimension"); };
   std::int64_t sign = 1;
   blank();
   if (at < text.size() && text[at] == '-') sign = -1, ++at;
@@ -180,7 +184,7 @@ Dimension Dimension::parse(const std::string& text) {
       const std::size_t begin = at;
       while (at < text.size() && (std::isalnum(static_cast<unsigned char>(text[at])) || text[at] == '_')) ++at;
       if (begin == at || at - begin > 18) fail();
-      const std::string factor = text.substr(begin, at - begin);
+      const std::string factor(text.substr(begin, at - begin));
       if (std::isdigit(static_cast<unsigned char>(factor[0]))) {
         for (char c : factor)
           if (!std::isdigit(static_cast<unsigned char>(c))) fail();

@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace descent::ir {
@@ -32,8 +33,8 @@ class Dimension {
   std::optional<Dimension> divided_by(std::int64_t divisor) const;
   /// This size / divisor, where that is a polynomial: 2*d*n by n is 2*d. The divisor is one term.
   std::optional<Dimension> divided_by(const Dimension& divisor) const;
-  std::string to_string() const;                    ///< "30", "n", "2*n + 1"
-  static Dimension parse(const std::string& text);  ///< inverse of to_string; throws descent::Error
+  std::string to_string() const;                  ///< "30", "n", "2*n + 1"
+  static Dimension parse(std::string_view text);  ///< inverse of to_string; throws descent::Error
   std::size_t hash() const;
 
   friend Dimension operator+(const Dimension& a, const Dimension& b);

@@ -25,26 +25,40 @@ bool operator==(const Attributes& a, const Attributes& b) {
 
 namespace {
 
-std::size_t hash_of(const Node& node) {
-  std::size_t h = static_cast<std::size_t>(node.op);
-  const auto mix = [&h](std::size_t v) {
-    h = (h ^ v) * 0x9E3779B97F4A7C15u;
-    h ^= h >> 29;
-  };
-  for (const Node* operand : node.operands) mix(operand->id + 1);
-  const Attributes& a = node.attributes;
-  mix(std::bit_cast<std::uint64_t>(a.value));
-  if (!a.name.empty()) mix(std::hash<std::string>{}(a.name));
-  for (int axis : a.axes) mix(static_cast<std::size_t>(axis) + 3);
-  for (const Shape* sizes : {&a.shape, &a.starts, &a.limits, &a.low, &a.high}) {
-    for (const Dimension& d : *sizes) mix(d.hash());
+/// Mixes numbers into one.
+class Mixer {
+ public:
+  explicit Mixer(std::size_t seed) : hash_(seed) {}
+  void mix(std::size_t value) {
+    hash_ = (hash_ ^ value) * 0x9E3779B97F4A7C15u;
+    hash_ ^= hash_ >> 29;
   }
-  for (int stride : a.strides) mix(static_cast<std::size_t>(stride));
-  for (int number : a.window) mix(static_cast<std::size_t>(number));
-  mix(static_cast<std::size_t>(a.dtype));
-  for (int axis : a.lhs_contract) mix(static_cast<std::size_t>(axis) + 5);
-  for (int axis : a.rhs_contract) mix(static_cast<std::size_t>(axis) + 7);
-  return h;
+  std::size_t hash() const { return hash_; }
+
+ private:
+  std::size_t hash_;
+};
+
+std::size_t hash_of(const Attributes& a) {
+  Mixer mixer(static_cast<std::size_t>(a.dtype));
+  mixer.mix(std::bit_cast<std::uint64_t>(a.value));
+  if (!a.name.empty()) mixer.mix(std::hash<std::string>{}(a.name));
+  for (int axis : a.axes) mixer.mix(static_cast<std::size_t>(axis) + 3);
+  for (const Shape* sizes : {&a.shape, &a.starts, &a.limits, &a.low, &a.high}) {
+    for (const Dimension& d : *sizes) mixer.mix(d.hash());
+  }
+  for (int stride : a.strides) mixer.mix(static_cast<std::size_t>(stride));
+  for (int number : a.window) mixer.mix(static_cast<std::size_t>(number));
+  for (int axis : a.lhs_contract) mixer.mix(static_cast<std::size_t>(axis) + 5);
+  for (int axis : a.rhs_contract) mixer.mix(static_cast<std::size_t>(axis) + 7);
+  return mixer.hash();
+}
+
+std::size_t hash_of(const Node& node) {
+  Mixer mixer(static_cast<std::size_t>(node.op));
+  for (const Node* operand : node.operands) mixer.mix(operand->id + 1);
+  mixer.mix(node.attributes.hash);
+  return mixer.hash();
 }
 
 /// The sizes that are known stay far from where the number of elements, or of their bytes, would overflow.
@@ -60,12 +74,28 @@ void check_size(const Type& type) {
 
 }  // namespace
 
+KeptAttributes::KeptAttributes(Attributes attributes) : Attributes(std::move(attributes)), hash(hash_of(*this)) {}
+
+bool Graph::Equal::operator()(const KeptAttributes* a, const KeptAttributes* b) const {
+  return a == b || static_cast<const Attributes&>(*a) == static_cast<const Attributes&>(*b);
+}
 bool Graph::Equal::operator()(const Node* a, const Node* b) const {
-  return a->op == b->op && a->operands == b->operands && a->attributes == b->attributes;
+  return a->op == b->op && a->operands == b->operands && &a->attributes == &b->attributes;
+}
+
+const KeptAttributes& Graph::keep(const KeptAttributes& attributes) {
+  if (auto at = attribute_index_.find(&attributes); at != attribute_index_.end()) return **at;
+  attributes_.push_back(attributes);
+  attribute_index_.insert(&attributes_.back());
+  return attributes_.back();
 }
 
 const Node* Graph::make(Op op, std::vector<const Node*> operands, Attributes attributes) {
-  Node candidate{op, std::move(operands), std::move(attributes), {}, 0};
+  return make_kept(op, std::move(operands), keep(KeptAttributes(std::move(attributes))));
+}
+
+const Node* Graph::make_kept(Op op, std::vector<const Node*> operands, const KeptAttributes& attributes) {
+  Node candidate{op, std::move(operands), attributes, {}, 0};
   candidate.hash = hash_of(candidate);
   if (auto at = index_.find(&candidate); at != index_.end()) return *at;
   const OpInfo& op_info = info(op);
@@ -87,7 +117,7 @@ const Node* Graph::make(Op op, std::vector<const Node*> operands, Attributes att
 const Node* Graph::with_operands(const Node* node, std::vector<const Node*> operands) {
   if (operands == node->operands) return node;
   origin_ = node->origin;
-  return make(node->op, std::move(operands), node->attributes);
+  return make_kept(node->op, std::move(operands), keep(node->attributes));
 }
 
 const Node* Graph::constant(double value, const Shape& shape) { return constant(value, Type{DType::f32, shape}); }
@@ -119,16 +149,20 @@ const Node* Graph::dimension(const Dimension& size, DType dtype) {
 }
 
 std::vector<const Node*> reachable(const std::vector<const Node*>& roots) {
-  std::vector<const Node*> nodes, stack(roots.begin(), roots.end());
-  NodeMap<char> seen;
+  std::size_t count = 0;
+  for (const Node* root : roots) count = std::max<std::size_t>(count, root->id + 1);
+  std::vector<const Node*> nodes(count, nullptr);  // by id; operands have smaller ones than their users
+  std::vector<const Node*> stack;
+  const auto meet = [&](const Node* node) {
+    if (std::exchange(nodes[node->id], node) == nullptr) stack.push_back(node);
+  };
+  for (const Node* root : roots) meet(root);
   while (!stack.empty()) {
     const Node* node = stack.back();
     stack.pop_back();
-    if (std::exchange(seen[node], 1) != 0) continue;
-    nodes.push_back(node);
-    stack.insert(stack.end(), node->operands.begin(), node->operands.end());
+    for (const Node* operand : node->operands) meet(operand);
   }
-  std::sort(nodes.begin(), nodes.end(), [](const Node* a, const Node* b) { return a->id < b->id; });
+  nodes.erase(std::remove(nodes.begin(), nodes.end(), nullptr), nodes.end());
   return nodes;
 }
 

@@ -61,6 +61,12 @@ struct Attributes {
   friend bool operator==(const Attributes&, const Attributes&);       ///< values are compared bit by bit (NaN, -0)
 };
 
+/// The attributes of nodes as a graph keeps them: each once, with the hash of what they say.
+struct KeptAttributes : Attributes {
+  explicit KeptAttributes(Attributes attributes);
+  std::size_t hash;
+};
+
 /// The place in a text that a node stems from; it has no part in what the node is.
 struct Origin {
   std::uint32_t source = 0;  ///< the number of the text; 0: unknown
@@ -70,7 +76,7 @@ struct Origin {
 struct Node {
   Op op;
   std::vector<const Node*> operands;
-  Attributes attributes;
+  const KeptAttributes& attributes;  ///< kept by the graph: nodes of one graph with equal attributes share them
   Type type;
   std::uint32_t id;      ///< operands have smaller ids: id order is a topological order
   std::size_t hash = 0;  ///< of what makes it this node: op, operands and attributes
@@ -109,12 +115,19 @@ class Graph {
  private:
   struct Hash {
     std::size_t operator()(const Node* node) const { return node->hash; }
+    std::size_t operator()(const KeptAttributes* attributes) const { return attributes->hash; }
   };
   struct Equal {
     bool operator()(const Node* a, const Node* b) const;
+    bool operator()(const KeptAttributes* a, const KeptAttributes* b) const;
   };
+  const KeptAttributes& keep(const KeptAttributes& attributes);
+  const Node* make_kept(Op op, std::vector<const Node*> operands, const KeptAttributes& attributes);
+
+  std::deque<KeptAttributes> attributes_;
   std::deque<Node> nodes_;
   Origin origin_;
+  std::unordered_set<const KeptAttributes*, Hash, Equal> attribute_index_;
   std::unordered_set<const Node*, Hash, Equal> index_;
 };
 

@@ -7,7 +7,8 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
-#include <sstream>
+#include <functional>
+#include <string_view>
 #include <unordered_map>
 
 #include "descent/error.h"
@@ -97,10 +98,19 @@ void print_function(const Function& function, std::string& text) {
   for (const Binding& b : function.updates) text += fmt::format("  update {} = %{}\n", b.name, numbers.at(b.node));
 }
 
+/// Calls `body` for every line of a text, with its number.
+void for_lines(std::string_view text, const std::function<void(std::string_view, int)>& body) {
+  for (int line = 1; !text.empty(); ++line) {
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    body(text.substr(0, end), line);
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+}
+
 /// Reads one line from left to right.
 class LineReader {
  public:
-  LineReader(std::string text, int line) : text_(std::move(text)), line_(line) {}
+  LineReader(std::string_view text, int line) : text_(text), line_(line) {}
 
   bool accept(std::string_view token) {
     skip();
@@ -120,7 +130,7 @@ class LineReader {
     const std::size_t begin = at_;
     while (at_ < text_.size() && std::string_view(" ,:=[]%").find(text_[at_]) == std::string_view::npos) ++at_;
     if (begin == at_) fail("expected a word");
-    return text_.substr(begin, at_ - begin);
+    return std::string(text_.substr(begin, at_ - begin));
   }
   double real() {
     const std::string w = word();
@@ -157,14 +167,16 @@ class LineReader {
   Shape shape() {
     expect("[");
     const std::size_t end = text_.find(']', at_);
-    if (end == std::string::npos) fail("expected ']'");
-    std::stringstream items(text_.substr(at_, end - at_));
+    if (end == std::string_view::npos) fail("expected ']'");
+    std::string_view items = text_.substr(at_, end - at_);
     at_ = end + 1;
     Shape sizes;
-    std::string item;
-    while (std::getline(items, item, ',')) {
-      const auto last = item.find_last_not_of(' ');
-      sizes.push_back(Dimension::parse(item.substr(0, last == std::string::npos ? 0 : last + 1)));
+    while (!items.empty()) {
+      const std::size_t comma = std::min(items.find(','), items.size());
+      std::string_view item = items.substr(0, comma);
+      items.remove_prefix(std::min(comma + 1, items.size()));
+      item.remove_prefix(std::min(item.find_first_not_of(' '), item.size()));
+      sizes.push_back(Dimension::parse(item.substr(0, item.find_last_not_of(' ') + 1)));
     }
     return sizes;
   }
@@ -182,14 +194,14 @@ class LineReader {
     return t;
   }
   [[noreturn]] void fail(const std::string& message) const {
-    throw Error(Diagnostic{"", line_, static_cast<int>(at_) + 1, 1, message, "", text_});
+    throw Error(Diagnostic{"", line_, static_cast<int>(at_) + 1, 1, message, "", std::string(text_)});
   }
 
  private:
   void skip() {
     while (at_ < text_.size() && text_[at_] == ' ') ++at_;
   }
-  std::string text_;
+  std::string_view text_;
   int line_;
   std::size_t at_ = 0;
 };
@@ -265,16 +277,14 @@ std::string print(const Program& program) {
 Program parse(const std::string& text) {
   Program program;
   std::vector<const Node*> nodes;
-  std::stringstream lines(text);
-  std::string content;
-  for (int line = 1; std::getline(lines, content); ++line) {
+  for_lines(text, [&](std::string_view content, int line) {
     LineReader in(content.substr(0, content.find("//")), line);
-    if (in.at_end()) continue;
+    if (in.at_end()) return;
     if (in.accept("%")) {
       in.word();
       in.expect("=");
       nodes.push_back(read_node(in, *program.graph, nodes));
-      continue;
+      return;
     }
     const std::string word = in.word();
     if (word == "program") {
@@ -305,7 +315,7 @@ Program parse(const std::string& text) {
       const Shape& shape = type.shape;
       if (word == "input" || word == "target") {
         program.inputs.push_back(Input{name, shape, word == "target", type.dtype});
-        continue;
+        return;
       }
       Variable variable{name, shape};
       variable.dtype = type.dtype;
@@ -321,7 +331,7 @@ Program parse(const std::string& text) {
         in.fail("unknown declaration '" + word + "'");
       program.variables.push_back(variable);
     }
-  }
+  });
   verify(program, "parse");
   return program;
 }
@@ -342,11 +352,9 @@ Interface parse_interface(const std::string& text) {
   Interface interface;
   interface.initial = parse(text.substr(0, results));
   static_cast<Declarations&>(interface) = interface.initial;
-  std::stringstream lines(text.substr(results));
-  std::string content;
-  for (int line = 0; std::getline(lines, content); ++line) {
+  for_lines(std::string_view(text).substr(results), [&](std::string_view content, int line) {
     LineReader in(content, line);
-    if (in.at_end()) continue;
+    if (in.at_end()) return;
     in.expect("gives");
     auto& given = interface.results[in.word()];
     while (!in.at_end()) {
@@ -355,12 +363,14 @@ Interface parse_interface(const std::string& text) {
       const Type type = in.type();
       given.push_back({std::move(name), type.shape, type.dtype});
     }
-  }
+  });
   return interface;
 }
 
 void verify(const Program& program, const std::string& pass) {
   const auto fail = [&](const std::string& what) { throw Error("after the pass '" + pass + "': " + what); };
+  std::unordered_map<std::string_view, const Variable*> variables;
+  for (const Variable& v : program.variables) variables.emplace(v.name, &v);
   for (const Function& function : program.functions) {
     for (const Node* node : reachable(function.roots())) {
       const Type type = info(node).infer(info(node), node->operands, node->attributes);
@@ -368,14 +378,14 @@ void verify(const Program& program, const std::string& pass) {
       if (node->op == Op::input && program.find_input(node->attributes.name) == nullptr) {
         fail("there is no input '" + node->attributes.name + "'");
       }
-      if ((node->op == Op::parameter || node->op == Op::state) &&
-          program.find_variable(node->attributes.name) == nullptr) {
+      if ((node->op == Op::parameter || node->op == Op::state) && !variables.contains(node->attributes.name)) {
         fail("there is no variable '" + node->attributes.name + "'");
       }
     }
     for (const Binding& update : function.updates) {
-      const Variable* variable = program.find_variable(update.name);
-      if (variable == nullptr) fail("the update of '" + update.name + "' has no variable");
+      const auto found = variables.find(update.name);
+      if (found == variables.end()) fail("the update of '" + update.name + "' has no variable");
+      const Variable* variable = found->second;
       if (variable->shape != update.node->shape()) fail("the update of '" + update.name + "' has another shape");
       if (variable->dtype != update.node->type.dtype) fail("the update of '" + update.name + "' has another type");
     }

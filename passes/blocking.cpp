@@ -56,16 +56,20 @@ Tile choose_tile(const Dimension& rows, const Dimension& columns, std::int64_t d
 }
 
 /// Whether reading `lines` pieces of memory, `stride` numbers apart and `length` numbers long, over and over finds them
-/// in the first-level cache: pieces a power of two apart share few of its sets and push each other out.
-bool stays_in_cache(std::int64_t lines, std::int64_t stride, std::int64_t length, const Machine& m) {
+/// in a cache of `bytes`: pieces a power of two apart share few of its sets and push each other out.
+bool stays_in(std::int64_t bytes, std::int64_t lines, std::int64_t stride, std::int64_t length, const Machine& m) {
   const std::int64_t line = 64 / m.element, ways = 8;  // numbers of a line
-  const std::int64_t sets = m.level1 / m.element / line / ways;
+  const std::int64_t sets = bytes / m.element / line / ways;
   const std::int64_t step = std::max<std::int64_t>(1, stride / line);
   const std::int64_t reached = stride % line == 0 ? sets / std::gcd(sets, step) : sets;
   const std::int64_t each = divide_up(length, line);
-  // Nor may they lie on more pages than the processor keeps addresses of.
+  return lines * each <= std::min(sets, reached * each) * ways * 3 / 4;
+}
+
+/// The same of the first-level cache; nor may they lie on more pages than the processor keeps addresses of.
+bool stays_in_cache(std::int64_t lines, std::int64_t stride, std::int64_t length, const Machine& m) {
   const std::int64_t page = 4096 / m.element, pages = 48;
-  return lines * each <= std::min(sets, reached * each) * ways * 3 / 4 && lines * stride <= page * pages;
+  return stays_in(m.level1, lines, stride, length, m) && lines * stride <= page * pages;
 }
 
 std::int64_t estimated_depth(const ContractionAxes& axes) {
@@ -130,6 +134,15 @@ Blocking choose_blocking(const ContractionAxes& axes, const Machine& m) {
     blocking.slabs = blocking.pack_rhs && blocking.depth == 0 && axes.rows.size() == 1;
     // Panels are packed before the loops over further axes of columns, which would find those of the first.
     if (!blocking.slabs && axes.columns.size() > 1) blocking.pack_rhs = false;
+    // To pack what has to be fetched from beyond the second-level cache takes longer than a few uses save, where a
+    // panel stays in that cache while the rows go by (measured with weights of 10 MB: packing them pays from some 20
+    // rows on).
+    constexpr std::int64_t many = 20;
+    const bool fetched = depth * estimate(columns) * m.element > m.level2;
+    if (blocking.pack_rhs && !strided && !rows.is_constant() && fetched && axes.rows.size() == 1 &&
+        axes.columns.size() == 1 && stays_in(m.level2, depth, estimate(k.rhs), panel, m)) {
+      blocking.packed_from = many;
+    }
   }
 
   // The second operand's columns of a block stay in the second-level cache while all rows go by; the block itself stays
@@ -151,6 +164,15 @@ Blocking choose_blocking(const ContractionAxes& axes, const Machine& m) {
       std::min({std::int64_t{8}, divide_up(estimate(columns), m.lanes), blocking.block_columns / m.lanes});
   blocking.row_splits = splits_for(blocking.row_vectors, blocking.row_vectors, m);
   return blocking;
+}
+
+Blocking unpacked(const Blocking& blocking) {
+  Blocking plain = blocking;
+  plain.pack_lhs = plain.pack_rhs = plain.slabs = false;
+  plain.depth = 0;
+  plain.low_rows = plain.tile_rows;
+  plain.packed_from = 1;
+  return plain;
 }
 
 Dimension whole_depth(const std::vector<ContractionAxes::Axis>& contracted) {

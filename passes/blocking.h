@@ -36,12 +36,16 @@ struct Blocking {
   std::int64_t block_rows = 1, block_columns = 1;
   std::int64_t depth = 0;  ///< 0: the whole contracted axis at once
   bool pack_lhs = false, pack_rhs = false;
-  bool slabs = false;  ///< the second operand is packed a block's columns at a time, not all before
+  bool slabs = false;            ///< the second operand is packed a block's columns at a time, not all before
+  std::int64_t packed_from = 1;  ///< rows; of fewer, the operands are read as they lie
   /// Whether anything, and the second operand, is packed whole before the loops over further axes of rows and columns.
   bool packs_before() const { return pack_lhs || packs_rhs_before(); }
   bool packs_rhs_before() const { return pack_rhs && !slabs; }
   std::int64_t panel(const Machine& machine) const { return tile_vectors * machine.lanes; }
 };
+
+/// The same tiles of operands as they lie.
+Blocking unpacked(const Blocking& blocking);
 
 /// `machine`: as it is for the product's numbers (for_elements).
 Blocking choose_blocking(const ContractionAxes& axes, const Machine& machine);

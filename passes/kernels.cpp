@@ -769,6 +769,7 @@ std::string describe(const Blocking& blocking) {
   if (blocking.depth > 0) text += fmt::format(", depth {}", blocking.depth);
   if (blocking.pack_lhs) text += ", first operand packed";
   if (blocking.pack_rhs) text += ", second operand packed";
+  if (blocking.packed_from > blocking.tile_rows) text += fmt::format(" from {} rows on", blocking.packed_from);
   return text + ")";
 }
 

@@ -60,22 +60,30 @@ MemoryPlan plan_memory(const BufferTable& table, const ir::DimensionValues& size
     by_size.push_back(i);
   }
   std::stable_sort(by_size.begin(), by_size.end(), [&](std::size_t a, std::size_t b) { return bytes[a] > bytes[b]; });
-  std::vector<std::size_t> placed;  // by offset
+  // What is looked at for every pair of buffers stands together; `whole` is from the first life to the last.
+  struct Placed {
+    std::int64_t begin, end;
+    Life whole;
+    const Buffer* buffer;
+  };
+  std::vector<Placed> placed;  // by offset
   placed.reserve(by_size.size());
   for (std::size_t i : by_size) {
     const Buffer& buffer = table.buffers[i];
-    std::int64_t offset = 0;
-    for (std::size_t j : placed) {
-      const Buffer& other = table.buffers[j];
-      if (!live_together(buffer, other)) continue;
-      if (offset + bytes[i] <= memory.offsets[j]) break;
-      offset = std::max(offset, memory.offsets[j] + bytes[j]);
+    Placed place{0, bytes[i], {0, -1}, &buffer};
+    if (!buffer.lives.empty()) place.whole = {buffer.lives.front().first, buffer.lives.back().last};
+    for (const Placed& other : placed) {
+      if (place.whole.last < other.whole.first || other.whole.last < place.whole.first) continue;
+      if (!live_together(buffer, *other.buffer)) continue;
+      if (place.end <= other.begin) break;
+      place.begin = std::max(place.begin, other.end);
+      place.end = place.begin + bytes[i];
     }
-    memory.offsets[i] = offset;
-    memory.bytes = std::max(memory.bytes, offset + bytes[i]);
-    const auto behind = std::upper_bound(placed.begin(), placed.end(), offset,
-                                         [&](std::int64_t value, std::size_t j) { return value < memory.offsets[j]; });
-    placed.insert(behind, i);
+    memory.offsets[i] = place.begin;
+    memory.bytes = std::max(memory.bytes, place.end);
+    const auto behind = std::upper_bound(placed.begin(), placed.end(), place.begin,
+                                         [](std::int64_t value, const Placed& other) { return value < other.begin; });
+    placed.insert(behind, place);
   }
   return memory;
 }

@@ -46,7 +46,7 @@ ir::Shape shape(std::string_view text) {
   text = text.substr(1, text.size() - 2);
   ir::Shape sizes;
   if (text.empty()) return sizes;
-  for (std::string_view size : split(text, ',')) sizes.push_back(ir::Dimension::parse(std::string(size)));
+  for (std::string_view size : split(text, ',')) sizes.push_back(ir::Dimension::parse(size));
   return sizes;
 }
 
