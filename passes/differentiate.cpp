@@ -4,6 +4,7 @@
 // Only nodes that depend on a wanted node are visited.
 #include <map>
 
+#include "descent/error.h"
 #include "ir/op.h"
 #include "ir/stage_times.h"
 #include "passes/passes.h"
@@ -115,6 +116,16 @@ std::map<std::uint32_t, std::vector<const Node*>> innermost_gradients(const std:
   return found;
 }
 
+/// Gradients of gradients multiply the nodes of some expressions with every order: an error instead of a graph that
+/// nothing could be done with. Throws descent::Error.
+void check_growth(std::size_t before, const std::vector<const Node*>& roots) {
+  constexpr std::size_t enough = 20'000, factor = 50;
+  const std::size_t now = ir::reachable(roots).size();
+  if (now <= enough + factor * before) return;
+  throw Error("gradients of gradients make " + std::to_string(now) + " operations of " + std::to_string(before),
+              "each order of 'grad' multiplies them: take fewer of one expression");
+}
+
 }  // namespace
 
 ir::Program isolate(const ir::Program& program) {
@@ -126,6 +137,7 @@ ir::Program differentiate(const ir::Program& program) {
   Graph& graph = *program.graph;
   return map_roots(program, [&](std::vector<const Node*> roots) {
     roots = isolate(graph, roots);
+    const std::size_t before = ir::reachable(roots).size();
     for (auto wanted = innermost_gradients(roots); !wanted.empty(); wanted = innermost_gradients(roots)) {
       std::unordered_map<const Node*, const Node*> replacements;
       for (const auto& [id, nodes] : wanted) {
@@ -137,6 +149,7 @@ ir::Program differentiate(const ir::Program& program) {
         for (std::size_t i = 0; i < nodes.size(); ++i) replacements[nodes[i]] = adjoints[i];
       }
       roots = substitute(graph, roots, replacements);
+      check_growth(before, roots);
     }
     return without_barriers(graph, roots);
   });

@@ -140,6 +140,23 @@ END
 
 says 0 check tumour.descent < /dev/null
 
+# Gradients of gradients that grow threefold with each order are no endless work.
+cat > orders.descent <<'END'
+model orders {
+    input  x: [n, 3]
+    target y: [n, 1]
+    param w: [3, 3] = glorot_uniform
+    let g = sum(tanh(x @ w))
+    repeat 14 { g = sum(grad(g, x) * tanh(x @ w)) }
+    output p = sigmoid(dense(x, 1))
+    loss = bce(p, y) + g
+}
+END
+says 1 check orders.descent <<'END'
+error: gradients of gradients make 39510 operations of 61
+  = help: each order of 'grad' multiplies them: take fewer of one expression
+END
+
 # Warnings: what is no mistake, but can fail a model.
 cat > unstable.descent <<'END'
 model unstable {
