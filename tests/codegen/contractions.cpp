@@ -9,6 +9,7 @@
 
 #include "ir/expr.h"
 #include "ir/threefry.h"
+#include "passes/blocking.h"
 #include "passes/passes.h"
 #include "tests/support/agreement.h"
 #include "tests/support/doubles.h"
@@ -111,6 +112,21 @@ TEST_CASE("contractions_of_fewer_rows_than_a_tile_agree_with_the_interpreter") {
     const passes::Machine machine = with_caches(4 << 10, level2);
     for (int form = 0; form < 4; ++form) {
       for (std::int64_t rows : {1, 3, 5}) compare({rows, 210, 130, (form & 1) != 0, (form & 2) != 0, true}, machine);
+    }
+  }
+}
+
+// Weights larger than the second-level cache are packed for many rows, and read as they lie for few.
+TEST_CASE("contractions_of_few_rows_with_large_weights_agree_with_the_interpreter") {
+  const passes::Machine machine = with_caches(16 << 10, 64 << 10);
+  const Dimension n = Dimension::symbol("n"), none(0), one(1);
+  const passes::Blocking blocking =
+      passes::choose_blocking({{}, {{n, 200, none, 300}}, {{300, none, one, one}}, {{200, one, 300, none}}}, machine);
+  REQUIRE(blocking.packed_from > blocking.tile_rows);
+  const std::int64_t from = blocking.packed_from;
+  for (const std::int64_t columns : {300, 304, 320}) {
+    for (const std::int64_t rows : {std::int64_t{1}, blocking.tile_rows, std::int64_t{7}, from - 1, from, from + 1}) {
+      compare({rows, columns, 200, false, false, true}, machine);
     }
   }
 }
