@@ -255,6 +255,12 @@ bool KernelEmitter::may_be_narrow(const Product& product) const {
   return !blocking.packs_before() || (axes.rows.size() == 1 && axes.columns.size() == 1);
 }
 
+/// Whether tiles are made only where there are as many rows as one has: none then reaches before the first row.
+bool KernelEmitter::has_whole_tile(const Product& product) const {
+  const std::int64_t rows = product.rows.is_constant() ? product.rows.constant() : 0;
+  return has_tiles_ || may_be_narrow(product) || rows >= blocking_.tile_rows || blocking_.tile_rows == 1;
+}
+
 llvm::Value* KernelEmitter::has_tiles(const Product& product) {
   if (!may_be_narrow(product)) return builder_.getTrue();
   return builder_.CreateICmpSGE(size(product.rows), i64(blocking_.tile_rows));
@@ -439,8 +445,10 @@ void KernelEmitter::emit_tiles(const Product& product, const Block& block, Value
       branch(builder_.CreateICmpSGT(tile.depth, i64(few)), [&] { prefetch(product, tile, row, panel.column, loops); });
     }
     if (!finishes_tiles()) return emit_tile(product, tile);
-    const TileRows rows{
-        row, {add(block.row, i), add(block.row, block.row_count)}, exact, overlaps && may_store_again(kernel_, plan_)};
+    const TileRows rows{row,
+                        {add(block.row, i), add(block.row, block.row_count)},
+                        exact,
+                        overlaps && has_whole_tile(product) && may_store_again(kernel_, plan_)};
     finish_tile(product, panel, rows, tile_sums(product, tile), loops);
   });
 }

@@ -154,6 +154,7 @@ class KernelEmitter {
   void emit_blocks(const Product& whole, const Product& plain, std::vector<Loop>& loops);
   Value* rows_of_block(Value* rows);
   bool may_be_narrow(const Product& product) const;
+  bool has_whole_tile(const Product& product) const;
   Value* has_tiles(const Product& product);
   void emit_single_rows(const Product& product, const Block& block);
   void emit_block(const Product& product, const Block& block, std::vector<Loop>& loops);
