@@ -194,6 +194,7 @@ ir::Dimension reduced_count(const Node* reduction) {
 }
 
 Facts refined(Facts f, const Node* value, const Node* condition, bool holds) {
+  if (value->op == Op::negate) return negated(refined(negated(f), value->operands[0], condition, holds));
   if (condition->op != Op::compare_lt && condition->op != Op::compare_le) return f;
   const bool strict = (condition->op == Op::compare_lt) == holds;
   const Node *smaller = condition->operands[holds ? 0 : 1], *greater = condition->operands[holds ? 1 : 0];

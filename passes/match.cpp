@@ -208,7 +208,7 @@ class Matcher {
         break;
     }
     if (goal.negative || node->op != form.op) return false;
-    if (form.op == Op::reduce_sum || form.op == Op::reduce_max) return reduction(form, node, goal.rest);
+    if (is_reduction(form.op)) return reduction(form, node, goal.rest);
     if (ir::info(form.op).commutative) {
       const auto in_order = [&](std::size_t i, std::size_t j) {
         return meet(after({&form.items[i].form, node->operands[0]},
@@ -321,12 +321,10 @@ class Matcher {
 
   /// A reduction of this shape, where the form has one: the node itself, or an operand.
   static const Node* reduction_of(const ir::Shape& shape, const Node* node, const Form& form) {
-    const auto is_reduction = [&](const Node* n) {
-      return (n->op == Op::reduce_sum || n->op == Op::reduce_max) && n->operands[0]->shape() == shape;
-    };
-    if (is_reduction(node)) return node;
+    const auto reduces = [&](const Node* n) { return is_reduction(n->op) && n->operands[0]->shape() == shape; };
+    if (reduces(node)) return node;
     if (form.items.empty()) return nullptr;
-    const auto at = std::find_if(node->operands.begin(), node->operands.end(), is_reduction);
+    const auto at = std::find_if(node->operands.begin(), node->operands.end(), reduces);
     return at == node->operands.end() ? nullptr : *at;
   }
 

@@ -201,7 +201,7 @@ const Node* instantiate(const Pattern& p, const Match& match, Graph& graph, cons
     case Pattern::Kind::op:
       break;
   }
-  if (p.op == Op::reduce_sum || p.op == Op::reduce_max) {
+  if (is_reduction(p.op)) {
     ir::Attributes attributes;
     attributes.axes = match.axes;
     return graph.make(p.op, {instantiate(*p.operands[0], match, graph, {type.dtype, match.full_shape})},

@@ -2,8 +2,8 @@
 //
 // A letter stands for any node, and for the same node wherever it appears again; a constant for any number; a
 // coefficient for a constant factor that may be missing, then 1. A number stands for a constant of that value, of any
-// shape. `sum(p)` and `largest(p)` are reductions over any axes, `spread(p)` is p, which lacks those axes, repeated
-// along them.
+// shape. `sum(p)`, `largest(p)` and `smallest(p)` are reductions over any axes, `spread(p)` is p, which lacks those
+// axes, repeated along them.
 //
 // Matching knows that sums and products may be taken in any order and grouping: x + y - z is seen as the terms x, y and
 // -z, and x * y / z as the factors x, y and 1/z, however they are nested. A rule for a sum or a product applies to any
@@ -70,6 +70,10 @@ inline P stop_gradient(P a) { return {ir::Op::stop_gradient, {a}}; }
 inline P select(P c, P a, P b) { return {ir::Op::select, {c, a, b}}; }
 inline P sum(P a) { return {ir::Op::reduce_sum, {a}}; }
 inline P largest(P a) { return {ir::Op::reduce_max, {a}}; }
+inline P smallest(P a) { return {ir::Op::reduce_min, {a}}; }
+inline bool is_reduction(ir::Op op) {
+  return op == ir::Op::reduce_sum || op == ir::Op::reduce_max || op == ir::Op::reduce_min;
+}
 inline P spread(P a) { return P::spread(a); }
 
 /// A pattern prepared for matching. `flat`: sums and products as their terms and factors; otherwise every op as it is

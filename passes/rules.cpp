@@ -17,9 +17,15 @@ const ir::Node* repeated_number(const ir::Node* node) {
   return node;
 }
 
-bool counts(const ir::Node* node, const Match& match) {
+/// Of how many elements the pattern's reduction makes one.
+ir::Dimension reduced_count(const Match& match) {
   ir::Dimension count(1);
   for (int axis : match.axes) count = count * match.full_shape[static_cast<std::size_t>(axis)];
+  return count;
+}
+
+bool counts(const ir::Node* node, const Match& match) {
+  const ir::Dimension count = reduced_count(match);
   const ir::Node* number = repeated_number(node);
   if (number->op == ir::Op::dimension) return number->attributes.shape[0] == count;
   return count.is_constant() && number->is_constant(static_cast<double>(count.constant()));
@@ -68,6 +74,8 @@ bool holds(const Requirement& r, const Match& match, FactTable& facts) {
       return is_power_of_two(node->attributes.value);
     case Property::counts:
       return counts(node, match);
+    case Property::of_several:
+      return of_size(reduced_count(match)).low >= 2;
     case Property::square_of:
       return square_of(node, match[r.second]);
     case Property::carries_derivative:

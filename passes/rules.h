@@ -28,6 +28,7 @@ enum class Property {
   above,               ///< the first is always larger than the second
   power_of_two,        ///< a constant whose reciprocal is exact
   counts,              ///< the number of elements that the pattern's reduction makes one of
+  of_several,          ///< the pattern's reduction makes one of two elements or more
   square_of,           ///< the first is the second times itself
   carries_derivative,  ///< not held by stop_gradient
 };

@@ -91,6 +91,16 @@ const std::vector<Rule>& stability_rules() {
   static const P k = P::constant('k'), m = P::coefficient('m');
   static const P top = stop_gradient(largest(a));  // its derivative is 0: log(sum(exp)) does not depend on the shift
   static const P shifted = exp(a - spread(top));
+  static const P probability = shifted / spread(sum(shifted));
+  // The distance from the largest, the largest of those that are not 0, and the sum of their exponentials, at least 1.
+  static const P gap = a - spread(top);
+  static const P second = stop_gradient(largest(select(gap < 0, gap, spread(smallest(gap)))));
+  static const P others = sum(select(gap < 0, exp(min(gap - spread(second), 0.5)), 0));
+  // The largest exponent that has a weight. Those without one are bounded all the same, so that nothing is infinite.
+  static const P top_weighted = stop_gradient(largest(select(b == 0, spread(smallest(a)), a)));
+  static const P shifted_weighted = exp(min(a - spread(top_weighted), 0.5));
+  // The magnitude of a, with both slopes at 0 and so all its derivatives.
+  static const P magnitude = select(a < 0, -a, a);
   static const std::vector<Rule> rules = {
       // Exponentials and logarithms near 0 and far from it.
       {1 - exp(-softplus(a)), logistic(a), real, "1 - 1 / (1 + e^a); no cancellation at small e^a"},
@@ -173,6 +183,10 @@ const std::vector<Rule>& stability_rules() {
       {softplus(-abs(x)) - min(x, 0), softplus(-x), real, "softplus made stable by hand: no kink at 0"},
       // The hyperbolic tangent.
       {(exp(a) - exp(-a)) / (exp(a) + exp(-a)), tanh(a), real, "by definition; no inf / inf"},
+      {b / ((exp(a) + exp(-a)) * (exp(a) + exp(-a))), b * logistic(2 * a) * logistic(-2 * a), real,
+       "both are 1 / (e^a + e^-a) times e^a and e^-a; no overflow"},
+      {b / (exp(a) + exp(-a)), b * exp(-magnitude) * logistic(2 * magnitude), real,
+       "e^-|a| / (1 + e^-2|a|), of the same derivatives at 0; no overflow"},
       {2 * logistic(a) - 1, tanh(0.5 * a), real, "by definition; no cancellation at small a"},
       {0.5 * (1 + tanh(a)), logistic(2 * a), real, "by definition; no cancellation at large -a"},
       {(1 + tanh(a)) / 2, logistic(2 * a), real, "by definition; no cancellation at large -a"},
@@ -207,6 +221,48 @@ const std::vector<Rule>& stability_rules() {
        real,
        "shifted; no inf / inf, no 0 / 0",
        {{Property::unbounded, 'a'}}},
+      {b / sum(exp(a)),
+       b * exp(-top) / sum(shifted),
+       real,
+       "shifted; overflows only where the quotient does, no inf / inf in its derivatives",
+       {{Property::unbounded, 'a'}}},
+      {b / spread(sum(exp(a))),
+       b * spread(exp(-top)) / spread(sum(shifted)),
+       real,
+       "shifted; overflows only where the quotient does, no inf / inf in its derivatives",
+       {{Property::unbounded, 'a'}}},
+      {log(sum(exp(a) * b)), top + log(sum(shifted * b)), real, "shifted; no overflow", {{Property::unbounded, 'a'}}},
+      {log(sum(exp(a) * b) * c),
+       log(sum(exp(a) * b)) + log(c),
+       real,
+       "two logarithms, of which the first is shifted; no overflow",
+       {{Property::unbounded, 'a'}, {Property::positive, 'c'}}},
+      {log(sum(exp(a) * b) / c),
+       log(sum(exp(a) * b)) - log(c),
+       real,
+       "two logarithms, of which the first is shifted; no overflow",
+       {{Property::unbounded, 'a'}, {Property::positive, 'c'}}},
+      {log(sum(shifted * b)),
+       top_weighted - top + log(sum(shifted_weighted * b)),
+       real,
+       "shifted by the largest exponent with a weight; no log(0) where the largest of all has none",
+       {{Property::can_be_zero, 'b'}}},
+      {log(sum(shifted * b) * c),
+       log(sum(shifted * b)) + log(c),
+       real,
+       "two logarithms, of which the first is shifted by the largest exponent with a weight",
+       {{Property::can_be_zero, 'b'}, {Property::positive, 'c'}}},
+      {log(sum(shifted * b) / c),
+       log(sum(shifted * b)) - log(c),
+       real,
+       "two logarithms, of which the first is shifted by the largest exponent with a weight",
+       {{Property::can_be_zero, 'b'}, {Property::positive, 'c'}}},
+      {log1p(-probability),
+       select(probability <= 0.5, log1p(-select(probability <= 0.5, probability, 0)),
+              spread(second + log(max(others, 0.5)) - log(sum(shifted)))),
+       real,
+       "only the largest is more than a half: it leaves the sum of the others, shifted; no log(0), no cancellation",
+       {{Property::of_several, 'a'}}},
       {log(sum(exp(a)) * b),
        log(sum(exp(a))) + log(b),
        real,

@@ -179,6 +179,7 @@ class Simplifier {
     if (elementwise && (whole(node) || std::any_of(node->operands.begin(), node->operands.end(), whole))) {
       return apply_structural(node, repetition_rules());
     }
+    if (const Node* next = logarithm_of_part(node); next != node) return next;
     for (const PreparedRule& rule : rules_.for_op(node->op)) {
       if (!match(rule.form, node, graph_, match_) || !holds(rule.rule->when, match_, facts_)) continue;
       return instantiate(*rule.rule->replacement.pattern, match_, graph_, number_type(node));
@@ -198,6 +199,50 @@ class Simplifier {
     if (const Node* next = join_parts(graph_, node, uses_); next != node) return next;
     if (const Node* next = sliced_product(graph_, node, uses_); next != node) return next;
     return reassociate(graph_, node, uses_);
+  }
+
+  /// A logarithm of a part is the part of the logarithm, where that is known in a better form: log(softmax(z)[:, 1]),
+  /// log(1 - sigmoid(z)[:, 1]). What stands between may be of numbers and the part alone.
+  const Node* logarithm_of_part(const Node* node) {
+    const auto is_logarithm = [](const Node* n) { return n->op == Op::log || n->op == Op::log_plus_one; };
+    constexpr int most_parts_of_parts = 3;
+    if (lowering_ || !is_logarithm(node) || parts_of_parts_ == most_parts_of_parts) return node;
+    std::vector<const Node*> between;
+    const Node* part = node;
+    while (ir::is_elementwise(part) && between.size() < 4) {
+      between.push_back(part);
+      const Node* computed = nullptr;
+      for (const Node* operand : part->operands) {
+        if (operand->is_constant()) continue;
+        if (computed != nullptr) return node;
+        computed = operand;
+      }
+      if (computed == nullptr) return node;
+      part = computed;
+    }
+    const bool takes_part = part->op == Op::slice || part->op == Op::gather || part->op == Op::reverse ||
+                            part->op == Op::transpose || part->op == Op::reshape;
+    if (!takes_part || ir::is_leaf(part->operands[0])) return node;
+    const Node* whole = part->operands[0];
+    for (auto at = between.rbegin(); at != between.rend(); ++at) {
+      std::vector<const Node*> operands;
+      for (const Node* operand : (*at)->operands) {
+        operands.push_back(operand->is_constant() ? graph_.constant(operand->attributes.value,
+                                                                    ir::Type{operand->type.dtype, whole->shape()})
+                                                  : whole);
+      }
+      whole = graph_.make((*at)->op, std::move(operands), (*at)->attributes);
+    }
+    ++parts_of_parts_;
+    whole = simplify(whole);
+    --parts_of_parts_;
+    graph_.set_origin(node->origin);
+    if (is_logarithm(whole)) return node;
+    const bool negative = whole->op == Op::negate;
+    std::vector<const Node*> operands = part->operands;
+    operands[0] = negative ? whole->operands[0] : whole;
+    const Node* result = graph_.with_operands(part, std::move(operands));
+    return negative ? graph_.make(Op::negate, {result}) : result;
   }
 
   const Node* apply_structural(const Node* node, const std::vector<StructuralRule>& rules) {
@@ -244,6 +289,7 @@ class Simplifier {
   ir::NodeMap<const Node*> done_;
   std::size_t rewrites_left_ = 0;
   Match match_;
+  int parts_of_parts_ = 0;  ///< how deep simplification is within itself
 };
 
 std::vector<const Node*> all_roots(const ir::Program& program) {

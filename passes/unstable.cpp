@@ -9,6 +9,7 @@
 #include "ir/formula.h"
 #include "ir/op.h"
 #include "passes/facts.h"
+#include "passes/pattern.h"
 
 namespace descent::passes {
 
@@ -28,16 +29,28 @@ bool is_given(const Node* node) {
   return ir::is_leaf(node);
 }
 
+/// Whether it is 0 or negative only where the weights are that come from outside: a sum of given weights times e^x,
+/// where x has been shifted by the largest that has a weight (passes/rules_functions.cpp), so that one e^x is 1.
+bool is_given_mixture(const Node* node, ir::Graph& graph) {
+  static const P a = P::letter('a'), b = P::letter('b');
+  static const P top = largest(select(b == 0, spread(smallest(a)), a));
+  static const Form mixture = flat_form(*sum(exp(min(a - spread(top), 0.5)) * b).pattern);
+  Match weights;
+  return match(mixture, node, graph, weights) && is_given(weights['b']);
+}
+
 struct Finding {
   const char *reason, *advice;
 };
 
-std::optional<Finding> judge(const Node* node, FactTable& facts) {
+std::optional<Finding> judge(const Node* node, FactTable& facts, ir::Graph& graph) {
   if (node->operands.empty()) return std::nullopt;
   const auto fact = [&](std::size_t i) { return facts.of(node->operands[i]); };
   switch (node->op) {
     case Op::log:
-      if (fact(0).positive() || is_given(node->operands[0])) return std::nullopt;
+      if (fact(0).positive() || is_given(node->operands[0]) || is_given_mixture(node->operands[0], graph)) {
+        return std::nullopt;
+      }
       if (fact(0).nonnegative()) {
         return Finding{"the argument can be 0, and log(0) is -inf",
                        "write a probability as sigmoid(...) or softmax(...) of a score, or log(max(..., 1e-7))"};
@@ -75,7 +88,7 @@ std::optional<Finding> judge(const Node* node, FactTable& facts) {
 class Guards {
  public:
   /// `facts`: with what is assumed, of which nothing else has been asked.
-  Guards(const Node* root, const FactTable& facts) : root_(root), facts_(facts) {}
+  Guards(const Node* root, const FactTable& facts, ir::Graph& graph) : root_(root), facts_(facts), graph_(graph) {}
 
   bool cover(const Node* node) const {
     const auto below = ir::reachable({node});
@@ -106,11 +119,12 @@ class Guards {
       facts.assume(value, refined(others.of(value), value, condition, holds));
       says_something = true;
     }
-    return says_something && !judge(node, facts);
+    return says_something && !judge(node, facts, graph_);
   }
 
   const Node* root_;
   const FactTable& facts_;
+  ir::Graph& graph_;
 };
 
 /// The new value that a function gives a variable; null if it gives none.
@@ -162,8 +176,8 @@ std::vector<Unstable> find_unstable(const ir::Program& program) {
     if (function == nullptr) continue;
     for (const ir::Binding& result : function->results) {
       for (const Node* node : ir::reachable({result.node})) {
-        const auto finding = judge(node, facts);
-        if (!finding || Guards(result.node, assumed).cover(node)) continue;
+        const auto finding = judge(node, facts, *program.graph);
+        if (!finding || Guards(result.node, assumed, *program.graph).cover(node)) continue;
         const std::string what = ir::formula(node, {}, 6);
         if (said.insert(what).second) found.push_back({node, result.name, what, finding->reason, finding->advice});
       }

@@ -39,7 +39,15 @@ const std::vector<Form>& forms() {
   const auto unit = [](double, double) { return 1.0; };
   const auto of_z = [](double z, double) { return std::fabs(z); };
   const auto one_or_z = [](double z, double) { return std::fmax(1, std::fabs(z)); };
+  // 1 / cosh(z), which e^-z bounds.
+  const auto sech = [](double z, double) { return 2 * std::exp(-std::fabs(z)) / (1 + std::exp(-2 * std::fabs(z))); };
+  const auto sech_squared = [=](double z, double) { return std::pow(sech(z, 0), 2); };
+  const auto sech_squared_derivative = [=](double z, double) { return -2 * sech_squared(z, 0) * std::tanh(z); };
   static const std::vector<Form> all = {
+      {"2 / (exp(z) + exp(-z))", sech, [=](double z, double) { return -sech(z, 0) * std::tanh(z); }, sech},
+      {"4 / (exp(z) + exp(-z))^2", sech_squared, sech_squared_derivative, sech_squared},
+      {"(2 / (exp(-z) + exp(z)))^2", sech_squared, sech_squared_derivative, sech_squared},
+      {"1 / ((exp(z) + exp(-z)) / 2)^2", sech_squared, sech_squared_derivative, sech_squared},
       {"log(sigmoid(z))", [](double z, double) { return -softplus(-z); }, [](double z, double) { return sigmoid(-z); }},
       {"log(1 - sigmoid(z))", [](double z, double) { return -softplus(z); },
        [](double z, double) { return -sigmoid(z); }},
@@ -246,6 +254,32 @@ Row each(const Row& z, const std::function<double(std::size_t)>& f) {
   return result;
 }
 double sum(const Row& z) { return z[0] + z[1] + z[2] + z[3]; }
+/// log(sum(y * exp(z))), for weights that are not negative.
+double largest_weighted(const Row& z, const Row& y) {
+  double top = -INFINITY;
+  for (std::size_t i = 0; i < 4; ++i) top = y[i] > 0 ? std::max(top, z[i]) : top;
+  return top;
+}
+double shifted_mixture(const Row& z, const Row& y) {
+  double sum = 0;
+  for (std::size_t i = 0; i < 4; ++i) sum += y[i] > 0 ? y[i] * std::exp(z[i] - largest_weighted(z, y)) : 0;
+  return sum;
+}
+double log_mixture(const Row& z, const Row& y) { return largest_weighted(z, y) + std::log(shifted_mixture(z, y)); }
+/// Its derivative with respect to z[j].
+double share(const Row& z, const Row& y, std::size_t j) {
+  return y[j] > 0 ? y[j] * std::exp(z[j] - largest_weighted(z, y)) / shifted_mixture(z, y) : 0;
+}
+/// The elements but one have the weight 1: log(sum of exp(z) over the others) is the mixture.
+Row all_but(std::size_t k) {
+  Row others{1, 1, 1, 1};
+  others[k] = 0;
+  return others;
+}
+double log_one_minus_softmax(const Row& z, std::size_t k) { return log_mixture(z, all_but(k)) - log_sum_exp(z); }
+double log_one_minus_softmax_derivative(const Row& z, std::size_t k, std::size_t j) {
+  return share(z, all_but(k), j) - softmax(z, j);
+}
 
 const std::vector<RowForm>& row_forms() {
   const auto cross_entropy = [](const Row& z, const Row& y) {
@@ -261,7 +295,44 @@ const std::vector<RowForm>& row_forms() {
     for (double x : z) v += (x - sum(z) / 4) * (x - sum(z) / 4) / 4;
     return v;
   };
+  const auto of_class_1 = [](const Row& z, const Row&) { return log_one_minus_softmax(z, 1); };
+  const auto of_class_1_derivative = [](const Row& z, const Row&) {
+    return each(z, [&](std::size_t j) { return log_one_minus_softmax_derivative(z, 1, j); });
+  };
+  const auto log_softmax_derivative = [](const Row& z, const Row&) {
+    return each(z, [&](std::size_t j) { return double(j == 1) - softmax(z, j); });
+  };
   static const std::vector<RowForm> all = {
+      {"sum(y * log(1 - softmax(z)), 1)",
+       [](const Row& z, const Row& y) {
+         double s = 0;
+         for (std::size_t k = 0; k < 4; ++k) s += y[k] * log_one_minus_softmax(z, k);
+         return s;
+       },
+       [](const Row& z, const Row& y) {
+         return each(z, [&](std::size_t j) {
+           double s = 0;
+           for (std::size_t k = 0; k < 4; ++k) s += y[k] * log_one_minus_softmax_derivative(z, k, j);
+           return s;
+         });
+       }},
+      {"log(1 - softmax(z))[:, 1]", of_class_1, of_class_1_derivative},
+      {"log(1 - softmax(z)[:, 1])", of_class_1, of_class_1_derivative},
+      {"log(softmax(z)[:, 1])", [](const Row& z, const Row&) { return z[1] - log_sum_exp(z); }, log_softmax_derivative},
+      {"log(sum(y * softmax(z), 1))", [](const Row& z, const Row& y) { return log_mixture(z, y) - log_sum_exp(z); },
+       [](const Row& z, const Row& y) {
+         return each(z, [&](std::size_t j) { return share(z, y, j) - softmax(z, j); });
+       }},
+      {"log(sum(y * exp(z), 1))", log_mixture,
+       [](const Row& z, const Row& y) { return each(z, [&](std::size_t j) { return share(z, y, j); }); }},
+      {"1 / sum(exp(z), 1)", [](const Row& z, const Row&) { return std::exp(-log_sum_exp(z)); },
+       [](const Row& z, const Row&) {
+         return each(z, [&](std::size_t j) { return -softmax(z, j) * std::exp(-log_sum_exp(z)); });
+       }},
+      {"exp(z[:, 1]) / sum(exp(z), 1)", [](const Row& z, const Row&) { return softmax(z, 1); },
+       [](const Row& z, const Row&) {
+         return each(z, [&](std::size_t j) { return softmax(z, 1) * (double(j == 1) - softmax(z, j)); });
+       }},
       {"log(sum(exp(z), 1))", [](const Row& z, const Row&) { return log_sum_exp(z); },
        [](const Row& z, const Row&) { return each(z, [&](std::size_t i) { return softmax(z, i); }); }},
       {"max(z, axis = 1) + log(sum(exp(z - max(z, axis = 1, keep = true)), 1))",

@@ -81,6 +81,19 @@ TEST_CASE("derivatives_of_any_order_are_expressions") {
   check_equal(got.at("fifth"), got.at("expected_fifth"));
 }
 
+TEST_CASE("derivatives_of_a_reciprocal_of_cosh_are_right_at_0_too") {
+  // It is computed from the magnitude of its argument, whose kink none of the derivatives may see.
+  const auto got = outputs(
+      "    let at = 0 * x\n    let a = sum(grad(sum(2 / (exp(at) + exp(-at)) + 0 * x), at))\n"
+      "    output first = grad(sum(2 / (exp(at) + exp(-at))), at)\n"
+      "    output second = grad(sum(grad(sum(2 / (exp(at) + exp(-at))), at)), at)\n"
+      "    output sech = grad(sum(grad(sum(2 / (exp(x) + exp(-x))), x)), x)\n"
+      "    let s = 2 / (exp(x) + exp(-x))\n    output expected = s * (2 * tanh(x)^2 - 1)\n");
+  check_equal(got.at("first"), std::vector<double>(6, 0.0));
+  check_equal(got.at("second"), std::vector<double>(6, -1.0));
+  check_equal(got.at("sech"), got.at("expected"));
+}
+
 TEST_CASE("derivatives_at_ties_and_kinks_are_as_documented") {
   ir::Graph graph;
   const ir::Shape shape{ir::Dimension(3)};

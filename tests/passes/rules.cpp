@@ -3,6 +3,7 @@
 #include "passes/rules.h"
 
 #include <algorithm>
+#include <array>
 #include <catch2/catch.hpp>
 #include <cmath>
 #include <map>
@@ -51,13 +52,14 @@ bool contains(const Pattern& p, Pattern::Kind kind, std::optional<Op> op = {}) {
     if (contains(*operand, kind, op)) return true;
   return false;
 }
+constexpr std::array kReductions{Op::reduce_sum, Op::reduce_max, Op::reduce_min};
 bool has_reduction(const Pattern& p) {
-  return contains(p, Pattern::Kind::op, Op::reduce_sum) || contains(p, Pattern::Kind::op, Op::reduce_max);
+  return std::any_of(kReductions.begin(), kReductions.end(), [&](Op op) { return contains(p, Pattern::Kind::op, op); });
 }
 /// Whether a repetition stands outside of every reduction: the root then has the full shape.
 bool spreads_outside(const Pattern& p) {
   if (p.kind == Pattern::Kind::spread) return true;
-  if (p.kind == Pattern::Kind::op && (p.op == Op::reduce_sum || p.op == Op::reduce_max)) return false;
+  if (p.kind == Pattern::Kind::op && passes::is_reduction(p.op)) return false;
   for (const auto& operand : p.operands)
     if (spreads_outside(*operand)) return true;
   return false;
@@ -118,7 +120,7 @@ class Instance {
       case Pattern::Kind::op:
         break;
     }
-    const bool reduces = p.op == Op::reduce_sum || p.op == Op::reduce_max;
+    const bool reduces = passes::is_reduction(p.op);
     for (std::size_t i = 0; i < p.operands.size(); ++i) {
       visit(*p.operands[i], full || reduces, p.op == Op::logical_not || (p.op == Op::select && i == 0));
     }
@@ -346,8 +348,10 @@ TEST_CASE("bounded_exponentials_stay_as_they_are") {
   const auto input = [&](const char* name) { return Expr(graph, graph.leaf(Op::input, name, kFull)); };
   const Expr x = input("x"), y = input("y"), e = exp(-abs(x)), b = abs(y) + 1;
   const Expr sum = ir::reduce_sum(e, {1}), row = abs(Expr(graph, graph.leaf(Op::input, "row", kReduced))) + 1;
-  for (const Expr& written : {log(0.5 * (e + b)), log((e + b) / 3), log(1 + sum), e / (e + b),
-                              ir::reduce_sum(e * y, {1}) / sum, log(sum * row), log(sum / row)}) {
+  for (const Expr& written :
+       {log(0.5 * (e + b)), log((e + b) / 3), log(1 + sum), e / (e + b), ir::reduce_sum(e * y, {1}) / sum,
+        log(sum * row), log(sum / row), row / sum, y / ir::broadcast(sum, kFull, {0}), log(ir::reduce_sum(e * b, {1})),
+        log(ir::reduce_sum(e * b, {1}) * row), log(ir::reduce_sum(e * b, {1}) / row)}) {
     INFO(ir::formula(written.node));
     const auto count = [](const ir::Node* root, std::initializer_list<Op> ops) {
       const auto nodes = ir::reachable({root});
@@ -366,6 +370,63 @@ TEST_CASE("bounded_exponentials_stay_as_they_are") {
     INFO(ir::formula(written.node));
     CHECK(compare(written.node, passes::simplify_nodes(graph, {written.node})[0], environment) > 0);
   }
+}
+
+TEST_CASE("what_has_a_weight_is_looked_for_where_a_weight_can_be_0") {
+  // The largest exponent of all has a weight where all have: one maximum, no choices.
+  ir::Graph graph;
+  const auto input = [&](const char* name) { return Expr(graph, graph.leaf(Op::input, name, kFull)); };
+  const Expr x = input("x"), y = input("y"), row = exp(Expr(graph, graph.leaf(Op::input, "row", kReduced)));
+  const auto choices = [&](Expr weights) {
+    const Expr sum = ir::reduce_sum(exp(x) * weights, {1}), all = ir::reduce_sum(exp(x), {1});
+    std::vector<std::int64_t> counts;
+    for (const Expr& written : {log(sum), log(sum * row), log(sum / row), log(sum / all)}) {
+      const auto nodes = ir::reachable({passes::simplify_nodes(graph, {written.node})[0]});
+      counts.push_back(std::count_if(nodes.begin(), nodes.end(), [](auto* n) { return n->op == Op::select; }));
+    }
+    return counts;
+  };
+  CHECK(choices(abs(y) + 1) == std::vector<std::int64_t>{0, 0, 0, 0});
+  CHECK(choices(y) == std::vector<std::int64_t>{1, 1, 1, 1});
+}
+
+TEST_CASE("the_others_are_looked_for_where_there_are_others") {
+  // log(1 - p) of the only class is log(0).
+  ir::Graph graph;
+  const ir::Shape shape{Dimension::symbol("n")};
+  const Expr x(graph, graph.leaf(Op::input, "x", shape));
+  const Expr p = exp(x) / ir::broadcast(ir::reduce_sum(exp(x), {0}), shape, {});
+  const ir::Node* simplified = passes::simplify_nodes(graph, {log(1 - p).node})[0];
+  ir::Environment e;
+  e.dimensions = {{"n", 1}};
+  e.tensors["x"] = {{1}, {0.5}};
+  CHECK(ir::interpret({simplified}, e)[0].values[0] == -INFINITY);
+}
+
+TEST_CASE("a_logarithm_of_a_part_is_the_part_of_a_better_logarithm") {
+  ir::Graph graph;
+  const ir::Shape shape{Dimension(3), Dimension(4)};
+  const Expr x(graph, graph.leaf(Op::input, "x", shape));
+  const Expr p = logistic(x * 3), first = ir::slice(p, {0, 1}, {3, 2}, {1, 1});
+  const Expr indices(graph, graph.leaf(Op::input, "i", {Dimension(2)}, ir::DType::i32));
+  const auto plain = [&](Expr e) {
+    const auto nodes = ir::reachable({passes::simplify_nodes(graph, {e.node})[0]});
+    return std::any_of(nodes.begin(), nodes.end(),
+                       [](auto* n) { return n->op == Op::log || n->op == Op::log_plus_one || n->op == Op::logistic; });
+  };
+  for (const Expr& e : {log(first), log(1 - first), log(-(first - 1)), log(ir::gather(p, indices, 0)),
+                        log(1 - ir::gather(p, indices, 0)), log(ir::transpose(p, {1, 0})), log(ir::reverse(first, {0})),
+                        log(ir::reshape(p, {Dimension(12)}))}) {
+    INFO(ir::formula(e.node));
+    CHECK_FALSE(plain(e));
+    ir::Environment environment;
+    environment.tensors["x"] = {{3, 4}, {0.1, 0.5, 1, -1.5, 2, 0.9, 1.1, -1.7, 0.4, 0.3, 0.2, -1}};
+    environment.tensors["i"] = {{2}, {2, 0}};
+    compare(e.node, passes::simplify_nodes(graph, {e.node})[0], environment);
+  }
+  // Others stay where they are: fewer logarithms.
+  const Expr few = ir::slice(x * x + 1, {0, 1}, {3, 2}, {1, 1});
+  CHECK(passes::simplify_nodes(graph, {log(few).node})[0]->op == Op::log);
 }
 
 TEST_CASE("rules_do_not_guard_what_cannot_be_0") {

@@ -152,13 +152,26 @@ const std::set<std::string>& rows_that_apply_once() {
       "log(spread(reduce_sum(exponential(a))) * b)",                  // the same
       "log(reduce_sum(exponential(a)))",                              // the exponent is then at most 0: not unbounded
       "reduce_sum(exponential(a) * b) / reduce_sum(exponential(a))",  // the same
-      "exponential(a) / spread(reduce_sum(exponential(a)))",          // the same
-      "reduce_sum(a * a) / b - reduce_sum(a) * reduce_sum(a) / c",    // no difference of sums is left
-      "log_plus_one(b) - minimum(x, 0) + a * x",  // the difference no longer begins with log_plus_one
-      "spread(reduce_max(a) + b) - a",            // the maximum no longer stands in a sum
-      "a - b - spread(reduce_max(a))",            // the maximum no longer is the last term
-      "a - spread(reduce_max(a) + b)",            // the maximum no longer stands in a sum
-      "sqrt(1 + a) + -1",                         // no difference is left
+      "b / reduce_sum(exponential(a))",                               // the same
+      "b / spread(reduce_sum(exponential(a)))",                       // the same
+      "log(reduce_sum(exponential(a) * b))",                          // the same
+      "log(reduce_sum(exponential(a) * b) * c)",                      // the logarithm is then of the sum alone
+      "log(reduce_sum(exponential(a) * b) / c)",                      // the same
+      "b / (exponential(a) + exponential(-a))",                       // no sum of exponentials is left
+      // The exponent is then bounded without being a distance from the largest.
+      "log(reduce_sum(exponential(a - spread(stop_gradient(reduce_max(a)))) * b))",
+      "log(reduce_sum(exponential(a - spread(stop_gradient(reduce_max(a)))) * b) * c)",
+      "log(reduce_sum(exponential(a - spread(stop_gradient(reduce_max(a)))) * b) / c)",
+      // The logarithm is then of one less a choice.
+      "log_plus_one(-(exponential(a - spread(stop_gradient(reduce_max(a)))) / "
+      "spread(reduce_sum(exponential(a - spread(stop_gradient(reduce_max(a))))))))",
+      "exponential(a) / spread(reduce_sum(exponential(a)))",        // the same
+      "reduce_sum(a * a) / b - reduce_sum(a) * reduce_sum(a) / c",  // no difference of sums is left
+      "log_plus_one(b) - minimum(x, 0) + a * x",                    // the difference no longer begins with log_plus_one
+      "spread(reduce_max(a) + b) - a",                              // the maximum no longer stands in a sum
+      "a - b - spread(reduce_max(a))",                              // the maximum no longer is the last term
+      "a - spread(reduce_max(a) + b)",                              // the maximum no longer stands in a sum
+      "sqrt(1 + a) + -1",                                           // no difference is left
   };
   return rows;
 }

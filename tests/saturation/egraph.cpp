@@ -149,7 +149,7 @@ class Matcher {
       return;
     }
     if (member->op != p.op) return;
-    if (p.op == Op::reduce_sum || p.op == Op::reduce_max) {
+    if (passes::is_reduction(p.op)) {
       const Node* x = member->operands[0];
       return along(member->attributes.axes, x->shape(), *p.operands[0], x, m, then);
     }
