@@ -199,12 +199,12 @@ Facts refined(Facts f, const Node* value, const Node* condition, bool holds) {
   const bool strict = (condition->op == Op::compare_lt) == holds;
   const Node *smaller = condition->operands[holds ? 0 : 1], *greater = condition->operands[holds ? 1 : 0];
   if (greater == value && smaller->is_constant() && smaller->attributes.value >= f.low) {
+    f.low_open = strict || (f.low_open && f.low == smaller->attributes.value);
     f.low = smaller->attributes.value;
-    f.low_open = f.low_open || strict;
   }
   if (smaller == value && greater->is_constant() && greater->attributes.value <= f.high) {
+    f.high_open = strict || (f.high_open && f.high == greater->attributes.value);
     f.high = greater->attributes.value;
-    f.high_open = f.high_open || strict;
   }
   return f;
 }

@@ -117,6 +117,12 @@ TEST_CASE("facts_are_intervals") {
   CHECK(of(ir::reduce_sum(exp(x), {0, 1})).positive());
   CHECK(of(ir::reduce_sum(logistic(x), {1})) == passes::Facts{0, 4, true, true, false, passes::Defined::finite});
   CHECK(of(select(x > 0.0, x, 1.0)).positive());
+  // The end that a condition gives is open where the condition says so, not where the end before it was.
+  CHECK(of(select(tanh(x) < 0.0, -tanh(x), tanh(x))) ==
+        passes::Facts{0, 1, false, true, false, passes::Defined::finite});
+  CHECK(of(select(tanh(x) >= 0.0, ir::like(x, 1), tanh(x))) ==
+        passes::Facts{-1, 1, true, false, false, passes::Defined::finite});
+  CHECK(of(select(tanh(x) <= 0.0, tanh(x), -0.5)) == passes::Facts{-1, 0, true, false, false, passes::Defined::finite});
   CHECK(of(ir::convert(x < 0.0, ir::DType::f32)) == passes::Facts{0, 1, false, false, true, passes::Defined::finite});
   CHECK(of(sign(x) * 3.0 + 1.0).whole);
   CHECK_FALSE(of(x).whole);
