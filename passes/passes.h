@@ -34,7 +34,8 @@ ir::Program precompute(const ir::Program& program);
 /// "Evaluating Derivatives", 2008, chapter 3). A node that `e` does not depend on has the adjoint 0.
 std::vector<const ir::Node*> gradients(ir::Graph& graph, const ir::Node* e, const std::vector<const ir::Node*>& x);
 
-/// `simplify` for single nodes. `exhausted` is set to whether the limit on rewrites was reached (it should not be).
+/// `simplify` for single nodes, up to barriers: these remain the nodes that they are. `exhausted` is set to whether the
+/// limit on rewrites was reached (it should not be).
 std::vector<const ir::Node*> simplify_nodes(ir::Graph& graph, const std::vector<const ir::Node*>& roots,
                                             bool* exhausted = nullptr);
 

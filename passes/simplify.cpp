@@ -86,8 +86,11 @@ bool has_constants(const Node* node) {
 
 class Simplifier {
  public:
-  Simplifier(Graph& graph, bool lowering, const std::vector<const Node*>& roots)
-      : graph_(graph), rules_(rule_set(lowering)), lowering_(lowering) {
+  /// `barriers`: whether what stands behind an optimization_barrier is simplified too. The barrier is then another
+  /// node, which all that speaks of it must be given: other parts of a program are not.
+  enum class Barriers { passed, kept };
+  Simplifier(Graph& graph, bool lowering, const std::vector<const Node*>& roots, Barriers barriers)
+      : graph_(graph), rules_(rule_set(lowering)), lowering_(lowering), barriers_(barriers) {
     const auto nodes = ir::reachable(roots);
     for (const Node* node : nodes) {
       for (const Node* operand : node->operands) ++uses_[operand];
@@ -104,6 +107,9 @@ class Simplifier {
         stack.pop_back();
       } else if (frame.next != nullptr) {  // what it was rewritten to is done
         finish(frame.node, frame.rebuilt, done_.of(frame.next));
+        stack.pop_back();
+      } else if (frame.node->op == Op::optimization_barrier && barriers_ == Barriers::kept) {
+        finish(frame.node, frame.node, frame.node);
         stack.pop_back();
       } else if (!push_operands(frame.node, stack)) {
         rewrite(stack);
@@ -284,6 +290,7 @@ class Simplifier {
   Graph& graph_;
   const RuleSet& rules_;
   bool lowering_;
+  Barriers barriers_;
   FactTable facts_;
   UseCounts uses_;
   ir::NodeMap<const Node*> done_;
@@ -303,7 +310,7 @@ std::vector<const Node*> all_roots(const ir::Program& program) {
 
 ir::Program run(const ir::Program& program, bool lowering) {
   const StageTimer timer(Stage::simplify);
-  Simplifier simplifier(*program.graph, lowering, all_roots(program));
+  Simplifier simplifier(*program.graph, lowering, all_roots(program), Simplifier::Barriers::passed);
   return map_roots(program, [&](const auto& roots) { return simplifier.simplify(roots); });
 }
 
@@ -311,14 +318,14 @@ ir::Program run(const ir::Program& program, bool lowering) {
 
 std::vector<const Node*> simplify_nodes(Graph& graph, const std::vector<const Node*>& roots, bool* exhausted) {
   const StageTimer timer(Stage::simplify);
-  Simplifier simplifier(graph, false, roots);
+  Simplifier simplifier(graph, false, roots, Simplifier::Barriers::kept);
   const auto result = simplifier.simplify(roots);
   if (exhausted != nullptr) *exhausted = simplifier.exhausted();
   return result;
 }
 
 std::vector<const Node*> lower_nodes(Graph& graph, const std::vector<const Node*>& roots) {
-  return Simplifier(graph, true, roots).simplify(roots);
+  return Simplifier(graph, true, roots, Simplifier::Barriers::kept).simplify(roots);
 }
 
 ir::Program simplify(const ir::Program& program) { return run(program, false); }

@@ -72,6 +72,18 @@ TEST_CASE("products_of_the_hessian_and_a_direction_agree_in_both_modes") {
   check_equal(got.at("helper"), got.at("backward"));
 }
 
+TEST_CASE("what_a_gradient_is_taken_of_stays_in_the_gradients_inside_of_it") {
+  // The direction of jvp's inner product holds a gradient, which is simplified once it is there: by the rule of the
+  // root.
+  const auto got = outputs(
+      "    let r = sqrt(sum(x^2, 1) + 1)\n    let v = stop_gradient(cos(x))\n    output forward = jvp(grad(sum(r), x), "
+      "x, v)\n"
+      "    let s = reshape(r, [count(y), 1])\n"
+      "    output expected = v / s - sum(v * x, 1, keep = true) / s^3 * x\n    output backward = hvp(sum(r), x, v)\n");
+  check_equal(got.at("forward"), got.at("expected"));
+  check_equal(got.at("backward"), got.at("expected"));
+}
+
 TEST_CASE("derivatives_of_any_order_are_expressions") {
   const auto got = outputs(
       "    let a = sum(grad(sum(sin(x) * exp(x)), x))\n    let b = sum(grad(a, x))\n    let c = sum(grad(b, x))\n"
