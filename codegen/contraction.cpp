@@ -1,4 +1,4 @@
-// Contractions: register-blocked matrix products, written as vector code for the machine (passes/blocking.h says how a
+// Contractions: register-blocked matrix products, written as vector code for the machine (passes/blocking_.h says how a
 // product is cut into blocks and tiles).
 //
 // A block of the result is made in scratch memory that stays in the first-level cache; then the elementwise rest of the
@@ -124,25 +124,24 @@ void KernelEmitter::emit_contraction() {
 /// Copies the operands into the kernel's workspace where they do not lie as the tiles read them: the second operand's
 /// panels first, all or those of a block's columns, then the first operand's. `product` is changed to what is packed.
 void KernelEmitter::pack_operands(Product& product, const passes::ContractionAxes& axes) {
-  const Blocking& blocking = blocking_;
-  if (!blocking.packs_before()) return;
+  if (!blocking_.packs_before()) return;
   const Product plain = product;
   const Axis& k = axes.contracted.back();
-  if (blocking.packs_rhs_before()) read_packed_columns(product);
-  if (blocking.pack_lhs) {
-    product.a = element(address(kernel_.workspace), size(passes::packed_rhs_size(axes, blocking, machine_)));
+  if (blocking_.packs_rhs_before()) read_packed_columns(product);
+  if (blocking_.pack_lhs) {
+    product.a = element(address(kernel_.workspace), size(passes::packed_rhs_size(axes, blocking_, machine_)));
     product.a_row = Dimension(1);
-    product.contracted.back().lhs = Dimension(blocking.tile_rows);
+    product.contracted.back().lhs = Dimension(blocking_.tile_rows);
   }
   branch(has_tiles(plain), [&] {
-    if (blocking.packs_rhs_before()) {
+    if (blocking_.packs_rhs_before()) {
       const Range range = part(passes::Partition::Axis::columns, plain.columns);
       pack_columns(plain, range.begin, builder_.CreateSub(range.end, range.begin));
     }
-    if (!blocking.pack_lhs) return;
+    if (!blocking_.pack_lhs) return;
     const Range range = part(passes::Partition::Axis::rows, plain.rows);
     pack({element(plain.a, multiply(range.begin, size(plain.a_row))), builder_.CreateSub(range.end, range.begin),
-          plain.a_row, k.size, k.lhs, blocking.tile_rows, k.size},
+          plain.a_row, k.size, k.lhs, blocking_.tile_rows, k.size},
          element(product.a, multiply(range.begin, size(k.size))));
   });
 }
@@ -199,12 +198,12 @@ KernelEmitter::Range KernelEmitter::rows_of(const Product& product) {
 /// Columns outside, so that the second operand's part of a block stays in the cache while the rows go by.
 /// `plain` is the product before anything of it was packed: where there are few rows, that is not done.
 void KernelEmitter::emit_blocks(const Product& whole, const Product& plain, std::vector<Loop>& loops) {
-  const Blocking& blocking = blocking_;
-  const std::int64_t panel = blocking.panel(machine_), stride = blocking.block_columns;
+  const std::int64_t panel = blocking_.panel(machine_), stride = blocking_.block_columns;
   // In front of the first row there is room for a last tile that begins before the block, in rows or columns.
-  const std::int64_t before = (blocking.tile_rows - 1) * stride + panel;
-  Value* memory = stack(
-      llvm::ArrayType::get(product_type(), static_cast<std::uint64_t>(before + blocking.block_rows * stride)), "block");
+  const std::int64_t before = (blocking_.tile_rows - 1) * stride + panel;
+  Value* memory =
+      stack(llvm::ArrayType::get(product_type(), static_cast<std::uint64_t>(before + blocking_.block_rows * stride)),
+            "block");
   Value* scratch = element(memory, i64(before));
   Value* block_rows = rows_of_block(size(whole.rows));
   const Range columns = columns_of(whole), rows = rows_of(whole);
@@ -212,7 +211,7 @@ void KernelEmitter::emit_blocks(const Product& whole, const Product& plain, std:
   loop(columns.begin, columns.end, i64(stride), [&](Value* column) {
     Value* column_count = minimum(i64(stride), builder_.CreateSub(columns.end, column));
     Product product = whole;
-    if (blocking.slabs) {
+    if (blocking_.slabs) {
       branch(has_tiles(plain), [&] { pack_columns(whole, column, column_count); });
       read_packed_columns(product);
     }
@@ -249,10 +248,9 @@ void KernelEmitter::emit_blocks(const Product& whole, const Product& plain, std:
 /// Whether there may be fewer rows than a tile has: a batch of one, say. They are then made one by one, from the
 /// operands as they lie: to pack one would take longer than to read it once.
 bool KernelEmitter::may_be_narrow(const Product& product) const {
-  const Blocking& blocking = blocking_;
-  if (has_tiles_ || product.rows.is_constant() || blocking.tile_rows == 1) return false;
+  if (has_tiles_ || product.rows.is_constant() || blocking_.tile_rows == 1) return false;
   const passes::ContractionAxes axes = passes::contraction_axes(kernel_.contraction, plan_);
-  return !blocking.packs_before() || (axes.rows.size() == 1 && axes.columns.size() == 1);
+  return !blocking_.packs_before() || (axes.rows.size() == 1 && axes.columns.size() == 1);
 }
 
 /// Whether tiles are made only where there are as many rows as one has: none then reaches before the first row.
@@ -267,17 +265,16 @@ llvm::Value* KernelEmitter::has_tiles(const Product& product) {
 }
 
 void KernelEmitter::emit_single_rows(const Product& product, const Block& block) {
-  const Blocking& blocking = blocking_;
   const Axis& k = product.contracted.back();
   std::int64_t columns = 0;
   const bool known = is_constant(size(product.columns), &columns);
   const bool dots = product.contracted.size() == 1 && k.rhs.is_one() && !product.b_column.is_one() && known &&
                     columns >= machine_.lanes;
-  const std::int64_t vectors = dots ? 1 : blocking.row_vectors, panel = vectors * machine_.lanes;
+  const std::int64_t vectors = dots ? 1 : blocking_.row_vectors, panel = vectors * machine_.lanes;
   const bool overlaps = known && columns >= panel;
   loop(i64(0), block.row_count, i64(1), [&](Value* i) {
     Value* a = element(product.a, multiply(add(block.row, i), size(product.a_row)));
-    Value* scratch = element(block.scratch, multiply(i, i64(blocking.block_columns)));
+    Value* scratch = element(block.scratch, multiply(i, i64(blocking_.block_columns)));
     loop(i64(0), block.column_count, i64(panel), [&](Value* j) {
       Value* at = overlaps ? minimum(j, builder_.CreateSub(block.column_count, i64(panel))) : j;
       Value* column = add(block.column, at);
@@ -297,12 +294,12 @@ void KernelEmitter::emit_single_rows(const Product& product, const Block& block)
       }
       Tile tile;
       tile.vectors = static_cast<unsigned>(vectors);
-      tile.splits = static_cast<unsigned>(blocking.row_splits);
+      tile.splits = static_cast<unsigned>(blocking_.row_splits);
       tile.a = a;
       tile.b = element(product.b, multiply(column, size(product.b_column)));
       tile.depth = size(k.size);
       tile.scratch = element(scratch, at);
-      tile.stride = blocking.block_columns;
+      tile.stride = blocking_.block_columns;
       for (std::int64_t v = 0; !overlaps && v < vectors; ++v) {
         const bool whole = known && columns >= (v + 1) * machine_.lanes;
         Value* left = builder_.CreateSub(block.column_count, add(at, i64(v * machine_.lanes)));
@@ -326,13 +323,12 @@ llvm::Value* KernelEmitter::rows_of_block(Value* rows) {
 
 /// All tiles of a block; with a limited depth, pass after pass over the contracted axis.
 void KernelEmitter::emit_block(const Product& product, const Block& block, std::vector<Loop>& loops) {
-  const Blocking& blocking = blocking_;
   Value* depth = size(product.contracted.back().size);
-  if (blocking.depth == 0) return emit_pass(product, block, i64(0), depth, false, loops);
-  loop(i64(0), depth, i64(blocking.depth), [&](Value* begin) {
-    Value* count = minimum(i64(blocking.depth), builder_.CreateSub(depth, begin));
+  if (blocking_.depth == 0) return emit_pass(product, block, i64(0), depth, false, loops);
+  loop(i64(0), depth, i64(blocking_.depth), [&](Value* begin) {
+    Value* count = minimum(i64(blocking_.depth), builder_.CreateSub(depth, begin));
     std::int64_t whole = 0;
-    if (is_constant(depth, &whole) && whole <= blocking.depth)
+    if (is_constant(depth, &whole) && whole <= blocking_.depth)
       return emit_pass(product, block, begin, count, false, loops);
     branch(builder_.CreateICmpEQ(begin, i64(0)), [&] { clear_block(block); });
     emit_pass(product, block, begin, count, true, loops);
@@ -340,8 +336,7 @@ void KernelEmitter::emit_block(const Product& product, const Block& block, std::
 }
 
 void KernelEmitter::clear_block(const Block& block) {
-  const Blocking& blocking = blocking_;
-  Value* end = multiply(block.row_count, i64(blocking.block_columns));
+  Value* end = multiply(block.row_count, i64(blocking_.block_columns));
   loop(i64(0), end, i64(machine_.lanes), [&](Value* i) {
     builder_.CreateAlignedStore(llvm::Constant::getNullValue(product_vector()), element(block.scratch, i),
                                 llvm::Align(4));
@@ -352,30 +347,29 @@ void KernelEmitter::clear_block(const Block& block) {
 /// operand stays in the first-level cache while the rows go by.
 void KernelEmitter::emit_pass(const Product& product, const Block& block, Value* begin, Value* count, bool accumulate,
                               std::vector<Loop>& loops) {
-  const Blocking& blocking = blocking_;
-  const std::int64_t panel = blocking.panel(machine_);
+  const std::int64_t panel = blocking_.panel(machine_);
   const Axis& k = product.contracted.back();
   std::int64_t columns = 0;
   const bool known = is_constant(size(product.columns), &columns);
-  const bool overlaps = known && columns >= panel && !blocking.pack_rhs;
+  const bool overlaps = known && columns >= panel && !blocking_.pack_rhs;
   Value* skipped = multiply(begin, size(k.rhs));
   loop(i64(0), block.column_count, i64(panel), [&](Value* j) {
     Value* at = overlaps ? minimum(j, builder_.CreateSub(block.column_count, i64(panel))) : j;
     Value* column = add(block.column, at);
     Tile tile;
-    tile.rows = static_cast<unsigned>(blocking.tile_rows);
-    tile.vectors = static_cast<unsigned>(blocking.tile_vectors);
-    tile.splits = static_cast<unsigned>(blocking.splits);
+    tile.rows = static_cast<unsigned>(blocking_.tile_rows);
+    tile.vectors = static_cast<unsigned>(blocking_.tile_vectors);
+    tile.splits = static_cast<unsigned>(blocking_.splits);
     Value* start = multiply(column, size(product.b_column));
-    if (blocking.pack_rhs)
+    if (blocking_.pack_rhs)
       start =
-          multiply(blocking.slabs ? at : column, size(passes::whole_depth(product.contracted)));  // panel after panel
+          multiply(blocking_.slabs ? at : column, size(passes::whole_depth(product.contracted)));  // panel after panel
     tile.b = element(product.b, add(start, skipped));
     tile.depth = count;
     tile.accumulate = accumulate;
-    tile.stride = blocking.block_columns;
-    if (!overlaps && !blocking.pack_rhs) {
-      for (std::int64_t v = 0; v < blocking.tile_vectors; ++v) {
+    tile.stride = blocking_.block_columns;
+    if (!overlaps && !blocking_.pack_rhs) {
+      for (std::int64_t v = 0; v < blocking_.tile_vectors; ++v) {
         const bool whole = known && columns >= (v + 1) * machine_.lanes;
         Value* left = builder_.CreateSub(block.column_count, add(at, i64(v * machine_.lanes)));
         tile.masks.push_back(whole ? nullptr : lane_mask(left));
@@ -410,16 +404,15 @@ llvm::Value* KernelEmitter::rows_of_high_tiles(Value* count) {
 /// The tiles of one panel of columns. Packed rows have a whole last panel.
 void KernelEmitter::emit_rows(const Product& product, const Block& block, Value* begin, const Tile& tile,
                               const Panel& panel, std::vector<Loop>& loops) {
-  const Blocking& blocking = blocking_;
   std::int64_t total = 0;
-  const bool exact = is_constant(size(product.rows), &total) && total % blocking.tile_rows == 0;
+  const bool exact = is_constant(size(product.rows), &total) && total % blocking_.tile_rows == 0;
   const Range all{i64(0), block.row_count};
-  if (blocking.pack_lhs || exact || blocking.low_rows == blocking.tile_rows)
+  if (blocking_.pack_lhs || exact || blocking_.low_rows == blocking_.tile_rows)
     return emit_tiles(product, block, begin, tile, all, exact, panel, loops);
   Value* high = rows_of_high_tiles(block.row_count);
   emit_tiles(product, block, begin, tile, {all.begin, high}, exact, panel, loops);
   Tile low = tile;
-  low.rows = static_cast<unsigned>(blocking.low_rows);
+  low.rows = static_cast<unsigned>(blocking_.low_rows);
   emit_tiles(product, block, begin, low, {high, all.end}, exact, panel, loops);
 }
 
@@ -427,18 +420,17 @@ void KernelEmitter::emit_rows(const Product& product, const Block& block, Value*
 /// the one before it, and may begin before the range.
 void KernelEmitter::emit_tiles(const Product& product, const Block& block, Value* begin, Tile tile, const Range& range,
                                bool exact, const Panel& panel, std::vector<Loop>& loops) {
-  const Blocking& blocking = blocking_;
   const Axis& k = product.contracted.back();
   // Where the contracted axis is cut, tiles add to what is there: none may overlap, and all operands are packed.
-  const bool overlaps = !blocking.pack_lhs && !exact;
+  const bool overlaps = !blocking_.pack_lhs && !exact;
   const std::int64_t tile_rows = tile.rows;
   loop(range.begin, range.end, i64(tile_rows), [&](Value* i) {
     Value* at = overlaps ? minimum(i, builder_.CreateSub(block.row_count, i64(tile_rows))) : i;
     Value* row = add(block.row, at);
-    Value* start = multiply(row, blocking.pack_lhs ? size(k.size) : size(product.a_row));
+    Value* start = multiply(row, blocking_.pack_lhs ? size(k.size) : size(product.a_row));
     tile.a = element(product.a, add(start, multiply(begin, size(k.lhs))));
     Value* column = builder_.CreateSub(panel.column, block.column);
-    tile.scratch = element(block.scratch, add(multiply(at, i64(blocking.block_columns)), column));
+    tile.scratch = element(block.scratch, add(multiply(at, i64(blocking_.block_columns)), column));
     // Where few products are summed, memory is needed at once.
     constexpr std::int64_t few = 16;
     if (!tile.accumulate) {

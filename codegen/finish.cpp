@@ -15,8 +15,7 @@ using passes::Blocking;
 /// Short work on each number, with sums over all or down the columns only.
 bool KernelEmitter::finishes_tiles() const {
   constexpr int kShort = 10;  // instructions for a vector; it is in the code once for every vector of the tile
-  const Blocking& blocking = blocking_;
-  if (blocking.form != Blocking::Form::tiles || blocking.depth > 0 || instructions_ > kShort) return false;
+  if (blocking_.form != Blocking::Form::tiles || blocking_.depth > 0 || instructions_ > kShort) return false;
   const passes::ContractionAxes axes = passes::contraction_axes(kernel_.contraction, plan_);
   const Dimension& columns = axes.columns.back().size;
   if (!columns.is_constant()) return false;

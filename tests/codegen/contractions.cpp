@@ -241,3 +241,42 @@ TEST_CASE("products_with_several_axes_of_rows_and_columns") {
     check_contraction({7, 3, 2}, {3, columns, 7}, {0}, {2});
   }
 }
+
+// A tile of fewer rows than it has would begin before the first one, where the rows of the matrix before lie, or
+// nothing.
+TEST_CASE("contractions_of_few_rows_for_each_of_another_axis_write_no_others") {
+  const std::int64_t matrices = 3, columns = 32, depth = 40;
+  const Dimension n = Dimension::symbol("n"), none(0), one(1);
+  const passes::Machine machine = codegen::this_machine();
+  const passes::Blocking blocking =
+      passes::choose_blocking({{},
+                               {{matrices, depth, none, n}, {n, depth * matrices, none, one}},
+                               {{columns, none, depth, one}},
+                               {{depth, one, one, none}}},
+                              machine);
+  REQUIRE(blocking.packs_rhs_before());
+  REQUIRE(blocking.tile_rows > 1);
+  for (std::int64_t rows = 1; rows <= blocking.tile_rows + 1; ++rows) {
+    INFO(rows << " rows");
+    test::Case example;
+    example.program.name = "matrices";
+    ir::Graph& graph = *example.program.graph;
+    const auto input = [&](const std::string& name, const ir::Shape& shape, const std::vector<std::int64_t>& sizes) {
+      example.program.inputs.push_back({name, shape});
+      ir::Tensor t{sizes, {}};
+      std::int64_t count = 1;
+      for (std::int64_t size : sizes) count *= size;
+      for (std::int64_t i = 0; i < count; ++i) t.values.push_back(static_cast<double>(i % 7 - 3));
+      example.environment.tensors[name] = t;
+      return Expr(graph, graph.leaf(ir::Op::input, name, shape));
+    };
+    // Row -1 of a matrix is not the last one of the matrix before: the operand lies the other way round.
+    const Expr x = ir::transpose(input("x", {n, matrices, depth}, {rows, matrices, depth}), {1, 0, 2});
+    ir::Attributes axes;
+    axes.lhs_contract = {2}, axes.rhs_contract = {1};
+    const Expr product = ir::dot_general(x, input("y", {columns, depth}, {columns, depth}), axes);
+    example.program.functions.push_back({"predict", {{"out", (product * 2).node}}, {}});
+    example.environment.dimensions["n"] = rows;
+    CHECK(test::disagreement(example, 1e-6) == "");
+  }
+}
