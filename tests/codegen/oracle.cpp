@@ -16,6 +16,7 @@
 #include "tests/support/random_graph.h"
 #include "tests/support/rounding.h"
 #include "tests/support/runner.h"
+#include "tests/support/saved_graphs.h"
 
 using namespace descent;
 using ir::Node;
@@ -84,6 +85,15 @@ void compare_random_graphs(bool in_doubles) {
 
 TEST_CASE("oracle_generated_code_agrees_with_the_interpreter_on_random_graphs_of_every_op") {
   compare_random_graphs(false);
+}
+
+TEST_CASE("generated_code_agrees_on_graphs_that_once_showed_a_mistake") {
+  for (const test::SavedGraph& saved : test::saved_graphs()) {
+    INFO(saved.name);
+    for (const bool in_doubles : {false, true}) {
+      CHECK(mistake(saved.graph.program, saved.graph.environment, in_doubles) == "");
+    }
+  }
 }
 
 TEST_CASE("oracle_generated_code_in_float64_agrees_with_the_interpreter_on_random_graphs_of_every_op") {

@@ -12,9 +12,11 @@
 
 #include "ir/expr.h"
 #include "ir/op.h"
+#include "ir/text.h"
 #include "passes/passes.h"
 #include "tests/support/random_graph.h"
 #include "tests/support/rounding.h"
+#include "tests/support/saved_graphs.h"
 
 using namespace descent;
 using ir::Expr;
@@ -71,6 +73,18 @@ TEST_CASE("oracle_every_pass_keeps_the_meaning_of_random_graphs") {
     }
   }
   CHECK(compared > 2 * count);  // of 3 results each
+}
+
+TEST_CASE("graphs_that_once_showed_a_mistake_keep_their_meaning") {
+  for (const test::SavedGraph& saved : test::saved_graphs()) {
+    INFO(saved.name);
+    ir::Graph& graph = *saved.graph.program.graph;
+    for (const ir::Binding& result : saved.graph.program.functions[0].results) {
+      for (auto* pass : {simplified, lowered}) {
+        CHECK_FALSE(differ(graph, result.node, pass(graph, result.node), saved.graph.environment));
+      }
+    }
+  }
 }
 
 TEST_CASE("oracle_random_graphs_have_every_op") {
@@ -190,4 +204,30 @@ TEST_CASE("oracle_derivatives_of_random_graphs_agree_with_differences") {
                  << test::shrink(*g.program.graph, root, g.environment, fails));
   }
   CHECK(compared > static_cast<int>(count / 2));
+}
+
+TEST_CASE("derivatives_of_graphs_that_once_showed_a_mistake_agree_with_differences") {
+  for (const test::SavedGraph& saved : test::saved_graphs()) {
+    INFO(saved.name);
+    const ir::Program& program = saved.graph.program;
+    for (const ir::Binding& result : program.functions[0].results) {
+      CHECK(mistaken_derivative(*program.graph, result.node, saved.graph.environment) == "");
+    }
+  }
+}
+
+TEST_CASE("what_is_printed_of_a_failing_graph_is_read_back") {
+  for (std::uint32_t seed = 1; seed <= 100; ++seed) {
+    const test::RandomGraph g = test::random_graph(seed),
+                            again = test::parse_graph(test::print(g.program, g.environment));
+    CHECK(ir::print(again.program) == ir::print(g.program));
+    const auto before = ir::interpret(g.program.functions[0].roots(), g.environment),
+               after = ir::interpret(again.program.functions[0].roots(), again.environment);
+    for (std::size_t r = 0; r < before.size(); ++r) {
+      for (std::size_t i = 0; i < before[r].values.size(); ++i) {
+        const double expected = before[r].values[i], got = after[r].values[i];
+        CHECK((expected == got || (std::isnan(expected) && std::isnan(got))));
+      }
+    }
+  }
 }

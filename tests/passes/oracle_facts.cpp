@@ -13,6 +13,7 @@
 #include "passes/passes.h"
 #include "tests/support/random_graph.h"
 #include "tests/support/rounding.h"
+#include "tests/support/saved_graphs.h"
 
 using namespace descent;
 using ir::Node;
@@ -91,4 +92,15 @@ TEST_CASE("oracle_facts_hold_on_random_graphs") {
     }
   }
   CHECK(judged > 10 * count);  // nodes, in 3 results each
+}
+
+TEST_CASE("facts_hold_on_graphs_that_once_showed_a_mistake") {
+  for (const test::SavedGraph& saved : test::saved_graphs()) {
+    INFO(saved.name);
+    const ir::Program& program = saved.graph.program;
+    for (const ir::Binding& result : program.functions[0].results) {
+      const Node* simple = passes::simplify_nodes(*program.graph, {result.node})[0];
+      for (const Node* root : {result.node, simple}) CHECK(judge(root, saved.graph.environment).mistake == "");
+    }
+  }
 }

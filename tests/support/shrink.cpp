@@ -1,10 +1,7 @@
 // Shrinking: a random graph that shows a mistake is cut down, part by part, as long as it still does.
-#include <fmt/format.h>
-
 #include "ir/op.h"
-#include "ir/text.h"
 #include "passes/passes.h"
-#include "tests/support/random_graph.h"
+#include "tests/support/saved_graphs.h"
 
 namespace descent::test {
 
@@ -51,14 +48,7 @@ std::string shrink(ir::Graph& graph, const Node* root, const ir::Environment& en
       root = smaller, e = trial, changed = true, ++inputs;
     }
   }
-  std::string values;
-  for (const auto& [symbol, value] : e.dimensions) values += fmt::format("{} = {}\n", symbol, value);
-  for (const Node* node : ir::reachable({root})) {
-    if (node->op != Op::input) continue;
-    values +=
-        fmt::format("{} = {}\n", node->attributes.name, fmt::join(e.tensors.at(node->attributes.name).values, ", "));
-  }
-  return ir::print(program_of(graph, root)) + values;
+  return print(program_of(graph, root), e);
 }
 
 }  // namespace descent::test
