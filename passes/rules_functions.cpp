@@ -92,10 +92,11 @@ const std::vector<Rule>& stability_rules() {
   static const P top = stop_gradient(largest(a));  // its derivative is 0: log(sum(exp)) does not depend on the shift
   static const P shifted = exp(a - spread(top));
   static const P probability = shifted / spread(sum(shifted));
-  // The distance from the largest, the largest of those that are not 0, and the sum of their exponentials, at least 1.
-  static const P gap = a - spread(top);
-  static const P second = stop_gradient(largest(select(gap < 0, gap, spread(smallest(gap)))));
-  static const P others = sum(select(gap < 0, exp(min(gap - spread(second), 0.5)), 0));
+  // Where one probability is more than 5/8 the others are less than 3/8, and rounding cannot confuse them: the largest
+  // of their exponents, and the sum of their exponentials when that is subtracted, which is at least 1.
+  static const P gap = a - spread(top), is_other = probability <= 0.5;
+  static const P second = stop_gradient(largest(select(is_other, gap, spread(smallest(gap)))));
+  static const P others = sum(select(is_other, exp(min(gap - spread(second), 0.5)), 0));
   // The largest exponent that has a weight. Those without one are bounded all the same, so that nothing is infinite.
   static const P top_weighted = stop_gradient(largest(select(b == 0, spread(smallest(a)), a)));
   static const P shifted_weighted = exp(min(a - spread(top_weighted), 0.5));
@@ -258,10 +259,10 @@ const std::vector<Rule>& stability_rules() {
        "two logarithms, of which the first is shifted by the largest exponent with a weight",
        {{Property::can_be_zero, 'b'}, {Property::positive, 'c'}}},
       {log1p(-probability),
-       select(probability <= 0.5, log1p(-select(probability <= 0.5, probability, 0)),
+       select(probability <= 0.625, log1p(-select(probability <= 0.625, probability, 0)),
               spread(second + log(max(others, 0.5)) - log(sum(shifted)))),
        real,
-       "only the largest is more than a half: it leaves the sum of the others, shifted; no log(0), no cancellation",
+       "one less the only large one is the sum of the others, shifted; no log(0), no cancellation",
        {{Property::of_several, 'a'}}},
       {log(sum(exp(a)) * b),
        log(sum(exp(a))) + log(b),
