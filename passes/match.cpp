@@ -5,8 +5,8 @@
 // Sums and products have at most kMostItems items and patterns a handful, and the search stops after kMostSteps steps,
 // so that matching takes bounded time.
 #include <algorithm>
+#include <bit>
 #include <deque>
-#include <forward_list>
 
 #include "ir/op.h"
 #include "passes/pattern.h"
@@ -29,6 +29,7 @@ class Viewer {
       : uses_(uses), open_shared_(open_shared), forward_(forward), backward_(backward) {}
 
   ItemView view(const Node* root) {
+    view_.items.reserve(kMostItems);
     open(root, false, true);
     for (const ItemView::Item& item : view_.items) view_.ops.set(static_cast<std::size_t>(item.node->op));
     return std::move(view_);
@@ -65,8 +66,7 @@ struct Factors {
   double coefficient;
   std::vector<ItemView::Item> others;
 };
-Factors factors_of(const Node* node) {
-  const ItemView view = product_view(node, nullptr, true);
+Factors factors_of(const ItemView& view) {
   Factors factors{view.negative ? -1.0 : 1.0, {}};
   for (const ItemView::Item& item : view.items) {
     const double value = item.node->is_constant() ? item.node->attributes.value : 1;
@@ -77,8 +77,8 @@ Factors factors_of(const Node* node) {
 }
 
 /// Whether one term is the other, or its negative, in whatever order and with whatever sign its factors are written.
-bool same_term(const ItemView::Item& a, const ItemView::Item& b) {
-  const Factors x = factors_of(a.node), y = factors_of(b.node);
+bool same_term(const ItemView::Item& a, const ItemView::Item& b, OpenViews& views) {
+  const Factors x = factors_of(views.product(a.node)), y = factors_of(views.product(b.node));
   const auto equal = [](const auto& f, const auto& g) { return f.node == g.node && f.inverse == g.inverse; };
   return x.coefficient == (a.inverse == b.inverse ? y.coefficient : -y.coefficient) &&
          x.others.size() == y.others.size() &&
@@ -87,11 +87,54 @@ bool same_term(const ItemView::Item& a, const ItemView::Item& b) {
 
 /// Whether two nodes are the same sum of the same products. The negative of y - 2 * z is written -(y - 2 * z), or as
 /// the normal form has it 2 * z - y, and that of 2 * z is -2 * z.
-bool same_value(const Node* a, const Node* b) {
+bool same_value(const Node* a, const Node* b, OpenViews& views) {
   if (a->type != b->type) return false;
-  const ItemView x = sum_view(a, nullptr, true), y = sum_view(b, nullptr, true);
+  const ItemView &x = views.sum(a), &y = views.sum(b);
   return x.items.size() == y.items.size() &&
-         std::is_permutation(x.items.begin(), x.items.end(), y.items.begin(), same_term);
+         std::is_permutation(x.items.begin(), x.items.end(), y.items.begin(),
+                             [&](const auto& one, const auto& other) { return same_term(one, other, views); });
+}
+
+bool is_number(const Node* node) { return node->is_constant() && is_real(node->type.dtype); }
+
+/// A node, or its negative, which is made only when something asks for it.
+struct Signed {
+  const Node* node = nullptr;
+  bool negative = false;
+};
+
+/// Whether two are the same node, or the same number: a scalar constant and a tensor of it are that.
+bool same(const Signed& a, const Signed& b) {
+  if (is_number(a.node) && is_number(b.node)) {
+    const auto value = [](const Signed& s) {
+      return s.negative ? -s.node->attributes.value : s.node->attributes.value;
+    };
+    return a.node->type.dtype == b.node->type.dtype && value(a) == value(b);
+  }
+  if (a.negative == b.negative) return a.node == b.node;
+  const auto& [positive, negative] = a.negative ? std::pair(b, a) : std::pair(a, b);
+  return (positive.node->op == Op::negate && positive.node->operands[0] == negative.node) ||
+         (negative.node->op == Op::negate && negative.node->operands[0] == positive.node);
+}
+
+/// Whether the node can have the form, as far as its op tells.
+bool may_have(const Form& form, const Node* node) {
+  switch (form.kind) {
+    case Form::Kind::letter:
+      return true;
+    case Form::Kind::constant:
+    case Form::Kind::coefficient:
+    case Form::Kind::number:
+      return is_number(node);
+    case Form::Kind::op:
+      return node->op == form.op;
+    case Form::Kind::spread:
+      return node->op == Op::broadcast_in_dim;
+    case Form::Kind::sum:
+    case Form::Kind::product:
+      break;
+  }
+  return is_real(node->type.dtype);
 }
 
 using Mask = std::uint32_t;
@@ -132,12 +175,15 @@ class Matcher {
   Matcher(Graph& graph, Match& match) : graph_(graph), match_(match) {}
 
   bool run(const Goal& goal) {
-    const bool found = meet(&goal);
-    if (found && reduction_ != nullptr) {
+    if (!meet(&goal)) return false;
+    for (std::size_t i = 0; i < bound_.size(); ++i) {
+      match_.letters[i] = bound_[i].node == nullptr ? nullptr : made(bound_[i]);
+    }
+    if (reduction_ != nullptr) {
       match_.axes = reduction_->attributes.axes;
       match_.full_shape = reduction_->operands[0]->shape();
     }
-    return found;
+    return true;
   }
 
  private:
@@ -154,27 +200,25 @@ class Matcher {
 
   /// Binds a letter, meets the goals, and unbinds the letter if they cannot be met. `turned`: the node is minus what
   /// stands in the graph.
-  bool bind(char letter, const Node* node, const Goal* rest, bool turned = false) {
-    const Node*& bound = match_[letter];
-    const auto bit = static_cast<std::size_t>(letter - 'a');
-    if (bound != nullptr) {
-      // A scalar constant and a tensor of it are the same number.
-      const bool numbers = is_number(bound) && is_number(node) && bound->type.dtype == node->type.dtype;
-      const bool same = bound == node || (numbers && bound->attributes.value == node->attributes.value) ||
-                        (turned != turned_.test(bit) && same_value(bound, node));
-      return same && meet(rest);
+  bool bind(char letter, const Signed& value, const Goal* rest, bool turned = false) {
+    const auto at = static_cast<std::size_t>(letter - 'a');
+    Signed& bound = bound_[at];
+    if (bound.node != nullptr) {
+      return (same(bound, value) ||
+              (turned != turned_.test(at) && same_value(made(bound), made(value), match_.views))) &&
+             meet(rest);
     }
-    bound = node;
-    turned_.set(bit, turned);
+    bound = value;
+    turned_.set(at, turned);
     if (meet(rest)) return true;
-    match_[letter] = nullptr;
+    bound.node = nullptr;
     return false;
   }
 
-  const Node* signed_node(const Node* node, bool negative) {
-    if (!negative) return node;
-    if (node->is_constant()) return graph_.constant(-node->attributes.value, node->type);
-    return node->op == Op::negate ? node->operands[0] : graph_.make(Op::negate, {node});
+  const Node* made(const Signed& s) {
+    if (!s.negative) return s.node;
+    if (s.node->is_constant()) return graph_.constant(-s.node->attributes.value, s.node->type);
+    return s.node->op == Op::negate ? s.node->operands[0] : graph_.make(Op::negate, {s.node});
   }
 
   /// 1 or -1; asked for all the time.
@@ -184,18 +228,16 @@ class Matcher {
     return node;
   }
 
-  static bool is_number(const Node* node) { return node->is_constant() && is_real(node->type.dtype); }
-
   bool whole(const Goal& goal) {
     const Form& form = *goal.form;
     const Node* node = goal.node;
     switch (form.kind) {
       case Form::Kind::letter:
         if (goal.negative && !is_real(node->type.dtype)) return false;
-        return bind(form.letter, signed_node(node, goal.negative), goal.rest, goal.negative);
+        return bind(form.letter, {node, goal.negative}, goal.rest, goal.negative);
       case Form::Kind::constant:
       case Form::Kind::coefficient:
-        return is_number(node) && bind(form.letter, signed_node(node, goal.negative), goal.rest);
+        return is_number(node) && bind(form.letter, {node, goal.negative}, goal.rest);
       case Form::Kind::number:
         return is_number(node) && node->attributes.value == (goal.negative ? -form.number : form.number) &&
                meet(goal.rest);
@@ -211,7 +253,8 @@ class Matcher {
     if (is_reduction(form.op)) return reduction(form, node, goal.rest);
     if (ir::info(form.op).commutative) {
       const auto in_order = [&](std::size_t i, std::size_t j) {
-        return meet(after({&form.items[i].form, node->operands[0]},
+        return may_have(form.items[i].form, node->operands[0]) && may_have(form.items[j].form, node->operands[1]) &&
+               meet(after({&form.items[i].form, node->operands[0]},
                           after({&form.items[j].form, node->operands[1]}, goal.rest)));
       };
       return in_order(0, 1) || in_order(1, 0);
@@ -238,8 +281,7 @@ class Matcher {
   bool open(const Goal& goal) {
     if (!is_real(goal.node->type.dtype)) return false;
     const bool is_sum = goal.form->kind == Form::Kind::sum;
-    views_.push_front(is_sum ? sum_view(goal.node, nullptr, true) : product_view(goal.node, nullptr, true));
-    const ItemView& view = views_.front();
+    const ItemView& view = is_sum ? match_.views.sum(goal.node) : match_.views.product(goal.node);
     if ((goal.form->needs & ~view.ops).any()) return false;
     Goal items{goal.form};
     items.view = &view;
@@ -271,12 +313,12 @@ class Matcher {
       // The factor 1 that is not written; it takes the sign.
       others.negative = false;
       const ir::DType dtype = goal.view->items[0].node->type.dtype;
-      return bind(item.form.letter, unit(goal.negative, dtype), after(others, goal.rest));
+      return bind(item.form.letter, {unit(goal.negative, dtype)}, after(others, goal.rest));
     }
     for (std::size_t i = 0; i < goal.view->items.size(); ++i) {
       if (!(goal.mask >> i & 1)) continue;
       const ItemView::Item& candidate = goal.view->items[i];
-      if (!is_sum && candidate.inverse != item.inverse) continue;
+      if ((!is_sum && candidate.inverse != item.inverse) || !may_have(item.form, candidate.node)) continue;
       others.mask = goal.mask & ~(Mask{1} << i);
       others.negative = goal.negative;
       Goal one{&item.form, candidate.node};
@@ -304,19 +346,28 @@ class Matcher {
   /// The last letter of an inner sum or product stands for all that is left, with its sign.
   bool take_all(const Goal& goal, const Form::Item& item) {
     const bool is_sum = goal.form->kind == Form::Kind::sum;
+    const bool turned = goal.negative != (is_sum && item.inverse);
+    const auto seen = [&](std::size_t i) -> ItemView::Item {
+      const ItemView::Item& candidate = goal.view->items[i];
+      return {candidate.node, (candidate.inverse != item.inverse) != (is_sum && goal.negative)};
+    };
+    if (std::has_single_bit(goal.mask)) {
+      const ItemView::Item only = seen(static_cast<std::size_t>(std::countr_zero(goal.mask)));
+      if (!is_sum && only.inverse) return false;
+      return bind(item.form.letter, {only.node, is_sum ? only.inverse : goal.negative}, goal.rest, turned);
+    }
     std::vector<ItemView::Item> items;
     bool above = false;
     for (std::size_t i = 0; i < goal.view->items.size(); ++i) {
       if (!(goal.mask >> i & 1)) continue;
-      const ItemView::Item& candidate = goal.view->items[i];
-      items.push_back({candidate.node, (candidate.inverse != item.inverse) != (is_sum && goal.negative)});
+      items.push_back(seen(i));
       above = above || !items.back().inverse;
     }
     if (items.empty() || (!is_sum && !above)) return false;
     const ir::Type& type = items[0].node->type;
-    const Node* all =
-        is_sum ? build_sum(items, graph_, type) : signed_node(build_product(items, false, graph_, type), goal.negative);
-    return bind(item.form.letter, all, goal.rest, goal.negative != (is_sum && item.inverse));
+    const Signed all = is_sum ? Signed{build_sum(items, graph_, type)}
+                              : Signed{build_product(items, false, graph_, type), goal.negative};
+    return bind(item.form.letter, all, goal.rest, turned);
   }
 
   /// A reduction of this shape, where the form has one: the node itself, or an operand.
@@ -351,10 +402,10 @@ class Matcher {
   Graph& graph_;
   Match& match_;
   const Node* reduction_ = nullptr;  ///< gives the pattern's axes
+  std::array<Signed, 26> bound_{};   ///< what the letters stand for
   std::bitset<26> turned_;           ///< letters that stand for minus what is in the graph
   int steps_ = 0;
   Goals goals_;
-  std::forward_list<ItemView> views_;
 };
 
 }  // namespace
@@ -367,8 +418,7 @@ ItemView product_view(const Node* node, const UseCounts* uses, bool open_shared)
 }
 
 bool match(const Form& form, const Node* node, Graph& graph, Match& result) {
-  result.letters.fill(nullptr);
-  return Matcher(graph, result).run(Goal{&form, node});
+  return may_have(form, node) && Matcher(graph, result).run(Goal{&form, node});
 }
 
 bool match_items(const Form& form, const ItemView& view, Graph& graph, Match& result) {
@@ -378,12 +428,10 @@ bool match_items(const Form& form, const ItemView& view, Graph& graph, Match& re
   goal.is_root = true;
   goal.mask = (Mask{1} << view.items.size()) - 1;
   goal.negative = form.kind == Form::Kind::product && view.negative != form.negative;
-  result.letters.fill(nullptr);
   if (Matcher(graph, result).run(goal)) return true;
   if (form.kind == Form::Kind::product) return false;
   // The rule holds for minus the sum too.
   goal.negative = true;
-  result.letters.fill(nullptr);
   return Matcher(graph, result).run(goal);
 }
 

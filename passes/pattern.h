@@ -13,6 +13,7 @@
 
 #include <array>
 #include <bitset>
+#include <deque>
 #include <memory>
 #include <string>
 #include <vector>
@@ -113,15 +114,37 @@ using UseCounts = ir::NodeMap<int>;
 ItemView sum_view(const ir::Node* node, const UseCounts* uses, bool open_shared);
 ItemView product_view(const ir::Node* node, const UseCounts* uses, bool open_shared);
 
+/// Nodes seen as sums and products with all that is in them taken apart; each is looked at many times.
+class OpenViews {
+ public:
+  const ItemView& sum(const ir::Node* node) { return kept(sums_, node, sum_view); }
+  const ItemView& product(const ir::Node* node) { return kept(products_, node, product_view); }
+
+ private:
+  using Places = ir::NodeMap<std::size_t>;  ///< in `views_`, from 1 on
+  const ItemView& kept(Places& places, const ir::Node* node,
+                       ItemView (*view)(const ir::Node*, const UseCounts*, bool)) {
+    std::size_t& place = places[node];
+    if (place == 0) {
+      views_.push_back(view(node, nullptr, true));
+      place = views_.size();
+    }
+    return views_[place - 1];
+  }
+  Places sums_, products_;
+  std::deque<ItemView> views_;
+};
+
 /// What the letters of a pattern stand for, its reduction, and what of a sum or product is left over. It may be used
 /// again, for nodes of the same graph.
 struct Match {
   std::array<const ir::Node*, 26> letters{};
   std::array<const ir::Node*, 4> units{};  ///< the graph's 1 and -1 of f32 and f64, once they were needed
-  ir::Shape full_shape;                    ///< what the pattern's reductions reduce
-  std::vector<int> axes;                   ///< along which they do
-  std::vector<ItemView::Item> rest;        ///< items of the root that the pattern leaves
-  bool negative = false;                   ///< the root is minus what the pattern says
+  OpenViews views;
+  ir::Shape full_shape;              ///< what the pattern's reductions reduce
+  std::vector<int> axes;             ///< along which they do
+  std::vector<ItemView::Item> rest;  ///< items of the root that the pattern leaves
+  bool negative = false;             ///< the root is minus what the pattern says
   const ir::Node*& operator[](char letter) { return letters[static_cast<std::size_t>(letter - 'a')]; }
   const ir::Node* operator[](char letter) const { return letters[static_cast<std::size_t>(letter - 'a')]; }
 };
