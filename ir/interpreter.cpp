@@ -50,12 +50,16 @@ void evaluate_leaf(const Node& node, const Environment& environment, Tensor& y) 
       y.values[0] = counter_value(environment, name);
       return;
     case Op::rng_uniform: {
+      using Words = std::uint32_t __attribute__((vector_size(16)));
+      constexpr std::size_t kLanes = 4;
       const auto step = static_cast<std::uint32_t>(counter_value(environment, "step"));
-      for (std::size_t i = 0; i < y.values.size(); ++i) {
-        const auto bits =
-            threefry2x32(static_cast<std::uint32_t>(environment.seed),
-                         static_cast<std::uint32_t>(node.attributes.value), static_cast<std::uint32_t>(i), step);
-        y.values[i] = uniform_from_bits(bits[0]);
+      const auto stream = static_cast<std::uint32_t>(node.attributes.value);
+      for (std::size_t i = 0; i < y.values.size(); i += kLanes) {
+        const auto element = static_cast<std::uint32_t>(i);
+        const Words elements{element, element + 1, element + 2, element + 3};
+        const Words bits = threefry2x32_of(static_cast<std::uint32_t>(environment.seed), stream, elements, step)[0];
+        for (std::size_t k = 0; k < std::min(kLanes, y.values.size() - i); ++k)
+          y.values[i + k] = uniform_from_bits(bits[k]);
       }
       return;
     }
@@ -75,37 +79,85 @@ void evaluate_elementwise(const Node& node, std::span<const Tensor* const> x, Te
   const double* a = x[0]->values.data();
   const double* b = x.size() > 1 ? x[1]->values.data() : a;
   const double* c = x.size() > 2 ? x[2]->values.data() : a;
-  for (std::size_t i = 0; i < y.values.size(); ++i) y.values[i] = element_value(node, a[i], b[i], c[i]);
+  const auto each = [&](const auto& value) {
+    for (std::size_t i = 0; i < y.values.size(); ++i) y.values[i] = value(a[i], b[i], c[i]);
+  };
+  if (is_real(node.type.dtype)) return each(info(node.op).meaning);  // element_value without its cases: most tensors
+  each([&](double p, double q, double r) { return element_value(node, p, q, r); });
+}
+
+/// One axis of a tensor that a view reads, while the view's elements are walked.
+struct ReadAxis {
+  std::int64_t at, size, stride, spacing;  ///< at: the place of the present element, kept up to date
+  std::vector<std::int64_t> steps;         ///< by axis of the view
+
+  /// Whether every element of a view of this shape is an element of the tensor.
+  bool is_inside(const std::vector<std::int64_t>& shape) const {
+    std::int64_t least = at, largest = at;
+    for (std::size_t i = 0; i < shape.size(); ++i) {
+      (steps[i] < 0 ? least : largest) += steps[i] * (shape[i] - 1);
+    }
+    return spacing == 1 && least >= 0 && largest < size;
+  }
+};
+
+/// Goes to the next index of a shape, row-major; calls `step` with every axis that changes and by how much. Returns
+/// whether there is one.
+template <typename Step>
+bool advance(std::vector<std::int64_t>& index, const std::vector<std::int64_t>& shape, std::size_t axes, Step step) {
+  for (std::size_t i = axes; i-- > 0;) {
+    const bool wraps = ++index[i] == shape[i];
+    step(i, wraps ? 1 - shape[i] : 1);
+    if (!wraps) return true;
+    index[i] = 0;
+  }
+  return false;
+}
+
+/// A view all of whose elements are there: row by row, each with one stride.
+void copy_view(const std::vector<ReadAxis>& axes, const Tensor& x, Tensor& y) {
+  const std::size_t rank = y.shape.size();
+  std::vector<std::int64_t> strides(rank, 0), index(rank, 0);
+  std::int64_t offset = 0;
+  for (const ReadAxis& axis : axes) {
+    offset += axis.at * axis.stride;
+    for (std::size_t i = 0; i < rank; ++i) strides[i] += axis.steps[i] * axis.stride;
+  }
+  const std::int64_t columns = rank == 0 ? 1 : y.shape[rank - 1], stride = rank == 0 ? 0 : strides[rank - 1];
+  double* to = y.values.data();
+  do {
+    const double* from = x.values.data() + offset;
+    for (std::int64_t c = 0; c < columns; ++c) *to++ = from[c * stride];
+  } while (rank > 1 &&
+           advance(index, y.shape, rank - 1, [&](std::size_t i, std::int64_t by) { offset += strides[i] * by; }));
 }
 
 /// Element by element, as the index map says.
 void evaluate_view(const Node& node, const Environment& environment, const Tensor& x, Tensor& y) {
-  struct Axis {
-    std::int64_t at, size, stride, spacing;  // at: the place of the present element, kept up to date
-    std::vector<std::int64_t> steps;
-  };
-  std::vector<Axis> axes;
+  std::vector<ReadAxis> axes;
   const auto strides = strides_of(x.shape);
   for (const AxisMap& map : info(&node).index_map(node)) {
-    Axis axis{map.start.evaluate(environment.dimensions), x.shape[axes.size()], strides[axes.size()], map.spacing, {}};
+    ReadAxis axis{
+        map.start.evaluate(environment.dimensions), x.shape[axes.size()], strides[axes.size()], map.spacing, {}};
     for (const Dimension& c : map.coefficients) axis.steps.push_back(c.evaluate(environment.dimensions));
     axes.push_back(std::move(axis));
+  }
+  if (y.values.empty()) return;
+  if (std::all_of(axes.begin(), axes.end(), [&](const ReadAxis& axis) { return axis.is_inside(y.shape); })) {
+    return copy_view(axes, x, y);
   }
   std::vector<std::int64_t> index(y.shape.size(), 0);
   for (double& value : y.values) {
     std::int64_t offset = 0;
     bool inside = true;
-    for (const Axis& axis : axes) {
+    for (const ReadAxis& axis : axes) {
       inside = inside && axis.at >= 0 && axis.at < axis.size * axis.spacing && axis.at % axis.spacing == 0;
       offset += axis.at / axis.spacing * axis.stride;
     }
     value = inside ? x.values[static_cast<std::size_t>(offset)] : 0.0;
-    for (std::size_t i = index.size(); i-- > 0;) {
-      const bool wraps = ++index[i] == y.shape[i];
-      for (Axis& axis : axes) axis.at += wraps ? axis.steps[i] * (1 - y.shape[i]) : axis.steps[i];
-      if (!wraps) break;
-      index[i] = 0;
-    }
+    advance(index, y.shape, index.size(), [&](std::size_t i, std::int64_t by) {
+      for (ReadAxis& axis : axes) axis.at += axis.steps[i] * by;
+    });
   }
 }
 
