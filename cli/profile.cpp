@@ -66,9 +66,10 @@ int profile(const BenchArguments& a) {
   const auto end = Clock::now() + std::chrono::duration<double>(a.seconds);
   for (int round = 0; round < 5 || Clock::now() < end; ++round) {
     ++state.state.step;
-    for (std::size_t k = 0; k < calls.size(); ++k) {
+    void* const* addresses = workspace.addresses.data();
+    for (std::size_t k = 0; k < calls.size(); addresses += calls[k++].slots.size()) {
       const Stopwatch watch;
-      calls[k].code(workspace.buffers.data(), calls[k].slots.data(), dimensions.data(), &state.state, 0, whole);
+      calls[k].code(addresses, dimensions.data(), &state.state, 0, whole);
       const double us = watch.microseconds();
       least[k] = round == 0 ? us : std::min(least[k], us);
     }

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "codegen/addresses.h"
 #include "ir/program.h"
 #include "passes/machine.h"
 #include "passes/memory.h"
@@ -20,13 +21,14 @@ struct RunState {
   std::uint32_t seed = 0;  ///< of the run
 };
 
-/// Runs a function once. `buffers` has the address of the elements (ir/elements.h) for each buffer of the plan,
-/// `dimensions` the values of Program::dimensions() in order.
-using RunFunction = void (*)(void* const* buffers, const std::int64_t* dimensions, RunState* state);
+/// Runs a function once. `addresses` is what an AddressTable of its slots and of buffers with elements (ir/elements.h)
+/// has, `dimensions` the values of Program::dimensions() in order.
+using RunFunction = void (*)(void* const* addresses, const std::int64_t* dimensions, RunState* state);
 
 /// Arguments of the native epoch: it walks the shuffled batches, gathers their rows into the input buffers and steps.
 struct EpochArguments {
-  void* const* buffers;
+  void* const* buffers;      ///< of the function "step"
+  void* const* addresses;    ///< likewise
   std::int64_t* dimensions;  ///< the first one is the batch; set by the native code
   RunState* state;
   const void* const* data;           ///< for each input of the program: rows x width, row-major
@@ -41,12 +43,18 @@ using RunEpoch = void (*)(EpochArguments* arguments);
 struct CompiledFunction {
   passes::BufferTable plan;
   RunFunction run = nullptr;
+  std::span<const Slot> slots;  ///< of all its calls, as long as the program is there
+
+  /// For one run on these buffers; for many, an AddressTable is made once.
+  void run_on(std::vector<void*> buffers, const std::int64_t* dimensions, RunState* state) const {
+    run(AddressTable(slots, std::move(buffers)).data(), dimensions, state);
+  }
 };
 
-/// The code of one kernel, which the functions call with the slots of KernelSet::Call. Makes the elements [begin, end)
-/// of the axis that threads share (passes/partition.h).
-using KernelCode = void (*)(void* const* buffers, const std::int64_t* slots, const std::int64_t* dimensions,
-                            RunState* state, std::int64_t begin, std::int64_t end);
+/// The code of one kernel, which the functions call with the addresses of its call. Makes the elements [begin, end) of
+/// the axis that threads share (passes/partition.h).
+using KernelCode = void (*)(void* const* addresses, const std::int64_t* dimensions, RunState* state, std::int64_t begin,
+                            std::int64_t end);
 
 /// A compiled program; immutable, shared by any number of trainers and threads.
 class CompiledProgram {

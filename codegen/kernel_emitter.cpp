@@ -81,28 +81,30 @@ KernelEmitter::KernelEmitter(llvm::Module& module, const ir::Program& program, c
 llvm::Function* KernelEmitter::emit(const std::string& name) {
   auto* pointer = llvm::PointerType::get(context_, 0);
   auto* i64_type = builder_.getInt64Ty();
-  auto* type =
-      llvm::FunctionType::get(builder_.getVoidTy(), {pointer, pointer, pointer, pointer, i64_type, i64_type}, false);
+  auto* type = llvm::FunctionType::get(builder_.getVoidTy(), {pointer, pointer, pointer, i64_type, i64_type}, false);
   function_ = llvm::Function::Create(type, llvm::Function::ExternalLinkage, name, module_);
   function_->addFnAttr(llvm::Attribute::NoUnwind);
-  for (unsigned table = 0; table < 4; ++table) {
-    function_->addParamAttr(table, llvm::Attribute::NoAlias);
-    function_->addParamAttr(table, llvm::Attribute::ReadOnly);
+  for (unsigned argument = 0; argument < 3; ++argument) {
+    function_->addParamAttr(argument, llvm::Attribute::NoAlias);
+    function_->addParamAttr(argument, llvm::Attribute::ReadOnly);
   }
-  Value *buffers = function_->getArg(0), *slots = function_->getArg(1), *dimensions = function_->getArg(2);
-  state_ = function_->getArg(3);
-  part_begin_ = function_->getArg(4);
-  part_end_ = function_->getArg(5);
+  Value *table = function_->getArg(0), *dimensions = function_->getArg(1);
+  state_ = function_->getArg(2);
+  part_begin_ = function_->getArg(3);
+  part_end_ = function_->getArg(4);
   builder_.SetInsertPoint(llvm::BasicBlock::Create(context_, "entry", function_));
   std::uint64_t slot = 0;
-  const auto next = [&] { return builder_.CreateLoad(i64_type, builder_.CreateConstGEP1_64(i64_type, slots, slot++)); };
+  const auto next = [&](llvm::Type* as) {
+    return builder_.CreateLoad(as, builder_.CreateConstGEP1_64(pointer, table, slot++));
+  };
   std::vector<Value*> addresses;
   for (const passes::BufferSlot& buffer : signature_.buffers) {
-    Value* begin = builder_.CreateLoad(pointer, builder_.CreateGEP(pointer, buffers, next()));
-    addresses.push_back(element(begin, next(), memory_type(buffer.buffer)));
+    addresses.push_back(next(pointer));
     pointers_[buffer.buffer] = {addresses.back(), buffer.first};
   }
-  for (double stream : signature_.streams) streams_[stream] = builder_.CreateTrunc(next(), builder_.getInt32Ty());
+  for (double stream : signature_.streams) {
+    streams_[stream] = builder_.CreateTrunc(next(i64_type), builder_.getInt32Ty());
+  }
   std::uint64_t position = 0;
   for (const std::string& symbol : program_.dimensions()) {
     symbols_[symbol] = builder_.CreateLoad(

@@ -1,10 +1,9 @@
-// One kernel as an LLVM function: void kernel(ptr buffers, ptr slots, ptr dimensions, ptr state, i64 begin, i64 end).
+// One kernel as an LLVM function: void kernel(ptr addresses, ptr dimensions, ptr state, i64 begin, i64 end).
 //
 // It makes the elements [begin, end) of the axis that threads share (passes/partition.h); an end beyond the axis is the
 // axis' own.
-// A kernel knows its buffers by slots: `slots` holds for each the index into `buffers` and the element at which the
-// kernel begins, so that equal kernels over other buffers, or over other slices, are one function (passes/signature.h);
-// then the numbers of its random streams.
+// `addresses` holds for each of its buffers where the kernel begins in it, so that equal kernels over other buffers, or
+// over other slices, are one function (passes/signature.h); then the numbers of its random streams.
 #pragma once
 
 #include <llvm/IR/IRBuilder.h>

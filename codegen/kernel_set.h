@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "codegen/addresses.h"
 #include "passes/kernels.h"
 #include "passes/signature.h"
 
@@ -21,13 +22,15 @@ struct KernelSet {
     passes::Signature signature;
   };
   struct Call {
-    std::size_t kernel;               ///< of `kernels`
-    std::vector<std::int64_t> slots;  ///< buffers, each with a first element, then streams of random numbers
+    std::size_t kernel;       ///< of `kernels`
+    std::vector<Slot> slots;  ///< buffers from where the kernel begins, then streams of random numbers
   };
   std::vector<Entry> kernels;
   std::map<std::string, std::vector<Call>> calls;  ///< by function
 };
 std::string kernel_name(std::size_t index);
+/// The constant of a function's code that holds its slots: their number, 0, and each as Slot has it.
+std::string slots_name(const std::string& function);
 KernelSet collect_kernels(const Plans& plans);
 
 }  // namespace descent::codegen

@@ -20,7 +20,7 @@ void ModuleWriter::add_kernel(std::size_t index) {
 llvm::FunctionCallee ModuleWriter::kernel(std::size_t index) {
   auto* pointer = builder_.getPtrTy();
   auto* whole = builder_.getInt64Ty();
-  auto* type = llvm::FunctionType::get(builder_.getVoidTy(), {pointer, pointer, pointer, pointer, whole, whole}, false);
+  auto* type = llvm::FunctionType::get(builder_.getVoidTy(), {pointer, pointer, pointer, whole, whole}, false);
   llvm::FunctionCallee function = module_.getOrInsertFunction(kernel_name(index), type);
   // It is linked with this module: its address needs no table.
   llvm::cast<llvm::Function>(function.getCallee())->setDSOLocal(true);
@@ -28,7 +28,7 @@ llvm::FunctionCallee ModuleWriter::kernel(std::size_t index) {
 }
 
 template <typename Number>
-llvm::Value* ModuleWriter::table(const std::vector<Number>& numbers, const char* name) {
+llvm::GlobalVariable* ModuleWriter::table(const std::vector<Number>& numbers, const char* name) {
   auto* content = llvm::ConstantDataArray::get(module_.getContext(), llvm::ArrayRef(numbers));
   return new llvm::GlobalVariable(module_, content->getType(), true, llvm::GlobalValue::PrivateLinkage, content, name);
 }
@@ -40,20 +40,21 @@ void ModuleWriter::add_function(const std::string& name) {
   auto* pointer = builder_.getPtrTy();
   auto* run = create("descent_" + name, {pointer, pointer, pointer});
   const auto& calls = kernels_.calls.at(name);
-  std::vector<std::int64_t> slots;
-  std::vector<std::uint32_t> steps;  // of each call: which of the function's kernels, and where its slots begin
+  std::vector<std::int64_t> slots{0, 0};  // how many there are, then each
+  std::vector<std::uint32_t> steps;       // of each call: which of the function's kernels, and where its slots begin
   std::vector<std::size_t> used;
   std::map<std::size_t, std::uint32_t> places;  // in `used`
   for (const KernelSet::Call& call : calls) {
     const auto [at, is_new] = places.try_emplace(call.kernel, static_cast<std::uint32_t>(used.size()));
     if (is_new) used.push_back(call.kernel);
-    steps.insert(steps.end(), {at->second, static_cast<std::uint32_t>(slots.size())});
-    slots.insert(slots.end(), call.slots.begin(), call.slots.end());
+    steps.insert(steps.end(), {at->second, static_cast<std::uint32_t>(slots[0])});
+    slots[0] += static_cast<std::int64_t>(call.slots.size());
+    for (const Slot& slot : call.slots) slots.insert(slots.end(), {slot.buffer, slot.value});
   }
-  Value* all_slots = table(slots, "slots");
+  table(slots, slots_name(name).c_str())->setLinkage(llvm::GlobalValue::ExternalLinkage);
   const auto call = [&](llvm::FunctionCallee code, Value* begin) {
-    builder_.CreateCall(code, {run->getArg(0), builder_.CreateGEP(builder_.getInt64Ty(), all_slots, begin),
-                               run->getArg(1), run->getArg(2), i64(0), i64(std::numeric_limits<std::int64_t>::max())});
+    builder_.CreateCall(code, {builder_.CreateGEP(pointer, run->getArg(0), begin), run->getArg(1), run->getArg(2),
+                               i64(0), i64(std::numeric_limits<std::int64_t>::max())});
   };
   if (calls.size() <= kFew) {
     for (std::size_t i = 0; i < calls.size(); ++i) call(kernel(calls[i].kernel), i64(steps[2 * i + 1]));
@@ -178,6 +179,7 @@ bool ModuleWriter::add_epoch(const passes::KernelPlan& plan) {
     return builder_.CreateLoad(type, field(arguments, offset));
   };
   Value* buffers = argument(offsetof(EpochArguments, buffers), pointer);
+  Value* addresses = argument(offsetof(EpochArguments, addresses), pointer);
   Value* dimensions = argument(offsetof(EpochArguments, dimensions), pointer);
   Value* state = argument(offsetof(EpochArguments, state), pointer);
   Value* data = argument(offsetof(EpochArguments, data), pointer);
@@ -199,7 +201,7 @@ bool ModuleWriter::add_epoch(const passes::KernelPlan& plan) {
     builder_.CreateStore(builder_.CreateAdd(step, i64(1)), state);
     Value* done = builder_.CreateFMul(builder_.CreateSIToFP(index, f64), share);
     builder_.CreateStore(builder_.CreateFAdd(first_epoch, done), epoch_field);
-    builder_.CreateCall(run, {buffers, dimensions, state});
+    builder_.CreateCall(run, {addresses, dimensions, state});
     Value* loss = builder_.CreateLoad(wide_loss ? f64 : builder_.getFloatTy(), slot(buffers, loss_buffer));
     loss = builder_.CreateFPCast(loss, f64);
     Value* weighted = builder_.CreateFMul(loss, builder_.CreateSIToFP(count, f64));

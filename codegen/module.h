@@ -32,7 +32,7 @@ class ModuleWriter {
   void gather(const passes::KernelPlan& plan, Value* buffers, Value* data, Value* widths, Value* order, Value* count);
   /// Constant memory with these numbers.
   template <typename Number>
-  Value* table(const std::vector<Number>& numbers, const char* name);
+  llvm::GlobalVariable* table(const std::vector<Number>& numbers, const char* name);
   Value* i64(std::int64_t v) { return builder_.getInt64(static_cast<std::uint64_t>(v)); }
   Value* field(Value* base, std::size_t offset);
   Value* slot(Value* buffers, int index);

@@ -23,11 +23,11 @@ void run_once(Trainer::Implementation& self, const std::string& name, const ir::
   if (runtime::SharedFunction* shared = self.shared_function(name, sizes); shared != nullptr) {
     for (const ir::Input& input : program.inputs) {
       const auto buffer = static_cast<std::size_t>(function.plan.buffer(input.name));
-      shared->set_buffer(buffer, w.buffers[buffer]);
+      shared->set_buffer(buffer, w.addresses.buffer(buffer));
     }
     return self.run_together([&](int member) { shared->run(member, *self.team, &state); });
   }
-  function.run(w.buffers.data(), runtime::in_order(program, sizes).data(), &state);
+  function.run(w.addresses.data(), runtime::in_order(program, sizes).data(), &state);
 }
 
 /// Runs a function chunk by chunk; calls `use` with the plan, the addresses and the sizes of each.
@@ -55,11 +55,11 @@ void run_chunks(Trainer::Implementation& self, const std::string& name, const Te
       const bool has_rows =
           !input.shape.empty() && !symbols.empty() && input.shape[0] == ir::Dimension::symbol(symbols[0]);
       const std::int64_t skipped = has_rows ? begin * runtime::row_width(input, sizes) : 0;
-      w.buffers[static_cast<std::size_t>(function.plan.buffer(input.name))] =
-          first + skipped * ir::element_bytes(input.dtype);
+      w.addresses.set(static_cast<std::size_t>(function.plan.buffer(input.name)),
+                      first + skipped * ir::element_bytes(input.dtype));
     }
     run_once(self, name, sizes, w);
-    use(function.plan, w.buffers, sizes, batch);
+    use(function.plan, w.addresses, sizes, batch);
   }
 }
 
@@ -103,9 +103,9 @@ std::vector<Trainer::Figure> Trainer::measure(const Tensors& tensors, std::int64
   runtime::RowGatherer gatherer(self.model->metrics.parts);
   Output first;
   run_chunks(self, "evaluate", tensors, rows, sizes,
-             [&](const auto& plan, const auto& buffers, const ir::DimensionValues& now, std::int64_t count) {
+             [&](const auto& plan, const auto& addresses, const ir::DimensionValues& now, std::int64_t count) {
                const auto values = [&](const auto& result) {
-                 return buffers[static_cast<std::size_t>(plan.buffer(result.name))];
+                 return addresses.buffer(static_cast<std::size_t>(plan.buffer(result.name)));
                };
                for (std::size_t i = 0; i < losses; ++i) {
                  figures[i].value += ir::element(values(results[i]), results[i].dtype, 0) * static_cast<double>(count);
@@ -195,10 +195,11 @@ std::vector<Trainer::Output> Trainer::predict_all(const Tensors& inputs, std::in
   std::vector<Output> outputs;
   for (const ir::Interface::Result& binding : bindings) outputs.push_back({binding.name, {}, {}, {}});
   run_chunks(self, "predict", inputs, rows, sizes,
-             [&](const auto& plan, const auto& buffers, const ir::DimensionValues& now, std::int64_t) {
+             [&](const auto& plan, const auto& addresses, const ir::DimensionValues& now, std::int64_t) {
                for (std::size_t i = 0; i < bindings.size(); ++i) {
                  const auto buffer = static_cast<std::size_t>(plan.buffer(bindings[i].name));
-                 append(outputs[i], buffers[buffer], bindings[i].dtype, ir::element_count(bindings[i].shape, now));
+                 append(outputs[i], addresses.buffer(buffer), bindings[i].dtype,
+                        ir::element_count(bindings[i].shape, now));
                }
              });
   return outputs;

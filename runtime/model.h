@@ -81,7 +81,7 @@ struct Trainer::Implementation {
     ir::DimensionValues capacity;
     std::int64_t planned_bytes = 0;  ///< of the arena: temporaries and results
     Arena arena;
-    std::vector<void*> buffers;
+    codegen::AddressTable addresses;
   };
   std::map<std::string, Workspace> workspaces;
 
@@ -89,8 +89,8 @@ struct Trainer::Implementation {
   /// are.
   struct Step {
     std::int64_t rows = 0;                     ///< 0: not prepared
-    std::vector<std::size_t> lengths, inputs;  ///< of the tensors; their places in `buffers`
-    std::vector<void*> buffers;
+    std::vector<std::size_t> lengths, inputs;  ///< of the tensors; their buffers
+    codegen::AddressTable addresses;
     std::vector<std::int64_t> dimensions;
     codegen::RunFunction run = nullptr;
     const void* loss = nullptr;

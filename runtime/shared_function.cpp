@@ -24,16 +24,18 @@ struct Touched {
 
 SharedFunction::SharedFunction(const codegen::KernelCalls& kernels, const std::string& function,
                                const ir::DimensionValues& sizes, std::vector<std::int64_t> dimensions,
-                               const std::vector<void*>& buffers, int threads, double barrier_us)
+                               const codegen::AddressTable& addresses, int threads, double barrier_us)
     : threads_(threads),
       barrier_us_(barrier_us),
       dimensions_(std::move(dimensions)),
-      buffers_(static_cast<std::size_t>(threads), buffers) {
+      addresses_(static_cast<std::size_t>(threads), addresses) {
   const passes::KernelPlan& plan = kernels.plans.at(function);
   double saved = 0;
+  std::size_t slots = 0;
   for (const codegen::KernelCall& call : kernels.calls.at(function)) {
     const passes::Kernel& kernel = plan.kernels[tasks_.size()];
-    tasks_.push_back({call, false, {}});
+    tasks_.push_back({call, slots, false, {}});
+    slots += call.slots.size();
     saved += share(tasks_.back(), kernel, plan, sizes);
   }
   place_barriers(plan, sizes);
@@ -69,7 +71,7 @@ void SharedFunction::place_barriers(const passes::KernelPlan& plan, const ir::Di
     std::vector<Touched> now;
     const auto touch = [&](int buffer, bool written) {
       const auto b = static_cast<std::size_t>(buffer);
-      const auto* begin = static_cast<const std::byte*>(buffers_[0][b]);
+      const auto* begin = static_cast<const std::byte*>(addresses_[0].buffer(b));
       if (begin == nullptr) return;  // an input, which is only read
       now.push_back(
           {begin, begin + passes::bytes_of(plan.buffers[b], sizes), written, buffer == kernel.workspace, by_all});
@@ -92,24 +94,24 @@ void SharedFunction::give_workspaces(const passes::KernelPlan& plan, const ir::D
     if (workspace < 0 || tasks_[k].shares.empty()) continue;
     most = std::max(most, passes::bytes_of(plan.buffers[static_cast<std::size_t>(workspace)], sizes));
   }
-  for (std::size_t member = 1; member < buffers_.size(); ++member) {
+  for (std::size_t member = 1; member < addresses_.size(); ++member) {
     auto& memory = workspaces_.emplace_back(static_cast<std::size_t>(most));
     for (const passes::Kernel& kernel : plan.kernels) {
-      if (kernel.workspace >= 0) buffers_[member][static_cast<std::size_t>(kernel.workspace)] = memory.data();
+      if (kernel.workspace >= 0) addresses_[member].set(static_cast<std::size_t>(kernel.workspace), memory.data());
     }
   }
 }
 
 void SharedFunction::set_buffer(std::size_t buffer, void* address) {
-  for (auto& table : buffers_) table[buffer] = address;
+  for (codegen::AddressTable& table : addresses_) table.set(buffer, address);
 }
 
 void SharedFunction::run(int member, Team& team, codegen::RunState* state) const {
-  void* const* buffers = buffers_[static_cast<std::size_t>(member)].data();
+  void* const* addresses = addresses_[static_cast<std::size_t>(member)].data();
   for (const Task& task : tasks_) {
     if (task.waits) team.barrier();
     const auto call = [&](Range range) {
-      task.call.code(buffers, task.call.slots.data(), dimensions_.data(), state, range.begin, range.end);
+      task.call.code(addresses + task.first_slot, dimensions_.data(), state, range.begin, range.end);
     };
     if (!task.shares.empty()) {
       const Range range = task.shares[static_cast<std::size_t>(member)];

@@ -14,10 +14,10 @@ namespace descent::runtime {
 
 class SharedFunction {
  public:
-  /// For one batch size: `sizes`, and the same in native order. `buffers` has an address for each buffer of the plan.
+  /// For one batch size: `sizes`, and the same in native order. `addresses` are those of a run on one thread.
   /// `barrier_us` is what it is taken to cost that members wait for each other; with 0 all that can be shared is.
   SharedFunction(const codegen::KernelCalls& kernels, const std::string& function, const ir::DimensionValues& sizes,
-                 std::vector<std::int64_t> dimensions, const std::vector<void*>& buffers, int threads,
+                 std::vector<std::int64_t> dimensions, const codegen::AddressTable& addresses, int threads,
                  double barrier_us);
 
   /// Whether several threads are expected to be faster than one.
@@ -34,6 +34,7 @@ class SharedFunction {
   };
   struct Task {
     codegen::KernelCall call;
+    std::size_t first_slot;     ///< where its addresses begin
     bool waits = false;         ///< for all members, before it begins
     std::vector<Range> shares;  ///< by member; empty: the first member makes all of it
   };
@@ -47,7 +48,7 @@ class SharedFunction {
   bool worth_it_ = false;
   std::vector<Task> tasks_;
   std::vector<std::int64_t> dimensions_;
-  std::vector<std::vector<void*>> buffers_;         ///< by member
+  std::vector<codegen::AddressTable> addresses_;    ///< by member
   std::vector<std::vector<std::byte>> workspaces_;  ///< of all members but the first, whose workspaces are in the arena
 };
 

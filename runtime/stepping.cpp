@@ -26,7 +26,7 @@ runtime::SharedFunction* Trainer::Implementation::shared_function(const std::str
   auto at = shared.find(key);
   if (at == shared.end()) {
     runtime::SharedFunction made(model->kernel_calls(name), name, sizes, std::move(dimensions),
-                                 workspaces.at(name).buffers, threads, barrier_us);
+                                 workspaces.at(name).addresses, threads, barrier_us);
     at = shared.emplace(std::move(key), std::move(made)).first;
   }
   return at->second.is_worth_it() ? &at->second : nullptr;
@@ -54,11 +54,11 @@ void Trainer::Implementation::prepare(const Tensors& tensors, std::int64_t rows)
   for (const auto& tensor : tensors) step.lengths.push_back(tensor.size());
   for (const ir::Input& input : model->interface.inputs)
     step.inputs.push_back(static_cast<std::size_t>(function.plan.buffer(input.name)));
-  step.buffers = w.buffers;
+  step.addresses = w.addresses;
   step.dimensions = runtime::in_order(model->interface, sizes);
   step.run = function.run;
   const auto loss = static_cast<std::size_t>(function.plan.buffer("loss"));
-  step.loss = w.buffers[loss];
+  step.loss = w.addresses.buffer(loss);
   step.loss_dtype = function.plan.buffers[loss].dtype;
   step.rows = rows;
   step.shared = shared_function("step", sizes);
@@ -72,14 +72,14 @@ double Trainer::step(const Tensors& tensors, std::int64_t rows) {
   const std::vector<const void*>& addresses = self.given.read(self.model->interface, self.model->settings, tensors);
   for (std::size_t i = 0; i < tensors.size(); ++i) {
     auto* address = const_cast<void*>(addresses[i]);  // kernels only read inputs
-    step.buffers[step.inputs[i]] = address;
+    step.addresses.set(step.inputs[i], address);
     if (step.shared != nullptr) step.shared->set_buffer(step.inputs[i], address);
   }
   ++self.state.step;
   if (step.shared != nullptr) {
     self.run_together([&self](int member) { self.prepared.shared->run(member, *self.team, &self.state); });
   } else {
-    step.run(step.buffers.data(), step.dimensions.data(), &self.state);
+    step.run(step.addresses.data(), step.dimensions.data(), &self.state);
   }
   return ir::element(step.loss, step.loss_dtype, 0);
 }
@@ -192,8 +192,16 @@ double Trainer::epoch(const Tensors& tensors, std::int64_t rows, std::int64_t ba
   std::vector<const void*> data = self.given.read(self.model->interface, self.model->settings, tensors);
   std::vector<std::int64_t> dimensions = runtime::in_order(program, sizes), widths;
   for (const ir::Input& input : program.inputs) widths.push_back(runtime::row_width(input, sizes));
-  codegen::EpochArguments arguments{
-      w.buffers.data(), dimensions.data(), &self.state, data.data(), widths.data(), order.data(), rows, batch, 0};
+  codegen::EpochArguments arguments{w.addresses.buffers(),
+                                    w.addresses.data(),
+                                    dimensions.data(),
+                                    &self.state,
+                                    data.data(),
+                                    widths.data(),
+                                    order.data(),
+                                    rows,
+                                    batch,
+                                    0};
   if (self.threads > 1) {
     SharedEpoch shared(self, arguments, sizes);
     if (shared.is_worth_it()) return shared.run() / static_cast<double>(rows);

@@ -75,12 +75,13 @@ void Trainer::Implementation::need_fit(const char* what) const {
 Trainer::Implementation::Workspace& Trainer::Implementation::workspace(const std::string& function,
                                                                        const ir::DimensionValues& sizes,
                                                                        bool copies_inputs) {
-  const passes::BufferTable& plan = model->compiled(function).function(function).plan;
+  const codegen::CompiledFunction& compiled = model->compiled(function).function(function);
+  const passes::BufferTable& plan = compiled.plan;
   Workspace& w = workspaces[function];
   const auto fits = [&](const auto& size) {
     return w.capacity.contains(size.first) && size.second <= w.capacity.at(size.first);
   };
-  if (!w.buffers.empty() && std::all_of(sizes.begin(), sizes.end(), fits)) return w;
+  if (!w.addresses.empty() && std::all_of(sizes.begin(), sizes.end(), fits)) return w;
   // Their addresses are of the memory that is given up now.
   prepared = {};
   std::erase_if(shared, [&](const auto& entry) { return entry.first.first == function; });
@@ -103,17 +104,18 @@ Trainer::Implementation::Workspace& Trainer::Implementation::workspace(const std
       bytes += (ir::element_count(input.shape, capacity) * ir::element_bytes(input.dtype) + 127) / 64 * 64;
   }
   w.arena.reserve(bytes);
-  w.buffers.assign(plan.buffers.size(), nullptr);
+  std::vector<void*> buffers(plan.buffers.size(), nullptr);
   for (std::size_t b = 0; b < plan.buffers.size(); ++b) {
-    if (memory.offsets[b] >= 0) w.buffers[b] = w.arena.at(memory.offsets[b]);
+    if (memory.offsets[b] >= 0) buffers[b] = w.arena.at(memory.offsets[b]);
   }
   for (std::size_t i = 0; i < inputs.size(); ++i) {
-    w.buffers[static_cast<std::size_t>(plan.buffer(model->interface.inputs[i].name))] =
+    buffers[static_cast<std::size_t>(plan.buffer(model->interface.inputs[i].name))] =
         copies_inputs ? w.arena.at(inputs[i]) : nullptr;
   }
   for (std::size_t i = 0; i < variables.size(); ++i) {
-    w.buffers[static_cast<std::size_t>(plan.buffer(model->interface.variables[i].name))] = variables[i].bytes.data();
+    buffers[static_cast<std::size_t>(plan.buffer(model->interface.variables[i].name))] = variables[i].bytes.data();
   }
+  w.addresses = codegen::AddressTable(compiled.slots, std::move(buffers));
   w.capacity = std::move(capacity);
   return w;
 }

@@ -18,8 +18,10 @@ class NativeProgram : public CompiledProgram {
  public:
   NativeProgram(BufferTables tables, Linked code) : code_(std::move(code)) {
     for (auto& [name, table] : tables) {
-      functions_.emplace(
-          name, CompiledFunction{std::move(table), reinterpret_cast<RunFunction>(code_.symbols.at("descent_" + name))});
+      const auto run = reinterpret_cast<RunFunction>(code_.symbols.at("descent_" + name));
+      const auto* slots = static_cast<const Slot*>(code_.symbols.at(slots_name(name)));  // the first: their number
+      functions_.emplace(name,
+                         CompiledFunction{std::move(table), run, {slots + 1, static_cast<std::size_t>(slots->buffer)}});
     }
     const auto at = code_.symbols.find("descent_epoch");
     if (at != code_.symbols.end()) epoch_ = reinterpret_cast<RunEpoch>(at->second);

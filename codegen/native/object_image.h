@@ -14,10 +14,10 @@ namespace descent::codegen {
 /// Machine code in memory.
 struct Linked {
   std::shared_ptr<void> owner;           ///< keeps the code
-  std::map<std::string, void*> symbols;  ///< addresses of functions, by name
+  std::map<std::string, void*> symbols;  ///< addresses of functions and tables, by name
 };
 
-/// The symbols are those of all functions that are not local to an object. Throws std::runtime_error for an object that
+/// The symbols are all that are not local to an object. Throws std::runtime_error for an object that
 /// is malformed or that has something the loader does not know.
 Linked load_objects(const std::vector<std::string>& objects);
 

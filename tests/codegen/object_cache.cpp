@@ -71,7 +71,7 @@ std::vector<float> outcome(const codegen::CompiledProgram& program) {
   for (auto& values : memory) addresses.push_back(values.data());
   const std::int64_t rows = 7;
   codegen::RunState state{1, 0, 3};
-  step.run(addresses.data(), &rows, &state);
+  step.run_on(std::move(addresses), &rows, &state);
   std::vector<float> result;
   for (const auto& values : memory) result.insert(result.end(), values.begin(), values.end() - 16);
   return result;

@@ -146,6 +146,7 @@ Worst<Number> measure(const codegen::CompiledFunction& function, ir::Op op, doub
   std::vector<void*> buffers(function.plan.buffers.size());
   buffers[static_cast<std::size_t>(function.plan.buffer("x"))] = x.data();
   buffers[static_cast<std::size_t>(function.plan.buffer("y"))] = y.data();
+  const codegen::AddressTable addresses(function.slots, std::move(buffers));
   codegen::RunState state;
   Worst<Number> worst;
   for (std::uint64_t at = begin; at < end;) {
@@ -155,7 +156,7 @@ Worst<Number> measure(const codegen::CompiledFunction& function, ir::Op op, doub
       if (std::isinf(range) || std::fabs(value) <= static_cast<Number>(range))
         x[static_cast<std::size_t>(count++)] = value;
     }
-    function.run(buffers.data(), &count, &state);
+    function.run(addresses.data(), &count, &state);
     for (std::size_t i = 0; i < static_cast<std::size_t>(count); ++i) {
       const Wide value = exact_value<Wide>(op, x[i]);
       if (y[i] == static_cast<Number>(value) && worst.ulp >= 0.5) continue;  // correctly rounded: most are

@@ -34,7 +34,7 @@ std::string disagreement(const Case& test, double tolerance) {
   if (const auto at = counters.find("step"); at != counters.end()) state.step = static_cast<std::int64_t>(at->second);
   if (const auto at = counters.find("epoch"); at != counters.end()) state.epoch = at->second;
   state.seed = static_cast<std::uint32_t>(test.environment.seed);
-  function.run(memory.addresses().data(), sizes.data(), &state);
+  function.run_on(memory.addresses(), sizes.data(), &state);
   if (const auto b = memory.overrun()) return fmt::format("buffer {}: written beyond its end", *b);
   const ir::Function& f = test.program.function("predict");
   const auto expected = ir::interpret(f.roots(), test.environment);

@@ -50,7 +50,7 @@ class CompiledRunner : public Runner {
     std::vector<std::int64_t> sizes;
     for (const std::string& symbol : program_.dimensions()) sizes.push_back(dimensions.at(symbol));
     codegen::RunState state{step, epoch, seed};
-    function.run(memory.addresses().data(), sizes.data(), &state);
+    function.run_on(memory.addresses(), sizes.data(), &state);
     if (memory.overrun()) throw std::logic_error("code wrote beyond the end of a buffer");
     Values values;
     const auto read = [&](const std::string& result) {
