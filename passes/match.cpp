@@ -6,7 +6,7 @@
 // so that matching takes bounded time.
 #include <algorithm>
 #include <bit>
-#include <deque>
+#include <memory>
 
 #include "ir/op.h"
 #include "passes/pattern.h"
@@ -152,23 +152,31 @@ struct Goal {
   const Goal* rest = nullptr;  ///< the goals after this one
 };
 
-/// Goals of one search; the memory serves the next one, since nearly all searches are short.
+/// Goals of one search, which are given up again in the reverse order; the memory serves the next search.
 class Goals {
  public:
-  Goals() { used_ = 0; }
+  std::size_t count() const { return used_; }
+  void keep(std::size_t count) { used_ = count; }
   const Goal* add(const Goal& goal) {
-    if (used_ == memory_.size()) memory_.emplace_back();
-    Goal& added = memory_[used_++];
+    if (used_ / kChunk == chunks_.size()) chunks_.push_back(std::make_unique<Goal[]>(kChunk));
+    Goal& added = chunks_[used_ / kChunk][used_ % kChunk];
+    ++used_;
     added = goal;
     return &added;
   }
 
+  /// Of this thread, empty.
+  static Goals& fresh() {
+    static thread_local Goals goals;
+    goals.keep(0);
+    return goals;
+  }
+
  private:
-  static thread_local std::deque<Goal> memory_;
-  static thread_local std::size_t used_;
+  static constexpr std::size_t kChunk = 256;
+  std::vector<std::unique_ptr<Goal[]>> chunks_;
+  std::size_t used_ = 0;
 };
-thread_local std::deque<Goal> Goals::memory_;
-thread_local std::size_t Goals::used_ = 0;
 
 class Matcher {
  public:
@@ -190,7 +198,10 @@ class Matcher {
   bool meet(const Goal* goal) {
     if (goal == nullptr) return true;
     if (++steps_ > kMostSteps) return false;
-    return goal->view != nullptr ? items(*goal) : whole(*goal);
+    const std::size_t before = goals_.count();
+    if (goal->view != nullptr ? items(*goal) : whole(*goal)) return true;
+    goals_.keep(before);
+    return false;
   }
 
   const Goal* after(Goal goal, const Goal* rest) {
@@ -281,6 +292,8 @@ class Matcher {
   bool open(const Goal& goal) {
     if (!is_real(goal.node->type.dtype)) return false;
     const bool is_sum = goal.form->kind == Form::Kind::sum;
+    const Op op = goal.node->op;
+    if (is_sum && op != Op::add && op != Op::subtract && op != Op::negate) return false;  // one item
     const ItemView& view = is_sum ? match_.views.sum(goal.node) : match_.views.product(goal.node);
     if ((goal.form->needs & ~view.ops).any()) return false;
     Goal items{goal.form};
@@ -347,27 +360,35 @@ class Matcher {
   bool take_all(const Goal& goal, const Form::Item& item) {
     const bool is_sum = goal.form->kind == Form::Kind::sum;
     const bool turned = goal.negative != (is_sum && item.inverse);
-    const auto seen = [&](std::size_t i) -> ItemView::Item {
-      const ItemView::Item& candidate = goal.view->items[i];
-      return {candidate.node, (candidate.inverse != item.inverse) != (is_sum && goal.negative)};
-    };
+    const bool flip = item.inverse != (is_sum && goal.negative);
     if (std::has_single_bit(goal.mask)) {
-      const ItemView::Item only = seen(static_cast<std::size_t>(std::countr_zero(goal.mask)));
-      if (!is_sum && only.inverse) return false;
-      return bind(item.form.letter, {only.node, is_sum ? only.inverse : goal.negative}, goal.rest, turned);
+      const ItemView::Item& only = goal.view->items[static_cast<std::size_t>(std::countr_zero(goal.mask))];
+      const bool inverse = only.inverse != flip;
+      if (!is_sum && inverse) return false;
+      return bind(item.form.letter, {only.node, is_sum ? inverse : goal.negative}, goal.rest, turned);
     }
+    const Node* all = together(*goal.view, goal.mask, flip, is_sum);
+    return all != nullptr && bind(item.form.letter, {all, !is_sum && goal.negative}, goal.rest, turned);
+  }
+
+  /// The sum or product of some items, with their inverses for themselves where `flip` is set; null for a product
+  /// without a numerator. Terms are looked at from many sides: what was made once is kept.
+  const Node* together(const ItemView& view, Mask mask, bool flip, bool is_sum) {
+    const Mask key = mask | (flip ? Mask{1} << 31 : 0);
+    const auto known = std::find_if(view.made.begin(), view.made.end(), [&](const auto& m) { return m.first == key; });
+    if (known != view.made.end()) return known->second;
     std::vector<ItemView::Item> items;
     bool above = false;
-    for (std::size_t i = 0; i < goal.view->items.size(); ++i) {
-      if (!(goal.mask >> i & 1)) continue;
-      items.push_back(seen(i));
+    for (std::size_t i = 0; i < view.items.size(); ++i) {
+      if (!(mask >> i & 1)) continue;
+      items.push_back({view.items[i].node, view.items[i].inverse != flip});
       above = above || !items.back().inverse;
     }
-    if (items.empty() || (!is_sum && !above)) return false;
-    const ir::Type& type = items[0].node->type;
-    const Signed all = is_sum ? Signed{build_sum(items, graph_, type)}
-                              : Signed{build_product(items, false, graph_, type), goal.negative};
-    return bind(item.form.letter, all, goal.rest, turned);
+    const Node* all = nullptr;
+    if (!items.empty() && is_sum) all = build_sum(items, graph_, items[0].node->type);
+    if (above && !is_sum) all = build_product(items, false, graph_, items[0].node->type);
+    view.made.emplace_back(key, all);
+    return all;
   }
 
   /// A reduction of this shape, where the form has one: the node itself, or an operand.
@@ -405,7 +426,7 @@ class Matcher {
   std::array<Signed, 26> bound_{};   ///< what the letters stand for
   std::bitset<26> turned_;           ///< letters that stand for minus what is in the graph
   int steps_ = 0;
-  Goals goals_;
+  Goals& goals_ = Goals::fresh();
 };
 
 }  // namespace

@@ -103,8 +103,10 @@ struct ItemView {
     bool inverse;
   };
   std::vector<Item> items;
-  bool negative = false;      ///< of a product: its sign
-  std::bitset<256> ops;       ///< of the items
+  bool negative = false;  ///< of a product: its sign
+  std::bitset<256> ops;   ///< of the items
+  /// Of a view that is kept: sums and products of some of its items that were asked for before.
+  mutable std::vector<std::pair<std::uint32_t, const ir::Node*>> made;
   bool opens_shared = false;  ///< whether an item is inside of a node that others use too
 };
 
