@@ -121,6 +121,15 @@ void KernelEmitter::emit_contraction() {
   });
 }
 
+namespace {
+
+/// Whether every part of so many lines that is packed at once, a block or what one thread makes, is whole panels.
+bool fill_panels(const Dimension& lines, std::int64_t width) {
+  return lines.is_constant() && lines.constant() % width == 0;
+}
+
+}  // namespace
+
 /// Copies the operands into the kernel's workspace where they do not lie as the tiles read them: the second operand's
 /// panels first, all or those of a block's columns, then the first operand's. `product` is changed to what is packed.
 void KernelEmitter::pack_operands(Product& product, const passes::ContractionAxes& axes) {
@@ -141,7 +150,7 @@ void KernelEmitter::pack_operands(Product& product, const passes::ContractionAxe
     if (!blocking_.pack_lhs) return;
     const Range range = part(passes::Partition::Axis::rows, plain.rows);
     pack({element(plain.a, multiply(range.begin, size(plain.a_row))), builder_.CreateSub(range.end, range.begin),
-          plain.a_row, k.size, k.lhs, blocking_.tile_rows, k.size},
+          plain.a_row, k.size, k.lhs, blocking_.tile_rows, k.size, fill_panels(plain.rows, blocking_.tile_rows)},
          element(product.a, multiply(range.begin, size(k.size))));
   });
 }
@@ -161,10 +170,12 @@ void KernelEmitter::pack_columns(const Product& product, Value* first, Value* co
   Product packed = product;
   read_packed_columns(packed);
   const Dimension depth = passes::whole_depth(product.contracted);
+  const std::int64_t panel = blocking_.panel(machine_);
   const auto axes = [&](auto&& self, std::size_t axis, Value* from, Value* to) -> void {
     const Axis& k = product.contracted[axis];
     if (axis + 1 == product.contracted.size()) {
-      return pack({from, count, product.b_column, k.size, k.rhs, blocking_.panel(machine_), depth}, to);
+      return pack({from, count, product.b_column, k.size, k.rhs, panel, depth, fill_panels(product.columns, panel)},
+                  to);
     }
     loop(i64(0), size(k.size), i64(1), [&](Value* i) {
       self(self, axis + 1, element(from, multiply(i, size(k.rhs))),
@@ -288,7 +299,7 @@ void KernelEmitter::emit_single_rows(const Product& product, const Block& block)
                              {Axis{k.size, k.rhs, k.lhs, Dimension(0)}},
                              nullptr,
                              nullptr};
-        const Values sums = dot_rows(turned, width(), column);
+        const Values sums = dot_rows(turned, width(), column, false);
         builder_.CreateAlignedStore(add_lanes(sums), element(scratch, at), llvm::Align(4));
         return;
       }

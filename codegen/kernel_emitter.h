@@ -195,7 +195,7 @@ class KernelEmitter {
   void emit_tile_step(const Product& product, const Tile& tile, Value* a, Value* b, Value** sums);
   Values walk_depth(const Product& product, const Tile& tile, Value* a, Value* b, Value* depth, Values sums);
   void emit_dot_products(const Product& product, std::vector<Loop>& loops);
-  Values dot_rows(const Product& product, unsigned rows, Value* first);
+  Values dot_rows(const Product& product, unsigned rows, Value* first, bool written_out);
   Value* add_lanes(Values vectors);
 
   // outer_product.cpp
@@ -220,6 +220,7 @@ class KernelEmitter {
     Dimension line_step, depth, depth_step;
     std::int64_t width;     ///< lines of a panel
     Dimension panel_depth;  ///< contracted elements of a whole panel, of which these may be a part
+    bool whole;             ///< the lines are known to fill all panels
   };
   void pack_operands(Product& product, const passes::ContractionAxes& axes);
   void read_packed_columns(Product& product);

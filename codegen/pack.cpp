@@ -24,7 +24,7 @@ void KernelEmitter::pack(const Panels& panels, Value* to) {
     const auto groups = [&](std::int64_t begin, std::int64_t end, std::int64_t number) {
       loop(i64(begin), i64(end), i64(machine_.lanes), [&](Value* group) {
         pack_strided(panels, element(from, multiply(group, size(panels.line_step))), element(target, group), number,
-                     builder_.CreateSub(count, group));
+                     panels.whole ? nullptr : builder_.CreateSub(count, group));
       });
     };
     const std::int64_t whole = panels.width - panels.width % machine_.lanes;
@@ -38,7 +38,8 @@ void KernelEmitter::pack(const Panels& panels, Value* to) {
 /// the other: what is written is then contiguous, and each store begins where the last one ended.
 void KernelEmitter::pack_contiguous(const Panels& panels, Value* to) {
   Value *depth = size(panels.depth), *width = i64(panels.width);
-  Value* whole = builder_.CreateSub(panels.lines, builder_.CreateSRem(panels.lines, width));
+  Value* whole =
+      panels.whole ? panels.lines : builder_.CreateSub(panels.lines, builder_.CreateSRem(panels.lines, width));
   const auto copy = [&](Value* from, Value* target, Value* left) {
     for (std::int64_t group = 0; group < panels.width; group += machine_.lanes) {
       const std::int64_t number = lower(machine_.lanes, panels.width - group);
@@ -67,16 +68,17 @@ void KernelEmitter::pack_contiguous(const Panels& panels, Value* to) {
       return Values{element(rows[0], size(panels.depth_step)), element(rows[1], width)};
     });
   }
+  if (panels.whole) return;
   branch(builder_.CreateICmpSLT(whole, panels.lines), [&] { panel(whole, builder_.CreateSub(panels.lines, whole)); });
 }
 
-/// `number` lines, of which `left` exist.
+/// `number` lines, of which `left` exist; null: all of them.
 void KernelEmitter::pack_strided(const Panels& panels, Value* from, Value* to, std::int64_t number, Value* left) {
   Value* depth = size(panels.depth);
   const std::int64_t lanes = machine_.lanes;
   Value *line_step = size(panels.line_step), *depth_step = size(panels.depth_step);
   const bool turn = panels.depth_step.is_one() && number > 1;
-  Value* complete = builder_.CreateICmpSGE(left, i64(number));
+  Value* complete = left == nullptr ? builder_.getTrue() : builder_.CreateICmpSGE(left, i64(number));
   Value* begin = i64(0);
   if (turn) {
     Value* whole = builder_.CreateSelect(complete, builder_.CreateAnd(depth, i64(-lanes)), i64(0));
@@ -100,7 +102,8 @@ void KernelEmitter::pack_strided(const Panels& panels, Value* from, Value* to, s
     Value* row = element(to, multiply(k, i64(panels.width)));
     loop(i64(0), i64(number), i64(1), [&](Value* line) {
       Value* at = element(from, add(multiply(line, line_step), multiply(k, depth_step)));
-      builder_.CreateStore(load_number(at, builder_.CreateICmpSLT(line, left), product_type()), element(row, line));
+      Value* exists = left == nullptr ? nullptr : builder_.CreateICmpSLT(line, left);
+      builder_.CreateStore(load_number(at, exists, product_type()), element(row, line));
     });
   });
 }

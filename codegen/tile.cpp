@@ -116,11 +116,11 @@ void KernelEmitter::emit_dot_products(const Product& product, std::vector<Loop>&
     Value* count = minimum(i64(block), builder_.CreateSub(rows.end, first));
     Value* whole = builder_.CreateAnd(count, i64(-lanes));
     loop(i64(0), whole, i64(lanes), [&](Value* i) {
-      const Values sums = dot_rows(product, static_cast<unsigned>(lanes), add(first, i));
+      const Values sums = dot_rows(product, static_cast<unsigned>(lanes), add(first, i), true);
       builder_.CreateAlignedStore(add_lanes(sums), element(scratch, i), llvm::Align(4));
     });
     loop(whole, count, i64(1), [&](Value* i) {
-      Value* sum = reduce_lanes(nullptr, dot_rows(product, 1, add(first, i))[0]);
+      Value* sum = reduce_lanes(nullptr, dot_rows(product, 1, add(first, i), true)[0]);
       builder_.CreateStore(sum, element(scratch, i));
     });
     product.row_loop->base = first;
@@ -130,8 +130,9 @@ void KernelEmitter::emit_dot_products(const Product& product, std::vector<Loop>&
   });
 }
 
-/// The products of `rows` rows from `first` with the one column, summed lane by lane.
-KernelEmitter::Values KernelEmitter::dot_rows(const Product& product, unsigned rows, Value* first) {
+/// The products of `rows` rows from `first` with the one column, summed lane by lane. `written_out`: a short contracted
+/// axis without a loop, so that the column stays in registers from row to row; that is much code.
+KernelEmitter::Values KernelEmitter::dot_rows(const Product& product, unsigned rows, Value* first, bool written_out) {
   auto* type = product_vector();
   const Axis& k = product.contracted[0];
   Value *length = size(k.size), *b_step = size(k.rhs), *a_step = size(product.a_row);
@@ -146,8 +147,7 @@ KernelEmitter::Values KernelEmitter::dot_rows(const Product& product, unsigned r
   };
   Values sums(rows, llvm::Constant::getNullValue(type));
   const std::int64_t lanes = machine_.lanes;
-  if (k.size.is_constant() && k.size.constant() <= 4 * lanes) {
-    // Short enough to be written out; the column then stays in registers from row to row.
+  if (k.size.is_constant() && k.size.constant() <= (written_out ? 4 : 1) * lanes) {
     for (std::int64_t i = 0; i < k.size.constant(); i += lanes) {
       const std::int64_t left = k.size.constant() - i;
       sums = step(i64(i), left >= lanes ? nullptr : lane_mask(i64(left)), sums);
