@@ -359,16 +359,19 @@ class Matcher {
   /// The last letter of an inner sum or product stands for all that is left, with its sign.
   bool take_all(const Goal& goal, const Form::Item& item) {
     const bool is_sum = goal.form->kind == Form::Kind::sum;
+    // With a sign that does not stand in the graph: -(0.5 * x), which stands there as -0.5 * x.
     const bool turned = goal.negative != (is_sum && item.inverse);
     const bool flip = item.inverse != (is_sum && goal.negative);
     if (std::has_single_bit(goal.mask)) {
       const ItemView::Item& only = goal.view->items[static_cast<std::size_t>(std::countr_zero(goal.mask))];
       const bool inverse = only.inverse != flip;
       if (!is_sum && inverse) return false;
-      return bind(item.form.letter, {only.node, is_sum ? inverse : goal.negative}, goal.rest, turned);
+      const Signed all{only.node, is_sum ? inverse : goal.negative};
+      return bind(item.form.letter, all, goal.rest, turned || all.negative);
     }
     const Node* all = together(*goal.view, goal.mask, flip, is_sum);
-    return all != nullptr && bind(item.form.letter, {all, !is_sum && goal.negative}, goal.rest, turned);
+    if (all == nullptr) return false;
+    return bind(item.form.letter, {all, !is_sum && goal.negative}, goal.rest, turned || all->op == Op::negate);
   }
 
   /// The sum or product of some items, with their inverses for themselves where `flip` is set; null for a product

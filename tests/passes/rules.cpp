@@ -429,6 +429,31 @@ TEST_CASE("a_logarithm_of_a_part_is_the_part_of_a_better_logarithm") {
   CHECK(passes::simplify_nodes(graph, {log(few).node})[0]->op == Op::log);
 }
 
+TEST_CASE("a_factor_of_0_hides_its_logarithm_however_it_is_written") {
+  ir::Graph graph;
+  const Expr x(graph, graph.leaf(Op::input, "x", kFull)), y(graph, graph.leaf(Op::input, "y", kFull));
+  ir::Environment e;
+  e.tensors["x"] = {{3, 4}, std::vector<double>(12, 2)};
+  e.tensors["y"] = {{3, 4}, std::vector<double>(12, 1)};
+  for (const Expr& zero : {x - 2, 1 - 0.5 * x, 1 - x / 2, 1 - x * y * 0.5, y - 0.5 * x, 1 - (x - y), 1 - 0.25 * x * x,
+                           1 - 0.5 * x + 0 * y, 1 + (1 - x), 1 - 2 * (x - 1.5)}) {
+    INFO(ir::formula(zero.node));
+    for (const Expr& hidden : {zero * log(zero), log(zero) * zero, zero * (log(zero) - y)}) {
+      CHECK(ir::interpret({passes::simplify_nodes(graph, {hidden.node})[0]}, e)[0].values[0] == 0);
+    }
+  }
+}
+
+TEST_CASE("only_powers_of_two_have_exact_reciprocals") {
+  ir::Graph graph;
+  const Expr x(graph, graph.leaf(Op::input, "x", kFull));
+  const auto lowered = [&](double k) { return passes::lower_nodes(graph, {(x / k).node})[0]->op; };
+  CHECK(lowered(4) == Op::multiply);
+  CHECK(lowered(-0.125) == Op::multiply);
+  CHECK(lowered(3) == Op::divide);
+  CHECK(lowered(0.1) == Op::divide);
+}
+
 TEST_CASE("rules_do_not_guard_what_cannot_be_0") {
   // 0 * log(0) is 0 by a selection, which costs something: none where the logarithm's argument is positive.
   ir::Graph graph;
