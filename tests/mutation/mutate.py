@@ -84,7 +84,8 @@ def mutate_derivative(column):
                            ("cosine for a sine", "cos(", "sin("), ("choice turned around", "y > b", "y < b"),
                            ("choice turned around", "y < b", "y > b"), ("function left out", "sign(a)", "a"),
                            ("constant changed", "2 * y", "3 * y")):
-        changed = re.sub(r"(?<!\w)" + re.escape(old) if old[0].isalpha() else re.escape(old), new, inner, count=1)
+        word = r"(?<!\w)(?<!like\()" if old[0].isalpha() else ""  # not the shape of a 0, like(g, 0)
+        changed = re.sub(word + re.escape(old), new, inner, count=1)
         if changed != inner:
             yield what, f"DERIVATIVE({changed})"
 
