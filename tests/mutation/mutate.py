@@ -20,7 +20,7 @@ import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build"
-TESTS = ("every_rule*,exact_rules*,rules_do*,bounded_exp*,what_has*,the_others*,a_factor*,only_powers*,derivatives_of*,comparisons_of*,every_elementwise*,structural_deriv*,bce_of*,second_deriv*,gradients_are*,one_expr*,"
+TESTS = ("every_rule*,exact_rules*,rules_do*,bounded_exp*,what_has*,the_others*,a_factor*,only_powers*,derivatives_of_a_rec*,derivatives_of_conv*,comparisons_of*,every_elementwise*,structural_deriv*,bce_of*,second_deriv*,gradients_are*,one_expr*,"
          "forward_mode*,derivatives_at*,oracle_deriv*")
 
 

@@ -88,6 +88,21 @@ TEST_CASE("every_elementwise_derivative_agrees_with_differences") {
   }
 }
 
+TEST_CASE("derivatives_of_conversions_between_real_numbers_are_those_of_what_is_converted") {
+  ir::Graph graph;
+  ir::Environment e;
+  e.tensors["a"] = {{3}, {0.25, -1.5, 2}};
+  const Expr a(graph, graph.leaf(ir::Op::input, "a", {ir::Dimension(3)}));
+  check(graph, ir::convert(ir::convert(a, ir::DType::f64) * ir::convert(a, ir::DType::f64), ir::DType::f32).node, e);
+  // No gradient flows through whole numbers and truth values.
+  for (const ir::DType dtype : {ir::DType::i32, ir::DType::boolean}) {
+    const Expr y = ir::reduce_sum(ir::convert(ir::convert(a, dtype), ir::DType::f32) * a, {0});
+    const ir::Node* by_a = passes::gradients(graph, y.node, {a.node})[0];
+    CHECK(ir::interpret({by_a}, e)[0].values ==
+          ir::interpret({ir::convert(ir::convert(a, dtype), ir::DType::f32).node}, e)[0].values);
+  }
+}
+
 TEST_CASE("structural_derivatives_agree_with_differences") {
   ir::Graph graph;
   const ir::Dimension two(2), three(3);
