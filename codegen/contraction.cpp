@@ -114,7 +114,7 @@ void KernelEmitter::emit_contraction() {
         in_blocks();
         has_tiles_ = false;
       });
-      blocking_ = passes::unpacked(kernel_.blocking);
+      blocking_ = passes::unpacked(kernel_.blocking, axes, machine_);
       branch(builder_.CreateNot(is_packed), in_blocks);
       blocking_ = kernel_.blocking;
     });

@@ -96,6 +96,13 @@ std::int64_t estimated_depth(const ContractionAxes& axes) {
   return depth;
 }
 
+/// Single rows take as many vectors as make a good piece of memory of each row of the second operand.
+void choose_single_rows(Blocking& blocking, const Dimension& columns, const Machine& m) {
+  blocking.row_vectors =
+      std::min({std::int64_t{8}, divide_up(estimate(columns), m.lanes), blocking.block_columns / m.lanes});
+  blocking.row_splits = splits_for(blocking.row_vectors, blocking.row_vectors, m);
+}
+
 }  // namespace
 
 Blocking choose_blocking(const ContractionAxes& axes, const Machine& m) {
@@ -173,19 +180,23 @@ Blocking choose_blocking(const ContractionAxes& axes, const Machine& m) {
   if (rows.is_constant()) {
     blocking.block_rows = std::min(blocking.block_rows, round_up(rows.constant(), tile.rows));
   }
-  // Single rows take as many vectors as make a good piece of memory of each row of the second operand.
-  blocking.row_vectors =
-      std::min({std::int64_t{8}, divide_up(estimate(columns), m.lanes), blocking.block_columns / m.lanes});
-  blocking.row_splits = splits_for(blocking.row_vectors, blocking.row_vectors, m);
+  choose_single_rows(blocking, columns, m);
   return blocking;
 }
 
-Blocking unpacked(const Blocking& blocking) {
-  Blocking plain = blocking;
-  plain.pack_lhs = plain.pack_rhs = plain.slabs = false;
-  plain.depth = 0;
-  plain.low_rows = plain.tile_rows;
-  plain.packed_from = 1;
+Blocking unpacked(const Blocking& blocking, const ContractionAxes& axes, const Machine& m) {
+  const Dimension few(2 * blocking.packed_from / 5);  // rows, about as many as there are on the average
+  const Dimension& columns = axes.columns.back().size;
+  const Tile tile = choose_tile(few, columns, estimated_depth(axes), false, m);
+  Blocking plain;
+  plain.tile_rows = plain.low_rows = tile.rows;
+  plain.tile_vectors = tile.vectors;
+  plain.splits = splits_for(tile.rows * tile.vectors, tile.vectors, m);
+  const std::int64_t panel = plain.panel(m), held = m.level1 / 2 / m.element;
+  plain.block_rows = round_up(blocking.packed_from, tile.rows);
+  plain.block_columns =
+      std::max(panel, std::min(round_up(estimate(columns), panel), held / plain.block_rows / panel * panel));
+  choose_single_rows(plain, columns, m);
   return plain;
 }
 

@@ -44,11 +44,11 @@ struct Blocking {
   std::int64_t panel(const Machine& machine) const { return tile_vectors * machine.lanes; }
 };
 
-/// The same tiles of operands as they lie.
-Blocking unpacked(const Blocking& blocking);
-
 /// `machine`: as it is for the product's numbers (for_elements).
 Blocking choose_blocking(const ContractionAxes& axes, const Machine& machine);
+
+/// How the same product is cut where it has fewer rows than `blocking.packed_from`: of operands as they lie.
+Blocking unpacked(const Blocking& blocking, const ContractionAxes& axes, const Machine& machine);
 
 /// Contracted elements of each element of the result: the product of the contracted axes.
 ir::Dimension whole_depth(const std::vector<ContractionAxes::Axis>& contracted);

@@ -1,6 +1,7 @@
 #include "passes/partition.h"
 
 #include <algorithm>
+#include <numeric>
 
 #include "passes/estimate.h"
 
@@ -79,7 +80,10 @@ Partition of_contraction(const Kernel& kernel, const KernelPlan& plan, const Mac
   }
   // Of several batches each goes to one thread, and nothing is packed twice.
   if (!candidates.empty()) return candidates[0];
-  const std::int64_t panel = blocking.panel(machine);
+  std::int64_t panel = blocking.panel(machine);
+  if (blocking.packed_from > blocking.tile_rows) {
+    panel = std::lcm(panel, unpacked(blocking, axes, machine).panel(machine));  // parts are whole panels of either kind
+  }
   for (std::size_t i = 0; i < axes.rows.size(); ++i) {
     if (axes.rows[i].size.is_one()) continue;
     if (i + 1 == axes.rows.size()) {

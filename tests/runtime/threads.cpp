@@ -89,6 +89,27 @@ TEST_CASE("sizes that no part divides", "[threads]") {
   }
 }
 
+// Weights that a cache does not hold are read as they lie where there are few rows, by tiles of their own.
+TEST_CASE("few rows of large weights, by threads", "[threads]") {
+  const Model model = Model::from_string(R"(
+    model wide {
+        input  x: [n, 700]
+        target y: [n, 1]
+        output p = x |> dense(805) |> relu |> dense(1) |> sigmoid
+        loss = bce(p, y)
+    })");
+  for (const std::int64_t rows : {4, 7, 19, 21}) {
+    const auto count = static_cast<std::size_t>(rows);
+    const std::vector<float> x = numbers(count * 700);
+    const std::vector<float> y(count, 1.0f);
+    const Outcome alone = train(model, {x, y}, rows, rows, 1);
+    for (int threads : {2, 3, 7}) {
+      INFO(rows << " rows, " << threads << " threads");
+      CHECK(train(model, {x, y}, rows, rows, threads) == alone);
+    }
+  }
+}
+
 TEST_CASE("a small step is made by one thread", "[threads]") {
   const Model model = Model::from_string(
       "model m { input x: [n, 3]  target y: [n, 1]  output p = sigmoid(dense(x, 1))  loss = bce(p, y) }");
