@@ -46,7 +46,7 @@ int dump(const DumpArguments& a) {
   const ir::Program optimized =
       passes::run_pipeline(*model.program, [&](const std::string& stage, const ir::Program& p) {
         if (stage == a.stage) stages[stage] = ir::print(p);
-        if (stage == "derived") stages["formulas"] = formulas_of(p);
+        if (stage == "derived" && a.stage == "formulas") stages[a.stage] = formulas_of(p);
       });
   const bool trains = optimized.find_function("step") != nullptr;
   const std::string function = trains ? "step" : "predict";

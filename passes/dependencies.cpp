@@ -35,7 +35,7 @@ void Dependencies::require(int task, int other) {
 }
 
 bool Dependencies::waits(int task, int other) const {
-  if (rank_[at(task)] <= rank_[at(other)]) return false;
+  if (rank_[at(task)] <= rank_[at(other)] || users_[at(other)].empty()) return false;
   seen_.resize(rank_.size(), 0);
   ++search_;
   std::vector<int> work{task};
