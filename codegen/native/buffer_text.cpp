@@ -23,14 +23,12 @@ using passes::Buffer;
 
 [[noreturn]] void fail() { throw std::runtime_error("the table of buffers cannot be read"); }
 
-std::vector<std::string_view> split(std::string_view text, char separator) {
-  std::vector<std::string_view> parts;
-  for (std::size_t at = 0;;) {
-    const std::size_t end = std::min(text.find(separator, at), text.size());
-    parts.push_back(text.substr(at, end - at));
-    if (end == text.size()) return parts;
-    at = end + 1;
-  }
+/// Takes what stands before the next separator off the text.
+std::string_view next(std::string_view& text, char separator) {
+  const std::size_t end = std::min(text.find(separator), text.size());
+  const std::string_view part = text.substr(0, end);
+  text.remove_prefix(std::min(end + 1, text.size()));
+  return part;
 }
 
 template <typename Number>
@@ -45,8 +43,12 @@ ir::Shape shape(std::string_view text) {
   if (text.size() < 2 || text.front() != '[' || text.back() != ']') fail();
   text = text.substr(1, text.size() - 2);
   ir::Shape sizes;
-  if (text.empty()) return sizes;
-  for (std::string_view size : split(text, ',')) sizes.push_back(ir::Dimension::parse(size));
+  sizes.reserve(static_cast<std::size_t>(std::count(text.begin(), text.end(), ',')) + 1);
+  if (text.ends_with(',')) fail();
+  while (!text.empty()) {
+    if (text.starts_with(' ')) text.remove_prefix(1);
+    sizes.push_back(ir::Dimension::parse(next(text, ',')));
+  }
   return sizes;
 }
 
@@ -86,9 +88,15 @@ BufferTables parse_buffers(const std::string& text) {
   BufferTables tables;
   passes::BufferTable* table = nullptr;
   try {
-    for (std::string_view line : split(text, '\n')) {
-      const auto parts = split(line, '\t');
+    std::vector<std::string_view> parts;
+    for (std::string_view lines = text; !lines.empty();) {
+      std::string_view line = next(lines, '\n');
       if (line.empty()) continue;
+      parts.clear();
+      for (bool more = true; more;) {
+        more = line.find('\t') != std::string_view::npos;
+        parts.push_back(next(line, '\t'));
+      }
       if (parts[0] == "function" && parts.size() == 2) {
         table = &tables[std::string(parts[1])];
       } else if (table != nullptr && parts[0] == "limit" && parts.size() == 2) {
