@@ -6,6 +6,7 @@
 // so that matching takes bounded time.
 #include <algorithm>
 #include <bit>
+#include <cmath>
 #include <memory>
 
 #include "ir/op.h"
@@ -445,8 +446,52 @@ bool match(const Form& form, const Node* node, Graph& graph, Match& result) {
   return may_have(form, node) && Matcher(graph, result).run(Goal{&form, node});
 }
 
+namespace {
+
+std::uint64_t mixed(std::uint64_t value) {
+  value = (value ^ value >> 30) * 0xBF58476D1CE4E5B9u;
+  value = (value ^ value >> 27) * 0x94D049BB133111EBu;
+  return value ^ value >> 31;
+}
+
+/// Whether two terms of a sum have in common what the form asks for. Most sums have no such terms, and need not be
+/// searched for them pair by pair.
+bool have_common(Form::Common what, const ItemView& sum, OpenViews& views) {
+  std::vector<std::pair<std::uint64_t, std::size_t>> seen;  // what the term has, and the term
+  for (std::size_t i = 0; i < sum.items.size(); ++i) {
+    std::uint64_t rest = 0;
+    for (const ItemView::Item& factor : views.product(sum.items[i].node).items) {
+      if (what == Form::Common::rest) {
+        if (!is_number(factor.node)) rest += mixed(2 * views.key(factor.node) + (factor.inverse ? 1 : 0));
+      } else if (factor.inverse == (what == Form::Common::divisor)) {
+        seen.emplace_back(views.key(factor.node), i);
+      }
+    }
+    if (what == Form::Common::rest) seen.emplace_back(rest, i);
+  }
+  std::sort(seen.begin(), seen.end());
+  const auto in_two_terms = [](const auto& a, const auto& b) { return a.first == b.first && a.second != b.second; };
+  return std::adjacent_find(seen.begin(), seen.end(), in_two_terms) != seen.end();
+}
+
+}  // namespace
+
+std::uint64_t OpenViews::key(const Node* node) {
+  if (const std::uint64_t known = keys_.of(node); known != 0) return known;
+  std::uint64_t key = 0;
+  for (const ItemView::Item& term : sum(node).items) {
+    const Factors factors = factors_of(product(term.node));
+    std::uint64_t of_term = mixed(std::bit_cast<std::uint64_t>(std::fabs(factors.coefficient)));
+    for (const ItemView::Item& factor : factors.others)
+      of_term += mixed(2 * std::uint64_t{factor.node->id} + (factor.inverse ? 3 : 2));
+    key += mixed(of_term);
+  }
+  return keys_[node] = std::max<std::uint64_t>(key, 1);
+}
+
 bool match_items(const Form& form, const ItemView& view, Graph& graph, Match& result) {
   if (form.items.size() > view.items.size() || (form.needs & ~view.ops).any()) return false;
+  if (form.common != Form::Common::nothing && !have_common(form.common, view, result.views)) return false;
   Goal goal{&form};
   goal.view = &view;
   goal.is_root = true;

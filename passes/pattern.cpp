@@ -101,6 +101,30 @@ int rank(const Form::Item& item) {
   return 5;
 }
 
+/// What the first two terms have in common that have a letter in common; items are in their order.
+Form::Common common_of(const Form& sum) {
+  using Kind = Form::Kind;
+  for (const Form::Item& one : sum.items) {
+    for (const Form::Item& other : sum.items) {
+      if (&one == &other || one.form.kind != Kind::product || other.form.kind != Kind::product) continue;
+      const std::vector<Form::Item>&a = one.form.items, &b = other.form.items;
+      for (const Form::Item& x : a) {
+        for (const Form::Item& y : b) {
+          if (x.form.kind != Kind::letter || y.form.kind != Kind::letter || x.form.letter != y.form.letter) continue;
+          const bool takes_rest = &x == &a.back();
+          if (takes_rest != (&y == &b.back()) || x.inverse != y.inverse) continue;
+          if (!takes_rest) return x.inverse ? Form::Common::divisor : Form::Common::factor;
+          const auto is_coefficient = [](const auto& items) {
+            return items.size() == 2 && items[0].form.kind == Kind::coefficient;
+          };
+          if (!x.inverse && is_coefficient(a) && is_coefficient(b)) return Form::Common::rest;
+        }
+      }
+    }
+  }
+  return Form::Common::nothing;
+}
+
 void finish(Form& form) {
   std::stable_sort(form.items.begin(), form.items.end(),
                    [](const auto& a, const auto& b) { return rank(a) < rank(b); });
@@ -110,6 +134,7 @@ void finish(Form& form) {
     if (item.form.kind == Form::Kind::number || item.form.kind == Form::Kind::constant)
       form.needs.set(static_cast<std::size_t>(Op::constant));
   }
+  if (form.kind == Form::Kind::sum) form.common = common_of(form);
 }
 
 Form flat(const Pattern& p) {

@@ -88,6 +88,8 @@ struct Form {
   std::vector<Item> items;  ///< of an op its operands; of a sum its terms; of a product its factors
   bool negative = false;    ///< of a product: its sign
   std::bitset<256> needs;   ///< of a sum or product: ops that must be among the items of what matches
+  /// What two terms of a sum have in common: a factor, a divisor, or all but a number.
+  enum class Common { nothing, factor, divisor, rest } common = Common::nothing;
 };
 struct Form::Item {
   Form form;
@@ -121,6 +123,8 @@ class OpenViews {
  public:
   const ItemView& sum(const ir::Node* node) { return kept(sums_, node, sum_view); }
   const ItemView& product(const ir::Node* node) { return kept(products_, node, product_view); }
+  /// The same number for nodes that are the same sum of the same products, or one minus the other.
+  std::uint64_t key(const ir::Node* node);
 
  private:
   using Places = ir::NodeMap<std::size_t>;  ///< in `views_`, from 1 on
@@ -135,6 +139,7 @@ class OpenViews {
   }
   Places sums_, products_;
   std::deque<ItemView> views_;
+  ir::NodeMap<std::uint64_t> keys_;  ///< 0: not yet known
 };
 
 /// What the letters of a pattern stand for, its reduction, and what of a sum or product is left over. It may be used
