@@ -94,6 +94,9 @@ TEST_CASE("derivatives_of_conversions_between_real_numbers_are_those_of_what_is_
   e.tensors["a"] = {{3}, {0.25, -1.5, 2}};
   const Expr a(graph, graph.leaf(ir::Op::input, "a", {ir::Dimension(3)}));
   check(graph, ir::convert(ir::convert(a, ir::DType::f64) * ir::convert(a, ir::DType::f64), ir::DType::f32).node, e);
+  const Expr wide = ir::convert(a, ir::DType::f64);  // one alone: two turned signs cancel
+  const Expr loss = ir::reduce_sum(wide * wide * wide, {0});
+  check_derivative(loss.node, passes::gradients(graph, loss.node, {a.node})[0], "a", e);
   // No gradient flows through whole numbers and truth values.
   for (const ir::DType dtype : {ir::DType::i32, ir::DType::boolean}) {
     const Expr y = ir::reduce_sum(ir::convert(ir::convert(a, dtype), ir::DType::f32) * a, {0});
