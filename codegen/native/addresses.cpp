@@ -25,6 +25,7 @@ void* AddressTable::address(const Slot& slot, void* buffer) {
 }
 
 void AddressTable::set(std::size_t buffer, void* address) {
+  if (buffers_[buffer] == address) return;
   buffers_[buffer] = address;
   for (std::uint32_t i = begins_[buffer]; i < begins_[buffer + 1]; ++i) {
     addresses_[places_[i]] = AddressTable::address(slots_[places_[i]], address);
