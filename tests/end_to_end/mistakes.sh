@@ -153,7 +153,7 @@ model orders {
 }
 END
 says 1 check orders.descent <<'END'
-error: gradients of gradients make 39510 operations of 61
+error: gradients of gradients make 39163 operations of 61
   = help: each order of 'grad' multiplies them: take fewer of one expression
 END
 
