@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 
 #include "ir/op.h"
 
@@ -97,6 +98,7 @@ class Writer {
       kernel_ = &phase;
       numbers_.clear();
       hashes_.clear();
+      leaves_.clear();
       write();
     }
     kernel_ = whole;
@@ -135,6 +137,19 @@ class Writer {
     return static_cast<int>(in.size()) - 1;
   }
 
+  /// What is read and not computed, and where in its buffer it lies.
+  struct Leaf {
+    View view;
+    std::string place;
+  };
+  const Leaf& leaf_of(const Node* node) {
+    const auto at = leaves_.find(node);
+    if (at != leaves_.end()) return at->second;
+    View view = relative(access(*kernel_, node, plan_));
+    std::string place = to_string(view);
+    return leaves_.emplace(node, Leaf{std::move(view), std::move(place)}).first->second;
+  }
+
   /// A node by what it computes, not by which buffers it reads; equal for nodes that may be exchanged.
   std::size_t hash(const Node* node) {
     if (auto at = hashes_.find(node); at != hashes_.end()) return at->second;
@@ -148,10 +163,11 @@ class Writer {
       if (ir::info(node).commutative) std::sort(operands.begin(), operands.end());
       for (std::size_t operand : operands) mix(operand);
     } else if (node->op != Op::rng_uniform) {
-      const View view = relative(access(*kernel_, node, plan_));
-      mix(static_cast<std::size_t>(view.source->op == Op::constant));
-      mix(std::hash<std::string>{}(to_string(view)));
-      if (view.source->op == Op::constant) mix(std::hash<double>{}(view.source->attributes.value));
+      const Leaf& leaf = leaf_of(node);
+      const Node* source = leaf.view.source;
+      mix(static_cast<std::size_t>(source->op == Op::constant));
+      mix(std::hash<std::string>{}(leaf.place));
+      if (source->op == Op::constant) mix(std::hash<double>{}(source->attributes.value));
     }
     return hashes_[node] = h;
   }
@@ -183,12 +199,13 @@ class Writer {
       for (const Node* operand : operands) arguments += fmt::format(" {}", number(operand));
       line += arguments;
     } else {
-      const View view = access(*kernel_, node, plan_);
-      line += access_text(view) + " " + ir::to_string(node->type.dtype);
+      const Leaf& leaf = leaf_of(node);
+      for (const Node* source : sources(leaf.view)) line += source_text(source) + " ";
+      line += leaf.place + " " + ir::to_string(node->type.dtype);
     }
     const int value = static_cast<int>(numbers_.size());
     numbers_[node] = value;
-    text_ += fmt::format("\n{}: {}", value, line);
+    fmt::format_to(std::back_inserter(text_), "\n{}: {}", value, line);
     return value;
   }
 
@@ -199,6 +216,7 @@ class Writer {
   Signature signature_;
   std::unordered_map<const Node*, int> numbers_;
   std::unordered_map<const Node*, std::size_t> hashes_;
+  std::unordered_map<const Node*, Leaf> leaves_;
 };
 
 }  // namespace
