@@ -66,10 +66,9 @@ int profile(const BenchArguments& a) {
   const auto end = Clock::now() + std::chrono::duration<double>(a.seconds);
   for (int round = 0; round < 5 || Clock::now() < end; ++round) {
     ++state.state.step;
-    void* const* addresses = workspace.addresses.data();
-    for (std::size_t k = 0; k < calls.size(); addresses += calls[k++].slots.size()) {
+    for (std::size_t k = 0; k < calls.size(); ++k) {
       const Stopwatch watch;
-      calls[k].code(addresses, dimensions.data(), &state.state, 0, whole);
+      calls[k].code(workspace.addresses.data() + calls[k].first_slot, dimensions.data(), &state.state, 0, whole);
       const double us = watch.microseconds();
       least[k] = round == 0 ? us : std::min(least[k], us);
     }

@@ -16,7 +16,6 @@ struct Slot {
   static constexpr std::int64_t kNumber = -1;
   std::int64_t buffer;  ///< of the plan, or kNumber
   std::int64_t value;   ///< the byte, or the number
-  friend bool operator==(const Slot&, const Slot&) = default;
 };
 
 /// The addresses for all calls of a function. The slots must outlive it.

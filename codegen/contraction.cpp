@@ -1,4 +1,4 @@
-// Contractions: register-blocked matrix products, written as vector code for the machine (passes/blocking_.h says how a
+// Contractions: register-blocked matrix products, written as vector code for the machine (passes/blocking.h says how a
 // product is cut into blocks and tiles).
 //
 // A block of the result is made in scratch memory that stays in the first-level cache; then the elementwise rest of the

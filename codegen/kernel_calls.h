@@ -17,8 +17,8 @@ namespace descent::codegen {
 /// One kernel of a function, as the function calls it.
 struct KernelCall {
   KernelCode code;
-  std::string name;         ///< of the code; equal kernels have one
-  std::vector<Slot> slots;  ///< what the code works on, as in KernelSet::Call
+  std::string name;        ///< of the code; equal kernels have one
+  std::size_t first_slot;  ///< where its addresses begin among those of the function
   passes::Partition partition;
 };
 

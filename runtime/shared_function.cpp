@@ -31,11 +31,9 @@ SharedFunction::SharedFunction(const codegen::KernelCalls& kernels, const std::s
       addresses_(static_cast<std::size_t>(threads), addresses) {
   const passes::KernelPlan& plan = kernels.plans.at(function);
   double saved = 0;
-  std::size_t slots = 0;
   for (const codegen::KernelCall& call : kernels.calls.at(function)) {
     const passes::Kernel& kernel = plan.kernels[tasks_.size()];
-    tasks_.push_back({call, slots, false, {}});
-    slots += call.slots.size();
+    tasks_.push_back({call, false, {}});
     saved += share(tasks_.back(), kernel, plan, sizes);
   }
   place_barriers(plan, sizes);
@@ -111,7 +109,7 @@ void SharedFunction::run(int member, Team& team, codegen::RunState* state) const
   for (const Task& task : tasks_) {
     if (task.waits) team.barrier();
     const auto call = [&](Range range) {
-      task.call.code(addresses + task.first_slot, dimensions_.data(), state, range.begin, range.end);
+      task.call.code(addresses + task.call.first_slot, dimensions_.data(), state, range.begin, range.end);
     };
     if (!task.shares.empty()) {
       const Range range = task.shares[static_cast<std::size_t>(member)];

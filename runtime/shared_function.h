@@ -34,7 +34,6 @@ class SharedFunction {
   };
   struct Task {
     codegen::KernelCall call;
-    std::size_t first_slot;     ///< where its addresses begin
     bool waits = false;         ///< for all members, before it begins
     std::vector<Range> shares;  ///< by member; empty: the first member makes all of it
   };

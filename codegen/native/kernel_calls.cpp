@@ -12,9 +12,11 @@ KernelCalls kernel_calls(const ir::Program& program, const CompiledProgram& comp
   for (const auto& [name, calls] : set.calls) {
     const passes::KernelPlan& plan = result.plans.at(name);
     auto& made = result.calls[name];
+    std::size_t slots = 0;
     for (const KernelSet::Call& call : calls) {
-      made.push_back({compiled.kernel(call.kernel), kernel_name(call.kernel), call.slots,
+      made.push_back({compiled.kernel(call.kernel), kernel_name(call.kernel), slots,
                       passes::partition_of(plan.kernels[made.size()], plan, machine)});
+      slots += call.slots.size();
     }
   }
   return result;
