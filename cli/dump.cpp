@@ -51,7 +51,8 @@ int dump(const DumpArguments& a) {
   const bool trains = optimized.find_function("step") != nullptr;
   const std::string function = trains ? "step" : "predict";
   if (a.stage == "kernels")
-    fmt::print("{}", passes::print(passes::plan_kernels(optimized, optimized.function(function))));
+    fmt::print("{}",
+               passes::print(passes::plan_kernels(optimized, optimized.function(function), codegen::this_machine())));
   else if (a.stage == "llvm")
     fmt::print("{}", codegen::print_llvm(optimized, function));
   else if (a.stage == "asm")

@@ -216,7 +216,6 @@ void KernelEmitter::emit_blocks(const Product& whole, const Product& plain, std:
       stack(llvm::ArrayType::get(product_type(), static_cast<std::uint64_t>(before + blocking_.block_rows * stride)),
             "block");
   Value* scratch = element(memory, i64(before));
-  Value* block_rows = rows_of_block(size(whole.rows));
   const Range columns = columns_of(whole), rows = rows_of(whole);
   const bool whole_vectors = whole.columns.is_constant() && whole.columns.constant() % machine_.lanes == 0;
   loop(columns.begin, columns.end, i64(stride), [&](Value* column) {
@@ -226,9 +225,8 @@ void KernelEmitter::emit_blocks(const Product& whole, const Product& plain, std:
       branch(has_tiles(plain), [&] { pack_columns(whole, column, column_count); });
       read_packed_columns(product);
     }
-    loop(rows.begin, rows.end, block_rows, [&](Value* row) {
-      Value* row_count = minimum(block_rows, builder_.CreateSub(rows.end, row));
-      const Block block{row, row_count, column, column_count, scratch};
+    for_row_blocks(rows, [&](Value* row, Value* row_count, Value* high_rows) {
+      const Block block{row, row_count, high_rows, column, column_count, scratch};
       branch(has_tiles(plain), [&] { emit_block(product, block, loops); });
       const auto finish = [&] {
         if (product.row_loop != nullptr) {
@@ -253,6 +251,45 @@ void KernelEmitter::emit_blocks(const Product& whole, const Product& plain, std:
       if (may_be_narrow(plain)) single_rows();
       if (!finishes_tiles()) finish();
     });
+  });
+}
+
+/// Low tiles read the rows as they lie: packed rows have panels for high ones.
+bool KernelEmitter::has_low_tiles() const { return blocking_.low_rows < blocking_.tile_rows && !blocking_.pack_lhs; }
+
+/// Blocks of about equal numbers of tiles. `body` gets a block's first row, its rows, and how many of them high tiles
+/// make (passes::row_tiles), which may reach beyond the last row.
+void KernelEmitter::for_row_blocks(const Range& rows, const std::function<void(Value*, Value*, Value*)>& body) {
+  const std::int64_t high = blocking_.tile_rows, low = has_low_tiles() ? blocking_.low_rows : high;
+  const auto divide_up = [&](Value* a, Value* b) {
+    return builder_.CreateSDiv(add(a, builder_.CreateSub(b, i64(1))), b);
+  };
+  Value* count = builder_.CreateSub(rows.end, rows.begin);
+  Value* tiles = divide_up(count, i64(high));
+  Value* high_tiles = tiles;
+  if (low < high) {
+    Value* lower = builder_.CreateSDiv(builder_.CreateSub(multiply(tiles, i64(high)), count), i64(high - low));
+    high_tiles = builder_.CreateSub(tiles, minimum(tiles, lower));
+  }
+  // The row before which so many tiles end.
+  const auto start = [&](Value* tile) {
+    Value* row = multiply(tile, i64(high));
+    if (low == high) return row;
+    Value* lower = builder_.CreateBinaryIntrinsic(llvm::Intrinsic::smax, builder_.CreateSub(tile, high_tiles), i64(0));
+    return builder_.CreateSub(row, multiply(lower, i64(high - low)));
+  };
+  Value* together = i64(1);
+  if (blocking_.block_rows > high) {
+    Value* blocks = divide_up(tiles, i64(blocking_.block_rows / high));
+    together = divide_up(tiles, builder_.CreateBinaryIntrinsic(llvm::Intrinsic::smax, blocks, i64(1)));
+  }
+  // As many tiles as fit are a block, at least one: where there are no rows, none.
+  together = builder_.CreateBinaryIntrinsic(llvm::Intrinsic::smax, together, i64(1));
+  loop(i64(0), tiles, together, [&](Value* tile) {
+    Value *first = start(tile), *end = minimum(start(add(tile, together)), count);
+    Value* high_here =
+        builder_.CreateBinaryIntrinsic(llvm::Intrinsic::smax, builder_.CreateSub(high_tiles, tile), i64(0));
+    body(add(rows.begin, first), builder_.CreateSub(end, first), multiply(minimum(high_here, together), i64(high)));
   });
 }
 
@@ -321,17 +358,6 @@ void KernelEmitter::emit_single_rows(const Product& product, const Block& block)
   });
 }
 
-/// Blocks of about equal size, in whole tiles: a last block of a few rows would be slow.
-llvm::Value* KernelEmitter::rows_of_block(Value* rows) {
-  const std::int64_t most = blocking_.block_rows, tile = blocking_.tile_rows;
-  if (most <= tile) return i64(most);
-  const auto divide_up = [&](Value* a, Value* b) {
-    return builder_.CreateSDiv(add(a, builder_.CreateSub(b, i64(1))), b);
-  };
-  Value* blocks = builder_.CreateBinaryIntrinsic(llvm::Intrinsic::smax, divide_up(rows, i64(most)), i64(1));
-  return multiply(divide_up(divide_up(rows, blocks), i64(tile)), i64(tile));
-}
-
 /// All tiles of a block; with a limited depth, pass after pass over the contracted axis.
 void KernelEmitter::emit_block(const Product& product, const Block& block, std::vector<Loop>& loops) {
   Value* depth = size(product.contracted.back().size);
@@ -397,34 +423,17 @@ void KernelEmitter::emit_pass(const Product& product, const Block& block, Value*
   });
 }
 
-/// Of `count` rows those that high tiles make. What is left after the last whole one is made by a low tile, or by two
-/// that take the place of the last high one, or by a high tile that overlaps the one before it: whatever makes the
-/// fewest rows twice.
-llvm::Value* KernelEmitter::rows_of_high_tiles(Value* count) {
-  const std::int64_t high = blocking_.tile_rows, low = blocking_.low_rows;
-  Value *tiles = builder_.CreateSDiv(count, i64(high)), *left = builder_.CreateSRem(count, i64(high));
-  Value* one_more = builder_.CreateICmpSGT(left, i64(low));
-  Value* one_less = builder_.CreateAnd(
-      builder_.CreateICmpSGT(tiles, i64(0)),
-      builder_.CreateAnd(builder_.CreateICmpSGT(left, i64(0)), builder_.CreateICmpSLE(left, i64(2 * low - high))));
-  tiles = builder_.CreateAdd(tiles, builder_.CreateZExt(one_more, builder_.getInt64Ty()));
-  tiles = builder_.CreateSub(tiles, builder_.CreateZExt(one_less, builder_.getInt64Ty()));
-  return multiply(tiles, i64(high));
-}
-
 /// The tiles of one panel of columns. Packed rows have a whole last panel.
 void KernelEmitter::emit_rows(const Product& product, const Block& block, Value* begin, const Tile& tile,
                               const Panel& panel, std::vector<Loop>& loops) {
   std::int64_t total = 0;
   const bool exact = is_constant(size(product.rows), &total) && total % blocking_.tile_rows == 0;
   const Range all{i64(0), block.row_count};
-  if (blocking_.pack_lhs || exact || blocking_.low_rows == blocking_.tile_rows)
-    return emit_tiles(product, block, begin, tile, all, exact, panel, loops);
-  Value* high = rows_of_high_tiles(block.row_count);
-  emit_tiles(product, block, begin, tile, {all.begin, high}, exact, panel, loops);
+  if (exact || !has_low_tiles()) return emit_tiles(product, block, begin, tile, all, exact, panel, loops);
+  emit_tiles(product, block, begin, tile, {all.begin, block.high_rows}, exact, panel, loops);
   Tile low = tile;
   low.rows = static_cast<unsigned>(blocking_.low_rows);
-  emit_tiles(product, block, begin, low, {high, all.end}, exact, panel, loops);
+  emit_tiles(product, block, begin, low, {block.high_rows, all.end}, exact, panel, loops);
 }
 
 /// The rows of a block from `range.begin` on in tiles as high as `tile`. Where they do not fit, the last one overlaps
@@ -444,49 +453,14 @@ void KernelEmitter::emit_tiles(const Product& product, const Block& block, Value
     tile.scratch = element(block.scratch, add(multiply(at, i64(blocking_.block_columns)), column));
     // Where few products are summed, memory is needed at once.
     constexpr std::int64_t few = 16;
-    if (!tile.accumulate) {
-      branch(builder_.CreateICmpSGT(tile.depth, i64(few)), [&] { prefetch(product, tile, row, panel.column, loops); });
-    }
     if (!finishes_tiles()) return emit_tile(product, tile);
+    branch(builder_.CreateICmpSGT(tile.depth, i64(few)), [&] { fetch_tile(product, tile, row, panel.column, loops); });
     const TileRows rows{row,
                         {add(block.row, i), add(block.row, block.row_count)},
                         exact,
                         overlaps && has_whole_tile(product) && may_store_again(kernel_, plan_)};
     finish_tile(product, panel, rows, tile_sums(product, tile), loops);
   });
-}
-
-/// The rest of the kernel reads and writes large tensors at the place of the tile (an optimizer's moments): they are on
-/// the way to the cache while the tile's sums are made.
-void KernelEmitter::prefetch(const Product& product, const Tile& tile, Value* row, Value* column,
-                             const std::vector<Loop>& loops) {
-  if (product.row_loop == nullptr || product.column_loop == nullptr) return;
-  const auto row_axis = static_cast<std::size_t>(product.row_loop - loops.data());
-  const auto column_axis = static_cast<std::size_t>(product.column_loop - loops.data());
-  const Dimension count = ir::element_count(kernel_.space);
-  if (!count.is_constant() || count.constant() * machine_.element < machine_.level2 / 4 || loops.size() != 2) return;
-  const auto touch = [&](Value* base, const std::vector<Dimension>& strides, ir::DType dtype, bool written) {
-    if (strides[row_axis] == Dimension(0) || !strides[column_axis].is_one()) return;
-    for (unsigned r = 0; r < tile.rows; ++r) {
-      Value* line = element(base, add(multiply(add(row, i64(r)), size(strides[row_axis])), column), memory_type(dtype));
-      for (std::int64_t at = 0; at < std::int64_t{tile.vectors} * machine_.lanes; at += 64 / ir::element_bytes(dtype)) {
-        builder_.CreateIntrinsic(llvm::Intrinsic::prefetch, {line->getType()},
-                                 {element(line, i64(at), memory_type(dtype)), builder_.getInt32(written ? 1 : 0),
-                                  builder_.getInt32(3), builder_.getInt32(1)});
-      }
-    }
-  };
-  std::vector<int> touched;
-  for (std::size_t i = 0; i < kernel_.stores.size(); ++i) {
-    const passes::Store& store = kernel_.stores[i];
-    touched.push_back(store.buffer);
-    touch(address(store.buffer, store.offset), store_places_[i].strides, store.node->type.dtype, true);
-  }
-  for (const auto& [node, view] : views_) {
-    auto at = plan_.stored.find(view.source);
-    if (at == plan_.stored.end() || std::count(touched.begin(), touched.end(), at->second) > 0) continue;
-    touch(address(view), view.strides, view.source->type.dtype, false);
-  }
 }
 
 }  // namespace descent::codegen

@@ -144,14 +144,17 @@ class KernelEmitter {
   };
   /// A part of the result while it is made, row by row in `scratch`.
   struct Block {
-    Value *row, *row_count, *column, *column_count;
+    Value *row, *row_count;
+    Value* high_rows;  ///< how many high tiles make, where there are low ones
+    Value *column, *column_count;
     Value* scratch;
   };
   Product in_order(const Product& product) const;
   Range rows_of(const Product& product);
   Range columns_of(const Product& product);
   void emit_blocks(const Product& whole, const Product& plain, std::vector<Loop>& loops);
-  Value* rows_of_block(Value* rows);
+  bool has_low_tiles() const;
+  void for_row_blocks(const Range& rows, const std::function<void(Value*, Value*, Value*)>& body);
   bool may_be_narrow(const Product& product) const;
   bool has_whole_tile(const Product& product) const;
   Value* has_tiles(const Product& product);
@@ -185,10 +188,8 @@ class KernelEmitter {
   };
   void emit_rows(const Product& product, const Block& block, Value* begin, const Tile& tile, const Panel& panel,
                  std::vector<Loop>& loops);
-  Value* rows_of_high_tiles(Value* count);
   void emit_tiles(const Product& product, const Block& block, Value* begin, Tile tile, const Range& range, bool exact,
                   const Panel& panel, std::vector<Loop>& loops);
-  void prefetch(const Product& product, const Tile& tile, Value* row, Value* column, const std::vector<Loop>& loops);
   Value* place_in(const Tile& tile, unsigned r, unsigned v);
   void emit_tile(const Product& product, const Tile& tile);
   Values tile_sums(const Product& product, const Tile& tile);
@@ -202,6 +203,18 @@ class KernelEmitter {
   bool may_be_outer(const Product& product) const;
   void emit_outer_product(const Product& product, std::vector<Loop>& loops);
   Value* outer_vector(Value* mask);
+
+  // prefetch.cpp
+  struct Rows {
+    Value* base;
+    Dimension stride;
+    ir::DType dtype;
+    bool written;
+  };
+  std::vector<Rows> large_rows(std::size_t row_axis, std::size_t column_axis);
+  void fetch(const Rows& rows, Value* row, Value* column);
+  void fetch_tile(const Product& product, const Tile& tile, Value* row, Value* column, const std::vector<Loop>& loops);
+  void fetch_next_row(const std::vector<Loop>& loops);
 
   // finish.cpp: the rest of the kernel while a tile's sums are in registers
   bool finishes_tiles() const;
@@ -227,6 +240,8 @@ class KernelEmitter {
   void pack_columns(const Product& product, Value* first, Value* count);
   void pack(const Panels& panels, Value* to);
   void pack_contiguous(const Panels& panels, Value* to);
+  void pack_side_by_side(const Panels& panels, Value* from, Value* to, std::int64_t number);
+  void copy_lines(std::int64_t lines, Value* from, Value* to, Value* left);
   void pack_strided(const Panels& panels, Value* from, Value* to, std::int64_t number, Value* left);
   void store_lanes(Value* vector, Value* to, std::int64_t number);
   Values transpose(Values vectors);

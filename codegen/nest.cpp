@@ -117,7 +117,10 @@ void KernelEmitter::emit_inner(std::vector<Loop>& loops, Value* tile) {
   for (Accumulator& a : accumulators_) {
     if (is_row(a)) builder_.CreateStore(identity(a.node), a.vector);
   }
-  for_vectors(inner, [&](Value* mask) { emit_vector(loops, tile_vector(loops, tile, mask), mask); });
+  for_vectors(inner, [&](Value* mask) {
+    if (tile != nullptr) fetch_next_row(loops);
+    emit_vector(loops, tile_vector(loops, tile, mask), mask);
+  });
   for (Accumulator& a : accumulators_) {
     if (!is_row(a)) continue;
     inner.index = i64(0);

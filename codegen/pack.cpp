@@ -4,6 +4,9 @@
 // contracted element one after the other. Lines that are contiguous in the source are copied; where the contracted axis
 // is contiguous, squares of lanes x lanes numbers are turned in registers; the rest is moved one by one. Lines beyond
 // the last are zero in the second operand's last panel: tiles read them, nobody uses their sums.
+#include <bit>
+#include <numeric>
+
 #include "codegen/kernel_emitter.h"
 
 namespace descent::codegen {
@@ -34,42 +37,80 @@ void KernelEmitter::pack(const Panels& panels, Value* to) {
 }
 
 /// Neighbouring lines. Panels of whole vectors: for each contracted element from one end of the source's memory to the
-/// other, which the processor sees and fetches ahead; what is written is spread over the panels. Narrow ones one after
-/// the other: what is written is then contiguous, and each store begins where the last one ended.
+/// other, which the processor sees and fetches ahead; what is written is spread over the panels. Of narrow ones so many
+/// side by side as use up whole cache lines of the source, which may push each other out before the next panel.
 void KernelEmitter::pack_contiguous(const Panels& panels, Value* to) {
   Value *depth = size(panels.depth), *width = i64(panels.width);
   Value* whole =
       panels.whole ? panels.lines : builder_.CreateSub(panels.lines, builder_.CreateSRem(panels.lines, width));
-  const auto copy = [&](Value* from, Value* target, Value* left) {
-    for (std::int64_t group = 0; group < panels.width; group += machine_.lanes) {
-      const std::int64_t number = lower(machine_.lanes, panels.width - group);
-      Value* mask = nullptr;
-      if (left != nullptr) {
-        mask = lane_mask(minimum(builder_.CreateSub(left, i64(group)), i64(number)));
-      } else if (number < machine_.lanes) {
-        mask = lane_mask(i64(number));
-      }
-      store_lanes(load_vector(element(from, i64(group)), i64(1), true, mask), element(target, i64(group)), number);
-    }
-  };
-  const auto panel = [&](Value* first, Value* left) {
-    carry(i64(0), depth, i64(1), {element(panels.from, first), element(to, multiply(first, depth))},
-          [&](Value*, Values at) {
-            copy(at[0], at[1], left);
-            return Values{element(at[0], size(panels.depth_step)), element(at[1], width)};
-          });
-  };
+  const auto panel_at = [&](Value* first) { return element(to, multiply(first, size(panels.panel_depth))); };
   if (panels.width % machine_.lanes != 0) {
-    loop(i64(0), whole, width, [&](Value* first) { panel(first, nullptr); });
+    const std::int64_t line = 64 / machine_.element;
+    const std::int64_t together = lower(8, std::lcm(panels.width, line) / panels.width);
+    Value* grouped = builder_.CreateSub(whole, builder_.CreateSRem(whole, i64(together * panels.width)));
+    const auto groups = [&](Value* begin, Value* end, std::int64_t number) {
+      loop(begin, end, i64(number * panels.width),
+           [&](Value* first) { pack_side_by_side(panels, element(panels.from, first), panel_at(first), number); });
+    };
+    groups(i64(0), grouped, together);
+    if (together > 1) groups(grouped, whole, 1);
   } else {
     carry(i64(0), depth, i64(1), {panels.from, to}, [&](Value*, Values rows) {
-      loop(i64(0), whole, width,
-           [&](Value* first) { copy(element(rows[0], first), element(rows[1], multiply(first, depth)), nullptr); });
+      loop(i64(0), whole, width, [&](Value* first) {
+        Value* target = element(rows[1], multiply(first, size(panels.panel_depth)));
+        copy_lines(panels.width, element(rows[0], first), target, nullptr);
+      });
       return Values{element(rows[0], size(panels.depth_step)), element(rows[1], width)};
     });
   }
   if (panels.whole) return;
-  branch(builder_.CreateICmpSLT(whole, panels.lines), [&] { panel(whole, builder_.CreateSub(panels.lines, whole)); });
+  branch(builder_.CreateICmpSLT(whole, panels.lines), [&] {
+    Value* left = builder_.CreateSub(panels.lines, whole);
+    carry(i64(0), depth, i64(1), {element(panels.from, whole), panel_at(whole)}, [&](Value*, Values at) {
+      copy_lines(panels.width, at[0], at[1], left);
+      return Values{element(at[0], size(panels.depth_step)), element(at[1], width)};
+    });
+  });
+}
+
+/// So many neighbouring lines of one contracted element, of which `left` exist; null: all of them.
+void KernelEmitter::copy_lines(std::int64_t lines, Value* from, Value* to, Value* left) {
+  for (std::int64_t group = 0; group < lines; group += machine_.lanes) {
+    const std::int64_t number = lower(machine_.lanes, lines - group);
+    Value* mask = nullptr;
+    if (left != nullptr) {
+      mask = lane_mask(minimum(builder_.CreateSub(left, i64(group)), i64(number)));
+    } else if (number < machine_.lanes) {
+      mask = lane_mask(i64(number));
+    }
+    store_lanes(load_vector(element(from, i64(group)), i64(1), true, mask), element(to, i64(group)), number);
+  }
+}
+
+/// So many narrow panels at once. A vector may be wider than what is left of a panel's lines: what it writes beyond
+/// them the next contracted element overwrites, and the last element is copied by itself.
+void KernelEmitter::pack_side_by_side(const Panels& panels, Value* from, Value* to, std::int64_t number) {
+  Value* last = builder_.CreateSub(size(panels.depth), i64(1));
+  const auto each_panel = [&](Value* source, Value* target, const std::function<void(Value*, Value*)>& copy) {
+    for (std::int64_t p = 0; p < number; ++p)
+      copy(element(source, i64(p * panels.width)),
+           element(target, multiply(i64(p * panels.width), size(panels.panel_depth))));
+  };
+  const Values ends = carry(i64(0), last, i64(1), {from, to}, [&](Value*, Values at) {
+    each_panel(at[0], at[1], [&](Value* source, Value* target) {
+      for (std::int64_t group = 0; group < panels.width; group += machine_.lanes) {
+        const auto wanted = static_cast<std::uint64_t>(lower(machine_.lanes, panels.width - group));
+        auto* type = llvm::FixedVectorType::get(product_type(), static_cast<unsigned>(std::bit_ceil(wanted)));
+        Value* lines = builder_.CreateAlignedLoad(type, element(source, i64(group)), llvm::Align(4));
+        builder_.CreateAlignedStore(lines, element(target, i64(group)), llvm::Align(4));
+      }
+    });
+    return Values{element(at[0], size(panels.depth_step)), element(at[1], i64(panels.width))};
+  });
+  branch(builder_.CreateICmpSGE(last, i64(0)), [&] {
+    each_panel(ends[0], ends[1],
+               [&](Value* source, Value* target) { copy_lines(panels.width, source, target, nullptr); });
+  });
 }
 
 /// `number` lines, of which `left` exist; null: all of them.

@@ -41,7 +41,7 @@ struct Tile {
   std::int64_t rows, vectors;
 };
 
-/// Rows of the tiles for what whole ones leave. They keep the units busy only if they have enough sums without adding
+/// Rows of the low tiles. They keep the units busy only if they have enough sums without adding
 /// any up separately, and are worth the time to compile them only where they save some microseconds: of a product of
 /// 128 rows three in a hundred.
 std::int64_t low_rows(const Tile& tile, bool is_large, const Machine& m) {
@@ -49,7 +49,16 @@ std::int64_t low_rows(const Tile& tile, bool is_large, const Machine& m) {
   return is_large && splits_for(low * tile.vectors, tile.vectors, m) == 1 ? low : tile.rows;
 }
 
-/// The tile with the fewest cycles for the whole matrix: whole tiles, and one for what is left.
+/// Cycles of a column of tiles for so many rows.
+double column_cycles(std::int64_t rows, const Tile& tile, std::int64_t low, std::int64_t depth, const Machine& m) {
+  const RowTiles tiles = row_tiles(rows, tile.rows, low);
+  const double lower = low < tile.rows ? cycles(low, tile.vectors, depth, m) : 0;
+  return static_cast<double>(tiles.high) * cycles(tile.rows, tile.vectors, depth, m) +
+         static_cast<double>(tiles.low) * lower;
+}
+
+/// The tile with the fewest cycles for the whole matrix. Of an unknown number of rows, a batch: for the sizes that
+/// people choose.
 Tile choose_tile(const Dimension& rows, const Dimension& columns, std::int64_t depth, bool is_large, const Machine& m) {
   Tile best{1, 1};
   double least = 0;
@@ -59,14 +68,15 @@ Tile choose_tile(const Dimension& rows, const Dimension& columns, std::int64_t d
     for (std::int64_t r = 1; r <= std::min<std::int64_t>(row_count, 14); ++r) {
       // The sums, the second operand's vectors and one repeated number: used more than once, it is in a register too.
       if (r * v + v + 1 > m.registers) break;
-      const std::int64_t low = low_rows({r, v}, is_large, m), left = row_count % r;
-      const double whole = cycles(r, v, depth, m);
-      double tiles = static_cast<double>(row_count) / static_cast<double>(r) + 1.0 / 6;  // on the average of all sizes
+      const std::int64_t low = low_rows({r, v}, is_large, m);
+      double column = 0;
       if (rows.is_constant()) {
-        const double rest = left == 0 ? 0 : left <= low ? cycles(low, v, depth, m) / whole : 1;
-        tiles = static_cast<double>(row_count / r) + rest;
+        column = column_cycles(row_count, {r, v}, low, depth, m);
+      } else {
+        for (const std::int64_t batch : {32, 64, 100, 128, 256})
+          column += column_cycles(batch, {r, v}, low, depth, m) / static_cast<double>(batch);
       }
-      const double total = column_tiles * tiles * whole;
+      const double total = column_tiles * column;
       if (least == 0 || total < least) best = {r, v}, least = total;
     }
   }
@@ -104,6 +114,12 @@ void choose_single_rows(Blocking& blocking, const Dimension& columns, const Mach
 }
 
 }  // namespace
+
+RowTiles row_tiles(std::int64_t rows, std::int64_t high, std::int64_t low) {
+  const std::int64_t tiles = divide_up(rows, high);
+  const std::int64_t lower = low < high ? std::min(tiles, (tiles * high - rows) / (high - low)) : 0;
+  return {tiles - lower, lower};
+}
 
 Blocking choose_blocking(const ContractionAxes& axes, const Machine& m) {
   Blocking blocking;

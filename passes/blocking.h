@@ -30,7 +30,7 @@ struct Blocking {
     turned  ///< one column, contiguous rows: the operands exchanged, so that the rows are lanes
   } form = Form::tiles;
   std::int64_t tile_rows = 1, tile_vectors = 1;
-  std::int64_t low_rows = 1;                ///< of the tiles for what is left of the rows; or as many as all have
+  std::int64_t low_rows = 1;                ///< of the low tiles (RowTiles); or as many as all have
   std::int64_t row_vectors = 1;             ///< of a single row, where there are fewer rows than a tile has
   std::int64_t splits = 1, row_splits = 1;  ///< independent sums for each element, of a tile and of a single row
   std::int64_t block_rows = 1, block_columns = 1;
@@ -43,6 +43,13 @@ struct Blocking {
   bool packs_rhs_before() const { return pack_rhs && !slabs; }
   std::int64_t panel(const Machine& machine) const { return tile_vectors * machine.lanes; }
 };
+
+/// How rows are shared out to tiles of two heights: no more tiles than high ones alone would be, of which so many are
+/// low that fewer rows than the heights differ by are made twice.
+struct RowTiles {
+  std::int64_t high, low;  ///< tiles; the high ones come first
+};
+RowTiles row_tiles(std::int64_t rows, std::int64_t high, std::int64_t low);
 
 /// `machine`: as it is for the product's numbers (for_elements).
 Blocking choose_blocking(const ContractionAxes& axes, const Machine& machine);

@@ -1,0 +1,66 @@
+// Large tensors that the rest of a contraction's kernel reads and writes (an optimizer's moments), on their way to the
+// cache before they are needed. Rows of a block are pieces of memory with gaps between them, at which the processor's
+// own fetching ahead ends.
+#include <llvm/IR/Intrinsics.h>
+
+#include <algorithm>
+
+#include "codegen/kernel_emitter.h"
+
+namespace descent::codegen {
+
+using ir::Dimension;
+
+/// Those that lie row by row as the space does, which has these two axes; each once. None where all fit the
+/// second-level cache beside the rest.
+std::vector<KernelEmitter::Rows> KernelEmitter::large_rows(std::size_t row_axis, std::size_t column_axis) {
+  const Dimension count = ir::element_count(kernel_.space);
+  if (!count.is_constant() || count.constant() * machine_.element < machine_.level2 / 4) return {};
+  std::vector<Rows> result;
+  std::vector<int> buffers;
+  const auto add_rows = [&](Value* base, const std::vector<Dimension>& strides, ir::DType dtype, bool written) {
+    if (strides[row_axis] == Dimension(0) || !strides[column_axis].is_one()) return;
+    result.push_back({base, strides[row_axis], dtype, written});
+  };
+  for (std::size_t i = 0; i < kernel_.stores.size(); ++i) {
+    const passes::Store& store = kernel_.stores[i];
+    buffers.push_back(store.buffer);
+    add_rows(address(store.buffer, store.offset), store_places_[i].strides, store.node->type.dtype, true);
+  }
+  for (const auto& [node, view] : views_) {
+    const auto at = plan_.stored.find(view.source);
+    if (at == plan_.stored.end() || std::count(buffers.begin(), buffers.end(), at->second) > 0) continue;
+    buffers.push_back(at->second);
+    add_rows(address(view), view.strides, view.source->type.dtype, false);
+  }
+  return result;
+}
+
+/// One line of such a row.
+void KernelEmitter::fetch(const Rows& rows, Value* row, Value* column) {
+  Value* line = element(rows.base, add(multiply(row, size(rows.stride)), column), memory_type(rows.dtype));
+  builder_.CreateIntrinsic(llvm::Intrinsic::prefetch, {line->getType()},
+                           {line, builder_.getInt32(rows.written ? 1 : 0), builder_.getInt32(3), builder_.getInt32(1)});
+}
+
+/// What is needed at the place of a tile, while its sums are made.
+void KernelEmitter::fetch_tile(const Product& product, const Tile& tile, Value* row, Value* column,
+                               const std::vector<Loop>& loops) {
+  if (product.row_loop == nullptr || product.column_loop == nullptr || loops.size() != 2) return;
+  const auto axis = [&](const Loop* loop) { return static_cast<std::size_t>(loop - loops.data()); };
+  for (const Rows& rows : large_rows(axis(product.row_loop), axis(product.column_loop))) {
+    const std::int64_t line = 64 / static_cast<std::int64_t>(ir::element_bytes(rows.dtype));
+    for (unsigned r = 0; r < tile.rows; ++r) {
+      for (std::int64_t at = 0; at < std::int64_t{tile.vectors} * machine_.lanes; at += line)
+        fetch(rows, add(row, i64(r)), add(column, i64(at)));
+    }
+  }
+}
+
+/// Of the next row what is needed of this one: at the end of a block that is the next block's first row.
+void KernelEmitter::fetch_next_row(const std::vector<Loop>& loops) {
+  if (loops.size() != 2) return;
+  for (const Rows& rows : large_rows(0, 1)) fetch(rows, add(loops[0].index, i64(1)), loops[1].index);
+}
+
+}  // namespace descent::codegen
