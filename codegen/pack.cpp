@@ -55,10 +55,14 @@ void KernelEmitter::pack_contiguous(const Panels& panels, Value* to) {
     groups(i64(0), grouped, together);
     if (together > 1) groups(grouped, whole, 1);
   } else {
+    // Where the next piece lies far from this one, the processor does not fetch it ahead by itself.
+    constexpr std::int64_t kAhead = 8, kFar = 1024;  // contracted elements; bytes
+    const bool far = !panels.depth_step.is_constant() || panels.depth_step.constant() * machine_.element >= kFar;
     carry(i64(0), depth, i64(1), {panels.from, to}, [&](Value*, Values rows) {
       loop(i64(0), whole, width, [&](Value* first) {
-        Value* target = element(rows[1], multiply(first, size(panels.panel_depth)));
-        copy_lines(panels.width, element(rows[0], first), target, nullptr);
+        Value *source = element(rows[0], first), *target = element(rows[1], multiply(first, size(panels.panel_depth)));
+        if (far) fetch(element(source, multiply(i64(kAhead), size(panels.depth_step))), panels.width);
+        copy_lines(panels.width, source, target, nullptr);
       });
       return Values{element(rows[0], size(panels.depth_step)), element(rows[1], width)};
     });
@@ -87,10 +91,12 @@ void KernelEmitter::copy_lines(std::int64_t lines, Value* from, Value* to, Value
   }
 }
 
-/// So many narrow panels at once. A vector may be wider than what is left of a panel's lines: what it writes beyond
-/// them the next contracted element overwrites, and the last element is copied by itself.
+/// So many narrow panels at once. Where the next contracted element lies further on in memory, a vector may be wider
+/// than what is left of a panel's lines: what it reads beyond them exists, and what it writes there the next element
+/// overwrites; the last element is copied by itself.
 void KernelEmitter::pack_side_by_side(const Panels& panels, Value* from, Value* to, std::int64_t number) {
-  Value* last = builder_.CreateSub(size(panels.depth), i64(1));
+  const bool widens = panels.depth_step.is_constant() && panels.depth_step.constant() >= machine_.lanes;
+  Value* last = builder_.CreateSub(size(panels.depth), i64(widens ? 1 : 0));
   const auto each_panel = [&](Value* source, Value* target, const std::function<void(Value*, Value*)>& copy) {
     for (std::int64_t p = 0; p < number; ++p)
       copy(element(source, i64(p * panels.width)),
@@ -98,6 +104,7 @@ void KernelEmitter::pack_side_by_side(const Panels& panels, Value* from, Value* 
   };
   const Values ends = carry(i64(0), last, i64(1), {from, to}, [&](Value*, Values at) {
     each_panel(at[0], at[1], [&](Value* source, Value* target) {
+      if (!widens) return copy_lines(panels.width, source, target, nullptr);
       for (std::int64_t group = 0; group < panels.width; group += machine_.lanes) {
         const auto wanted = static_cast<std::uint64_t>(lower(machine_.lanes, panels.width - group));
         auto* type = llvm::FixedVectorType::get(product_type(), static_cast<unsigned>(std::bit_ceil(wanted)));
@@ -107,6 +114,7 @@ void KernelEmitter::pack_side_by_side(const Panels& panels, Value* from, Value* 
     });
     return Values{element(at[0], size(panels.depth_step)), element(at[1], i64(panels.width))};
   });
+  if (!widens) return;
   branch(builder_.CreateICmpSGE(last, i64(0)), [&] {
     each_panel(ends[0], ends[1],
                [&](Value* source, Value* target) { copy_lines(panels.width, source, target, nullptr); });

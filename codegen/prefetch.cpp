@@ -36,11 +36,19 @@ std::vector<KernelEmitter::Rows> KernelEmitter::large_rows(std::size_t row_axis,
   return result;
 }
 
+void KernelEmitter::fetch_line(Value* at, bool written) {
+  builder_.CreateIntrinsic(llvm::Intrinsic::prefetch, {at->getType()},
+                           {at, builder_.getInt32(written ? 1 : 0), builder_.getInt32(3), builder_.getInt32(1)});
+}
+
+/// The lines of so many numbers of the product's type.
+void KernelEmitter::fetch(Value* from, std::int64_t count) {
+  for (std::int64_t at = 0; at < count; at += 64 / machine_.element) fetch_line(element(from, i64(at)), false);
+}
+
 /// One line of such a row.
 void KernelEmitter::fetch(const Rows& rows, Value* row, Value* column) {
-  Value* line = element(rows.base, add(multiply(row, size(rows.stride)), column), memory_type(rows.dtype));
-  builder_.CreateIntrinsic(llvm::Intrinsic::prefetch, {line->getType()},
-                           {line, builder_.getInt32(rows.written ? 1 : 0), builder_.getInt32(3), builder_.getInt32(1)});
+  fetch_line(element(rows.base, add(multiply(row, size(rows.stride)), column), memory_type(rows.dtype)), rows.written);
 }
 
 /// What is needed at the place of a tile, while its sums are made.
