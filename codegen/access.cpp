@@ -38,7 +38,7 @@ Value* KernelEmitter::load_vector(Value* pointer, Value* stride, bool unit, Valu
   }
   auto* known = llvm::dyn_cast<llvm::ConstantInt>(stride);
   if (mask == nullptr && known != nullptr && known->isMinusOne()) {
-    Value* last = element(pointer, i64(1 - machine_.lanes), number);
+    Value* last = element(pointer, i64(1 - std::int64_t{width()}), number);
     return builder_.CreateVectorReverse(builder_.CreateAlignedLoad(type, last, llvm::Align(4)));
   }
   return gather_lanes({pointer, nullptr}, stride, mask, number);

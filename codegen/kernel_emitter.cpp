@@ -31,13 +31,6 @@ namespace {
 
 constexpr int kRandom = 120;  // instructions of a random number: 20 rounds of Threefry
 
-/// x, where the node is exp(-|x|).
-const Node* magnitude_of_decay(const Node* node) {
-  if (node->op != Op::exponential || node->operands[0]->op != Op::negate) return nullptr;
-  const Node* magnitude = node->operands[0]->operands[0];
-  return magnitude->op == Op::abs ? magnitude->operands[0] : nullptr;
-}
-
 /// A vector has as many lanes as a register holds of the widest numbers that the kernel reads or writes; that of a
 /// contraction as many as one holds of its own. A kernel for one number works on it alone, not on a vector with one
 /// number in it.
@@ -64,12 +57,18 @@ std::vector<Dimension> squeeze(const std::vector<Dimension>& strides, const ir::
 
 }  // namespace
 
+const Node* magnitude_of_decay(const Node* node) {
+  if (node->op != Op::exponential || node->operands[0]->op != Op::negate) return nullptr;
+  const Node* magnitude = node->operands[0]->operands[0];
+  return magnitude->op == Op::abs ? magnitude->operands[0] : nullptr;
+}
+
 KernelEmitter::KernelEmitter(llvm::Module& module, const ir::Program& program, const passes::KernelPlan& plan,
                              const passes::Kernel& kernel, const passes::Signature& signature, const Machine& machine)
     : module_(module),
       context_(module.getContext()),
       builder_(context_),
-      lanes_(builder_, static_cast<unsigned>(machine_for(kernel, plan, signature, machine).lanes)),
+      lanes_(builder_, static_cast<unsigned>(machine_for(kernel, plan, signature, machine).lanes), machine.scales),
       program_(program),
       plan_(plan),
       kernel_(kernel),

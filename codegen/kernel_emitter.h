@@ -21,6 +21,9 @@ namespace descent::codegen {
 
 using passes::Machine;
 
+/// x, where the node is exp(-|x|); else null.
+const ir::Node* magnitude_of_decay(const ir::Node* node);
+
 class KernelEmitter {
  public:
   KernelEmitter(llvm::Module& module, const ir::Program& program, const passes::KernelPlan& plan,
@@ -79,7 +82,9 @@ class KernelEmitter {
   void emit_part(std::vector<Loop>& loops, Value* tile);
   void emit_inner(std::vector<Loop>& loops, Value* tile);
   void emit_columns(std::vector<Loop>& loops, Value* tile);
-  /// Calls `body` for the vectors of the innermost axis: whole ones, then what is left under a mask.
+  unsigned side_by_side() const;
+  /// Calls `body` for the vectors of the innermost axis: several side by side, as one of more lanes; single ones; then
+  /// what is left under a mask.
   void for_vectors(Loop& inner, const std::function<void(Value* mask)>& body);
   Value* tile_vector(const std::vector<Loop>& loops, Value* tile, Value* mask);
   void emit_vector(std::vector<Loop>& loops, Value* product, Value* mask);
@@ -123,6 +128,7 @@ class KernelEmitter {
   bool is_row(const Accumulator& accumulator) const;
   bool is_column(const Accumulator& accumulator) const;
   void accumulate(Accumulator& accumulator, Value* value);
+  void for_each_vector(Value* value, const std::function<void(Value*)>& body);
   Value* counted(const Accumulator& accumulator);
   const ir::Node* find_logarithm(const ir::Node* reduction) const;
   void accumulate_logarithm(Accumulator& accumulator);
@@ -253,7 +259,7 @@ class KernelEmitter {
   bool is_shared(passes::Partition::Axis axis) const { return partition_.axis == axis; }
 
   // helpers
-  unsigned width() const { return static_cast<unsigned>(machine_.lanes); }
+  unsigned width() const { return lanes_.width(); }  ///< lanes of a vector; of all those that are made side by side
   Value* i64(std::int64_t value) { return builder_.getInt64(static_cast<std::uint64_t>(value)); }
   Value* size(const ir::Dimension& dimension);
   Value* multiply(Value* a, Value* b);

@@ -1,6 +1,7 @@
 #include "codegen/lanes.h"
 
 #include <llvm/IR/Intrinsics.h>
+#include <llvm/IR/IntrinsicsX86.h>
 
 namespace descent::codegen {
 
@@ -43,6 +44,8 @@ ir::LaneHandle VectorEmitter::emit(Instruction instruction, ir::LaneHandle first
       return ir.CreateSelect(ir.CreateFCmpOLT(a, b), a, b);
     case Instruction::f_max:
       return ir.CreateSelect(ir.CreateFCmpOGT(a, b), a, b);
+    case Instruction::f_scale:
+      return scale(a, b);
     case Instruction::f_sqrt:
       return intrinsic(llvm::Intrinsic::sqrt, {a});
     case Instruction::f_abs:
@@ -114,6 +117,30 @@ ir::LaneHandle VectorEmitter::emit(Instruction instruction, ir::LaneHandle first
       return ir.CreateNot(a);
   }
   return nullptr;
+}
+
+/// 512 bits at a time.
+llvm::Value* VectorEmitter::scale(llvm::Value* a, llvm::Value* exponents) {
+  llvm::IRBuilder<>& ir = builder_;
+  const bool wide = a->getType()->getScalarType()->isDoubleTy();
+  const unsigned lanes = wide ? 8 : 16;
+  auto* mask = llvm::ConstantInt::getAllOnesValue(ir.getIntNTy(lanes));
+  Value* result = nullptr;
+  for (unsigned at = 0; at < width_; at += lanes) {
+    const auto part = [&](Value* v) {
+      return width_ == lanes ? v
+                             : ir.CreateExtractVector(llvm::FixedVectorType::get(v->getType()->getScalarType(), lanes),
+                                                      v, std::uint64_t{at});
+    };
+    Value* from = part(a);
+    Value* scaled = ir.CreateIntrinsic(
+        wide ? llvm::Intrinsic::x86_avx512_mask_scalef_pd_512 : llvm::Intrinsic::x86_avx512_mask_scalef_ps_512, {},
+        {from, part(exponents), llvm::Constant::getNullValue(from->getType()), mask, ir.getInt32(4)});
+    if (width_ == lanes) return scaled;
+    if (result == nullptr) result = llvm::PoisonValue::get(a->getType());
+    result = ir.CreateInsertVector(a->getType(), result, scaled, std::uint64_t{at});
+  }
+  return result;
 }
 
 }  // namespace descent::codegen

@@ -9,7 +9,12 @@ namespace descent::codegen {
 
 class VectorEmitter : public ir::ScalarEmitter {
  public:
-  VectorEmitter(llvm::IRBuilder<>& builder, unsigned width) : builder_(builder), width_(width) {}
+  /// `scales`: the machine multiplies vectors of 512 bits by powers of two in one instruction.
+  VectorEmitter(llvm::IRBuilder<>& builder, unsigned width, bool scales)
+      : builder_(builder), width_(width), scales_(scales) {}
+  bool scales(ir::LaneKind kind) const override {
+    return scales_ && width_ % (kind == ir::LaneKind::f64 ? 8 : 16) == 0;
+  }
   ir::LaneHandle emit(ir::Instruction instruction, ir::LaneHandle a, ir::LaneHandle b, ir::LaneHandle c) override;
   ir::LaneHandle f32(float value) override;
   ir::LaneHandle f64(double value) override;
@@ -18,10 +23,14 @@ class VectorEmitter : public ir::ScalarEmitter {
 
   llvm::VectorType* vector(llvm::Type* element) const { return llvm::FixedVectorType::get(element, width_); }
   unsigned width() const { return width_; }
+  void set_width(unsigned width) { width_ = width; }
 
  private:
+  llvm::Value* scale(llvm::Value* a, llvm::Value* exponents);
+
   llvm::IRBuilder<>& builder_;
   unsigned width_;
+  bool scales_;
 };
 
 }  // namespace descent::codegen

@@ -51,11 +51,38 @@ void KernelEmitter::emit_part(std::vector<Loop>& loops, Value* tile) {
   nest(nest, 0);
 }
 
-/// Where a vector takes long to compute, all are under a mask: code once instead of twice counts more than the mask.
+/// How many vectors are computed side by side. Where one takes long, it is a chain of instructions that wait for each
+/// other, and the next one's are too far behind for the processor to begin them: it would mostly wait.
+unsigned KernelEmitter::side_by_side() const {
+  if (instructions_ <= kLong || machine_.lanes == 1 || outer_ != nullptr) return 1;
+  const auto is_plain = [](const passes::View& view) {
+    const bool lies_so = view.strides.empty() || view.strides.back() == Dimension(0) || view.strides.back().is_one();
+    return lies_so && view.bounds.empty() && view.indirections.empty();
+  };
+  const bool plain =
+      std::all_of(views_.begin(), views_.end(), [&](const auto& entry) { return is_plain(entry.second); }) &&
+      std::all_of(store_places_.begin(), store_places_.end(), is_plain) &&
+      std::all_of(accumulators_.begin(), accumulators_.end(), [](const Accumulator& a) { return a.vector != nullptr; });
+  return plain ? 2 : 1;
+}
+
+/// Where a vector takes long to compute, those that are not made side by side are all under a mask: code once instead
+/// of twice counts more than the mask.
 void KernelEmitter::for_vectors(Loop& inner, const std::function<void(Value*)>& body) {
   auto* constant = llvm::dyn_cast<llvm::ConstantInt>(inner.count);
+  Value* begin = i64(0);
+  if (const unsigned vectors = side_by_side(); vectors > 1) {
+    const std::int64_t lanes = machine_.lanes * vectors;
+    begin = builder_.CreateAnd(inner.count, i64(-lanes));
+    lanes_.set_width(static_cast<unsigned>(lanes));
+    loop(i64(0), begin, i64(lanes), [&](Value* local) {
+      inner.index = add(inner.base, local);
+      body(nullptr);
+    });
+    lanes_.set_width(static_cast<unsigned>(machine_.lanes));
+  }
   if (constant == nullptr && !inner.whole_vectors && instructions_ > kLong) {
-    loop(i64(0), inner.count, i64(machine_.lanes), [&](Value* local) {
+    loop(begin, inner.count, i64(machine_.lanes), [&](Value* local) {
       inner.index = add(inner.base, local);
       mostly_whole_ = true;
       body(lane_mask(builder_.CreateSub(inner.count, local)));
@@ -64,7 +91,7 @@ void KernelEmitter::for_vectors(Loop& inner, const std::function<void(Value*)>& 
     return;
   }
   Value* whole = builder_.CreateAnd(inner.count, i64(-machine_.lanes));
-  loop(i64(0), whole, i64(machine_.lanes), [&](Value* local) {
+  loop(begin, whole, i64(machine_.lanes), [&](Value* local) {
     inner.index = add(inner.base, local);
     body(nullptr);
   });

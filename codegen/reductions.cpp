@@ -111,12 +111,24 @@ llvm::Value* KernelEmitter::counted(const Accumulator& a) {
   return both(both(mask_, counted_rows_), is_whole(a) ? counted_columns_ : nullptr);
 }
 
+/// The vectors of those that are made side by side, in their order.
+void KernelEmitter::for_each_vector(Value* value, const std::function<void(Value*)>& body) {
+  if (width() == machine_.lanes) return body(value);
+  auto* type = llvm::FixedVectorType::get(value->getType()->getScalarType(), static_cast<unsigned>(machine_.lanes));
+  for (std::uint64_t at = 0; at < width(); at += static_cast<std::uint64_t>(machine_.lanes)) {
+    body(builder_.CreateExtractVector(type, value, at));
+  }
+}
+
 void KernelEmitter::accumulate(Accumulator& a, Value* value) {
   if (a.logarithm != nullptr) accumulate_logarithm(a);
   const ir::DType dtype = a.node->type.dtype;
   if (a.vector != nullptr) {
     if (Value* lanes = counted(a); lanes != nullptr) value = builder_.CreateSelect(lanes, value, identity(a.node));
-    builder_.CreateStore(combine(a.node, builder_.CreateLoad(vector_type(dtype), a.vector), value), a.vector);
+    for_each_vector(value, [&](Value* vector) {
+      Value* sum = builder_.CreateLoad(vector->getType(), a.vector);
+      builder_.CreateStore(combine(a.node, sum, vector), a.vector);
+    });
     return;
   }
   const auto& strides = a.place.strides;
@@ -189,16 +201,26 @@ const Node* KernelEmitter::find_logarithm(const Node* reduction) const {
 /// products multiply to within a rounding each. Long before they overflow, their logarithm is taken.
 void KernelEmitter::accumulate_logarithm(Accumulator& a) {
   constexpr double large = 0x1p60;
-  auto* type = vector_type(a.node->type.dtype);
-  Value *zero = llvm::Constant::getNullValue(type), *e = lane_value(a.logarithm->operands[0]);
-  if (Value* lanes = counted(a); lanes != nullptr) e = builder_.CreateSelect(lanes, e, zero);
-  Value* product = builder_.CreateLoad(type, a.product);
-  product = builder_.CreateIntrinsic(llvm::Intrinsic::fma, {type}, {product, e, builder_.CreateFAdd(product, e)});
-  builder_.CreateStore(product, a.product);
-  Value* limit = number(large, a.node->type.dtype);
+  Value* e = lane_value(a.logarithm->operands[0]);
+  if (Value* lanes = counted(a); lanes != nullptr) {
+    e = builder_.CreateSelect(lanes, e, llvm::Constant::getNullValue(e->getType()));
+  }
+  Value* product = nullptr;
+  for_each_vector(e, [&](Value* factor) {
+    auto* type = factor->getType();
+    product = builder_.CreateLoad(type, a.product);
+    product =
+        builder_.CreateIntrinsic(llvm::Intrinsic::fma, {type}, {product, factor, builder_.CreateFAdd(product, factor)});
+    builder_.CreateStore(product, a.product);
+  });
+  auto* type = product->getType();
+  Value* limit = llvm::ConstantFP::get(type, large);
   branch(builder_.CreateOrReduce(builder_.CreateFCmpOGT(product, limit)), [&] {
+    const unsigned lanes = width();
+    lanes_.set_width(static_cast<unsigned>(machine_.lanes));
     add_logarithms(a, product);
-    builder_.CreateStore(zero, a.product);
+    lanes_.set_width(lanes);
+    builder_.CreateStore(llvm::Constant::getNullValue(type), a.product);
   });
 }
 

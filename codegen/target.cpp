@@ -101,9 +101,11 @@ passes::Machine describe(const llvm::TargetMachine& target) {
     const bool wide = features.checkFeatures("+avx512f");
     machine.lanes = wide ? 16 : features.checkFeatures("+avx2") ? 8 : 4;
     machine.registers = wide ? 32 : 16;
+    machine.scales = wide;
   } else {
     machine.lanes = 4;
     machine.registers = 32;
+    machine.scales = false;
   }
   return machine;
 }

@@ -109,19 +109,26 @@ void KernelEmitter::emit_tile(const Product& product, const Tile& tile) {
 /// sums are then turned into one vector.
 void KernelEmitter::emit_dot_products(const Product& product, std::vector<Loop>& loops) {
   const std::int64_t block = blocking_.block_rows, lanes = machine_.lanes;
-  // One vector more than the block: the rest of the kernel loads whole vectors.
-  Value* scratch = stack(llvm::ArrayType::get(product_type(), static_cast<std::uint64_t>(block + lanes)), "block");
+  // One vector more than the block, since the rest of the kernel loads whole vectors, and one in front of it.
+  Value* memory = stack(llvm::ArrayType::get(product_type(), static_cast<std::uint64_t>(block + 2 * lanes)), "block");
+  Value* scratch = element(memory, i64(lanes));
   const Range rows = part(passes::Partition::Axis::rows, product.rows);
   loop(rows.begin, rows.end, i64(block), [&](Value* first) {
     Value* count = minimum(i64(block), builder_.CreateSub(rows.end, first));
-    Value* whole = builder_.CreateAnd(count, i64(-lanes));
-    loop(i64(0), whole, i64(lanes), [&](Value* i) {
-      const Values sums = dot_rows(product, static_cast<unsigned>(lanes), add(first, i), true);
-      builder_.CreateAlignedStore(add_lanes(sums), element(scratch, i), llvm::Align(4));
+    // What whole vectors of rows leave is made by one that overlaps the rows before.
+    Value* enough = builder_.CreateICmpSGE(add(first, count), i64(lanes));
+    branch(enough, [&] {
+      loop(i64(0), count, i64(lanes), [&](Value* i) {
+        Value* at = minimum(i, builder_.CreateSub(count, i64(lanes)));
+        const Values sums = dot_rows(product, static_cast<unsigned>(lanes), add(first, at), true);
+        builder_.CreateAlignedStore(add_lanes(sums), element(scratch, at), llvm::Align(4));
+      });
     });
-    loop(whole, count, i64(1), [&](Value* i) {
-      Value* sum = reduce_lanes(nullptr, dot_rows(product, 1, add(first, i), true)[0]);
-      builder_.CreateStore(sum, element(scratch, i));
+    branch(builder_.CreateNot(enough), [&] {
+      loop(i64(0), count, i64(1), [&](Value* i) {
+        Value* sum = reduce_lanes(nullptr, dot_rows(product, 1, add(first, i), true)[0]);
+        builder_.CreateStore(sum, element(scratch, i));
+      });
     });
     product.row_loop->base = first;
     product.row_loop->count = count;
@@ -163,26 +170,34 @@ KernelEmitter::Values KernelEmitter::dot_rows(const Product& product, unsigned r
                [&](Value* i, const Values& now) { return step(i, lane_mask(builder_.CreateSub(length, i)), now); });
 }
 
-/// Lane i of the result is the sum of the lanes of vector i: halves of two vectors are added and put beside each other
-/// until one vector is left.
+/// Lane i of the result is the sum of the lanes of vector i: neighbours in two vectors are added and put beside each
+/// other until one vector is left. Neighbours within 128 bits come first, while there are many vectors: to exchange
+/// them takes the least.
 llvm::Value* KernelEmitter::add_lanes(Values vectors) {
   const auto lanes = static_cast<int>(machine_.lanes);
-  for (int group = lanes; group > 1; group /= 2) {
-    const int half = group / 2;
-    llvm::SmallVector<int> low, high;
-    for (int at = 0; at < lanes; at += group) {
+  const int piece = std::min(lanes, static_cast<int>(16 / machine_.element));
+  const auto add_neighbours = [&](int unit, int within) {  // lanes that stay together, and those that are exchanged
+    llvm::SmallVector<int> even, odd;
+    for (int at = 0; at < lanes; at += within) {
       for (int source : {0, lanes}) {
-        for (int t = 0; t < half; ++t) low.push_back(source + at + t), high.push_back(source + at + half + t);
+        for (int t = 0; t < within; t += 2 * unit) {
+          for (int lane = 0; lane < unit; ++lane) {
+            even.push_back(source + at + t + lane);
+            odd.push_back(source + at + t + unit + lane);
+          }
+        }
       }
     }
     const std::size_t count = vectors.size() / 2;
     for (std::size_t i = 0; i < count; ++i) {
-      Value *a = vectors[i], *b = vectors[i + count];
+      Value *a = vectors[2 * i], *b = vectors[2 * i + 1];
       vectors[i] =
-          builder_.CreateFAdd(builder_.CreateShuffleVector(a, b, low), builder_.CreateShuffleVector(a, b, high));
+          builder_.CreateFAdd(builder_.CreateShuffleVector(a, b, even), builder_.CreateShuffleVector(a, b, odd));
     }
     vectors.truncate(count);
-  }
+  };
+  for (int left = piece; left > 1; left /= 2) add_neighbours(1, piece);
+  for (int left = lanes / piece; left > 1; left /= 2) add_neighbours(piece, lanes);
   return vectors[0];
 }
 

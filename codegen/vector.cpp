@@ -96,6 +96,9 @@ llvm::Value* KernelEmitter::lane_value(const Node* node) {
     auto *left = lane_value(node->operands[0]), *right = lane_value(node->operands[1]);
     Value* chosen = node->op == Op::maximum ? builder_.CreateFCmpUGT(left, right) : builder_.CreateFCmpULT(left, right);
     value = builder_.CreateSelect(chosen, left, right);
+  } else if (const Node* x = magnitude_of_decay(node); x != nullptr) {
+    const ir::Lane lane{&lanes_, lane_value(x), kind_of(node->type.dtype)};
+    value = static_cast<Value*>(ir::scalar::decay(lane).handle);
   } else if (node->op == Op::logistic && decays_.contains(node->operands[0])) {
     // 1 / (1 + e^-|x|), or e^-|x| times that; the exponential is there already. Within 2 ULP.
     auto* e = lane_value(decays_.at(node->operands[0]));

@@ -16,9 +16,10 @@ enum class Instruction : std::uint8_t {
   f_sub,
   f_mul,
   f_div,
-  f_fma,  ///< a * b + c, rounded once
-  f_min,  ///< a < b ? a : b, so the second operand where either is NaN
-  f_max,  ///< a > b ? a : b, so the second operand where either is NaN
+  f_fma,    ///< a * b + c, rounded once
+  f_min,    ///< a < b ? a : b, so the second operand where either is NaN
+  f_max,    ///< a > b ? a : b, so the second operand where either is NaN
+  f_scale,  ///< a * 2^b, rounded once, for whole b and for NaN; only where ScalarEmitter::scales
   f_sqrt,
   f_abs,
   f_neg,
@@ -64,6 +65,8 @@ using LaneHandle = void*;
 class ScalarEmitter {
  public:
   virtual ~ScalarEmitter() = default;
+  /// Whether there is f_scale for numbers of this kind.
+  virtual bool scales(LaneKind /*kind*/) const { return false; }
   virtual LaneHandle emit(Instruction instruction, LaneHandle a, LaneHandle b = nullptr, LaneHandle c = nullptr) = 0;
   virtual LaneHandle f32(float value) = 0;
   virtual LaneHandle f64(double value) = 0;
@@ -170,6 +173,7 @@ Lane is_finite(Lane a);
 // Functions in float32 and float64; the error bounds in units in the last place (ULP) of either are those that
 // tests/ir/scalar_math.cpp checks.
 Lane exp(Lane a);       ///< 1 ULP, gradual underflow included
+Lane decay(Lane a);     ///< exp(-|a|), 1 ULP
 Lane expm1(Lane a);     ///< 1 ULP
 Lane log(Lane a);       ///< 1 ULP
 Lane log1p(Lane a);     ///< 1 ULP

@@ -79,10 +79,14 @@ Lane power_of_two(Lane n, const Format& f) {
   return from_bits(shl(f.fraction > 32 ? emit(Instruction::i_widen, exponent) : exponent, f.fraction));
 }
 
-/// x * 2^n for |n| up to twice what one number's exponent can be, in two steps so that neither factor leaves the range.
+/// x * 2^n for a whole number n of which the absolute value is up to twice what one number's exponent can be, in two
+/// steps so that neither factor leaves the range. NaN where x is, whatever n.
 Lane scale(Lane x, Lane n) {
-  const Lane half = ashr(n, 1);
-  return x * power_of_two(half, format(x)) * power_of_two(isub(n, half), format(x));
+  if (x.emitter->scales(x.kind)) return emit(Instruction::f_scale, x, n);
+  const Format& f = format(x);
+  const Lane whole = to_int(emit(Instruction::f_max, n, n.number(-2 * f.bias)));  // which no NaN is
+  const Lane half = ashr(whole, 1);
+  return x * power_of_two(half, f) * power_of_two(isub(whole, half), f);
 }
 
 /// a = n ln 2 + r with |r| <= ln 2 / 2, for numbers whose e^a is in the range, or nearly.
@@ -121,8 +125,7 @@ Pair exp_pair(Lane a) {
   const Lane rest = fma(x.r * x.r, expm1_tail(x.r), x.r - (one_and_r - 1.0f));
   const Lane high = one_and_r + rest;
   const Lane low = rest - (high - one_and_r);
-  const Lane n = to_int(x.n);
-  return {scale(high, n), scale(low, n)};
+  return {scale(high, x.n), scale(low, x.n)};
 }
 
 /// (e^a - 1) / 2 for a from format(a).one_below to format(a).largest; half, so that the power of two does not overflow
@@ -315,11 +318,26 @@ Lane remainder(Lane a, Lane b) {
 
 Lane is_finite(Lane a) { return less(abs(a), a.number(kInfinity)); }
 
-Lane exp(Lane a) {
-  const Reduced x = reduce_by_ln2(clamp(a, format(a).lowest, format(a).largest));  // beyond, it is 0 or infinity
-  const Lane p = fma(fma(expm1_tail(x.r), x.r, 1.0f), x.r, 1.0f);
-  return select(is_nan(a), a, scale(p, to_int(x.n)));
+namespace {
+
+/// The larger of a number and a; NaN where a is.
+Lane at_least(double number, Lane a) { return emit(Instruction::f_max, a.number(number), a); }
+
+/// e^a, of a number in the range.
+Lane exp_in_range(Lane a) {
+  const Reduced x = reduce_by_ln2(a);
+  return scale(fma(fma(expm1_tail(x.r), x.r, 1.0f), x.r, 1.0f), x.n);
 }
+
+}  // namespace
+
+/// Beyond lowest and largest it is 0 or infinity.
+Lane exp(Lane a) {
+  const Lane low = at_least(format(a).lowest, a);
+  return exp_in_range(emit(Instruction::f_min, low.number(format(a).largest), low));
+}
+
+Lane decay(Lane a) { return exp_in_range(at_least(format(a).lowest, -abs(a))); }
 
 Lane expm1(Lane a) {
   const Lane x = clamp(a, format(a).one_below, format(a).largest);
@@ -343,16 +361,16 @@ Lane log1p(Lane a) {
 
 /// With e = e^-|a|, which overflows nowhere, it is s = 1 / (1 + e) or, for negative a, e s.
 Lane logistic(Lane a) {
-  const Pair e = exp_pair(emit(Instruction::f_max, -abs(a), a.number(format(a).lowest)));
+  const Pair e = exp_pair(at_least(format(a).lowest, -abs(a)));
   const Lane d = e.high + 1.0f;
   const Lane d_low = (d.number(1) - d) + e.high + e.low;
   const Lane s = a.number(1) / d;
   const Lane s_low = s * fma(-s, d_low, fma(-s, d, 1.0f));  // one Newton step for the reciprocal
   const Lane negative = fma(e.high, s, fma(e.high, s_low, e.low * s));
-  return select(is_nan(a), a, select(less(a, a.number(0)), negative, s + s_low));
+  return select(less(a, a.number(0)), negative, s + s_low);
 }
 
-Lane softplus(Lane a) { return maximum(a, a.number(0)) + log1p(exp(-abs(a))); }
+Lane softplus(Lane a) { return maximum(a, a.number(0)) + log1p(decay(a)); }
 
 /// With t = e^(2|a|) - 1 it is t / (t + 2), or s / (s + 1) with s = t / 2: no cancellation, and the quotient is
 /// corrected by what rounding s and s + 1 lost.

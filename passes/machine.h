@@ -9,6 +9,7 @@ struct Machine {
   std::int64_t lanes = 8;                              ///< numbers of `element` bytes in a vector register
   std::int64_t element = 4;                            ///< bytes of a number
   std::int64_t registers = 16;                         ///< vector registers
+  bool scales = false;                                 ///< one instruction multiplies a vector by powers of two
   std::int64_t level1 = 32 << 10, level2 = 512 << 10;  ///< bytes of the data caches of one core
 
   // The same on every machine of the last ten years, to within what matters here: what a core does in a cycle.

@@ -25,6 +25,7 @@ passes::Machine this_machine() {
   const bool wide = __builtin_cpu_supports("avx512f");
   machine.lanes = wide ? 16 : __builtin_cpu_supports("avx2") ? 8 : 4;
   machine.registers = wide ? 32 : 16;
+  machine.scales = wide;
 #else
   machine.lanes = 4;
   machine.registers = 32;

@@ -280,3 +280,35 @@ TEST_CASE("contractions_of_few_rows_for_each_of_another_axis_write_no_others") {
     CHECK(test::disagreement(example, 1e-6) == "");
   }
 }
+
+// Vectors of rows side by side, single ones, and what is left under a mask; the last rows' products overlap those
+// before.
+TEST_CASE("products_with_one_column_and_a_long_rest_over_any_number_of_rows") {
+  const Dimension n = Dimension::symbol("n");
+  for (const std::int64_t depth : {5, 30}) {
+    for (const std::int64_t rows : {1, 7, 8, 9, 15, 16, 17, 31, 33, 47, 64, 65, 79, 80, 97, 130}) {
+      INFO(rows << " rows of " << depth);
+      test::Case example;
+      example.program.name = "logistic";
+      ir::Graph& graph = *example.program.graph;
+      const auto input = [&](const std::string& name, const ir::Shape& shape, std::vector<std::int64_t> sizes) {
+        example.program.inputs.push_back({name, shape});
+        ir::Tensor t{sizes, {}};
+        for (std::int64_t i = 0; i < sizes[0] * sizes[1]; ++i) t.values.push_back(static_cast<double>(i % 7 - 3) / 4);
+        example.environment.tensors[name] = t;
+        return Expr(graph, graph.leaf(ir::Op::input, name, shape));
+      };
+      ir::Attributes axes;
+      axes.lhs_contract = {1}, axes.rhs_contract = {0};
+      const Expr z = ir::dot_general(input("x", {n, depth}, {rows, depth}), input("w", {depth, 1}, {depth, 1}), axes);
+      const Expr residual = ir::logistic(z) - input("y", {n, 1}, {rows, 1});
+      example.program.functions.push_back({"predict",
+                                           {{"residual", residual.node},
+                                            {"all", ir::reduce_sum(residual, {0}).node},
+                                            {"loss", ir::reduce_sum(ir::softplus(z), {0, 1}).node}},
+                                           {}});
+      example.environment.dimensions["n"] = rows;
+      CHECK(test::disagreement(example, 1e-5) == "");
+    }
+  }
+}
