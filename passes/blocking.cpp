@@ -1,6 +1,7 @@
 #include "passes/blocking.h"
 
 #include <algorithm>
+#include <bit>
 #include <numeric>
 
 #include "passes/estimate.h"
@@ -83,6 +84,17 @@ Tile choose_tile(const Dimension& rows, const Dimension& columns, std::int64_t d
   return best;
 }
 
+/// The tile for an unknown number of rows. That is a batch, mostly a multiple of 32: none of them are made twice where
+/// the tile's rows are a power of two. Sums that are only just enough would wait for each other now and then.
+Tile for_batches(const Tile& tile, const Machine& m) {
+  const auto rows = static_cast<std::uint64_t>(tile.rows);
+  const auto above = static_cast<std::int64_t>(std::bit_ceil(rows)),
+             below = static_cast<std::int64_t>(std::bit_floor(rows));
+  if (above <= 16 && (above + 1) * tile.vectors + 1 <= m.registers) return {above, tile.vectors};
+  if (2 * below * tile.vectors >= 3 * m.multiply_adds * m.latency) return {below, tile.vectors};
+  return tile;
+}
+
 /// Whether reading `lines` pieces of memory, `stride` numbers apart and `length` numbers long, over and over finds them
 /// in a cache of `bytes`: pieces a power of two apart share few of its sets and push each other out.
 bool stays_in(std::int64_t bytes, std::int64_t lines, std::int64_t stride, std::int64_t length, const Machine& m) {
@@ -139,9 +151,11 @@ Blocking choose_blocking(const ContractionAxes& axes, const Machine& m) {
   const std::int64_t depth = estimated_depth(axes);
   constexpr std::int64_t large = 400'000;  // multiply-adds
   const bool is_large = estimate(rows) * estimate(columns) * depth >= large;
-  const Tile tile = choose_tile(rows, columns, depth, is_large, m);
+  Tile tile = choose_tile(rows, columns, depth, is_large, m);
+  if (!rows.is_constant()) tile = for_batches(tile, m);
+  const bool fits_batches = !rows.is_constant() && std::has_single_bit(static_cast<std::uint64_t>(tile.rows));
   blocking.tile_rows = tile.rows;
-  blocking.low_rows = low_rows(tile, is_large, m);
+  blocking.low_rows = fits_batches ? tile.rows : low_rows(tile, is_large, m);
   blocking.tile_vectors = tile.vectors;
   blocking.splits = splits_for(tile.rows * tile.vectors, tile.vectors, m);
 
