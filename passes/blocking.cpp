@@ -60,11 +60,13 @@ double column_cycles(std::int64_t rows, const Tile& tile, std::int64_t low, std:
 
 /// The tile with the fewest cycles for the whole matrix. Of an unknown number of rows, a batch: for the sizes that
 /// people choose.
-Tile choose_tile(const Dimension& rows, const Dimension& columns, std::int64_t depth, bool is_large, const Machine& m) {
+Tile choose_tile(const Dimension& rows, const Dimension& columns, std::int64_t depth, bool is_large, bool by_columns,
+                 const Machine& m) {
   Tile best{1, 1};
   double least = 0;
   const std::int64_t row_count = estimate(rows), vector_count = divide_up(estimate(columns), m.lanes);
-  for (std::int64_t v = 1; v <= std::min<std::int64_t>(vector_count, 8); ++v) {
+  const std::int64_t widest = by_columns ? divide_up(vector_count, 2) : vector_count;
+  for (std::int64_t v = 1; v <= std::min<std::int64_t>(widest, 8); ++v) {
     const auto column_tiles = static_cast<double>(divide_up(vector_count, v));
     for (std::int64_t r = 1; r <= std::min<std::int64_t>(row_count, 14); ++r) {
       // The sums, the second operand's vectors and one repeated number: used more than once, it is in a register too.
@@ -133,7 +135,7 @@ RowTiles row_tiles(std::int64_t rows, std::int64_t high, std::int64_t low) {
   return {tiles - lower, lower};
 }
 
-Blocking choose_blocking(const ContractionAxes& axes, const Machine& m) {
+Blocking choose_blocking(const ContractionAxes& axes, const Machine& m, bool by_columns) {
   Blocking blocking;
   const auto &row = axes.rows.back(), &column = axes.columns.back(), &k = axes.contracted.back();
   const bool one_column = column.size.is_one();
@@ -151,7 +153,7 @@ Blocking choose_blocking(const ContractionAxes& axes, const Machine& m) {
   const std::int64_t depth = estimated_depth(axes);
   constexpr std::int64_t large = 400'000;  // multiply-adds
   const bool is_large = estimate(rows) * estimate(columns) * depth >= large;
-  Tile tile = choose_tile(rows, columns, depth, is_large, m);
+  Tile tile = choose_tile(rows, columns, depth, is_large, by_columns, m);
   if (!rows.is_constant()) tile = for_batches(tile, m);
   const bool fits_batches = !rows.is_constant() && std::has_single_bit(static_cast<std::uint64_t>(tile.rows));
   blocking.tile_rows = tile.rows;
@@ -217,7 +219,7 @@ Blocking choose_blocking(const ContractionAxes& axes, const Machine& m) {
 Blocking unpacked(const Blocking& blocking, const ContractionAxes& axes, const Machine& m) {
   const Dimension few(2 * blocking.packed_from / 5);  // rows, about as many as there are on the average
   const Dimension& columns = axes.columns.back().size;
-  const Tile tile = choose_tile(few, columns, estimated_depth(axes), false, m);
+  const Tile tile = choose_tile(few, columns, estimated_depth(axes), false, false, m);
   Blocking plain;
   plain.tile_rows = plain.low_rows = tile.rows;
   plain.tile_vectors = tile.vectors;

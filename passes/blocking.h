@@ -51,8 +51,9 @@ struct RowTiles {
 };
 RowTiles row_tiles(std::int64_t rows, std::int64_t high, std::int64_t low);
 
-/// `machine`: as it is for the product's numbers (for_elements).
-Blocking choose_blocking(const ContractionAxes& axes, const Machine& machine);
+/// `machine`: as it is for the product's numbers (for_elements). `by_columns`: threads can share nothing but the
+/// columns, for which there should be several panels.
+Blocking choose_blocking(const ContractionAxes& axes, const Machine& machine, bool by_columns = false);
 
 /// How the same product is cut where it has fewer rows than `blocking.packed_from`: of operands as they lie.
 Blocking unpacked(const Blocking& blocking, const ContractionAxes& axes, const Machine& machine);

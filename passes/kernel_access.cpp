@@ -96,8 +96,7 @@ View reduction_place(const Node* reduction, const KernelPlan& plan) {
   return place;
 }
 
-void for_each_access(const Kernel& kernel, const KernelPlan& plan, const std::function<void(const View&)>& use) {
-  for (const Kernel& phase : kernel.phases) for_each_access(phase, plan, use);
+void for_each_load(const Kernel& kernel, const KernelPlan& plan, const std::function<void(const View&)>& use) {
   std::set<const Node*> seen;
   const auto visit = [&](auto&& self, const Node* node) -> void {
     if (!seen.insert(node).second || node == kernel.contraction || is_immediate(node) || node->op == Op::rng_uniform)
@@ -108,10 +107,6 @@ void for_each_access(const Kernel& kernel, const KernelPlan& plan, const std::fu
   const auto use_indices = [&](const std::vector<Indirection>& indirections) {
     for (const Indirection& i : indirections) use(i.index);
   };
-  if (kernel.contraction) {
-    for (const Node* operand : kernel.contraction->operands) use(view_of(operand, plan));
-  }
-  if (kernel.scan) use(view_of(kernel.scan->operands[0], plan));
   for (const Store& s : kernel.stores) {
     visit(visit, s.node);
     use_indices(s.indirections);
@@ -120,6 +115,15 @@ void for_each_access(const Kernel& kernel, const KernelPlan& plan, const std::fu
     visit(visit, reduced_value(node));
     use_indices(reduction_place(node, plan).indirections);
   }
+}
+
+void for_each_access(const Kernel& kernel, const KernelPlan& plan, const std::function<void(const View&)>& use) {
+  for (const Kernel& phase : kernel.phases) for_each_access(phase, plan, use);
+  if (kernel.contraction) {
+    for (const Node* operand : kernel.contraction->operands) use(view_of(operand, plan));
+  }
+  if (kernel.scan) use(view_of(kernel.scan->operands[0], plan));
+  for_each_load(kernel, plan, use);
 }
 
 namespace {

@@ -6,6 +6,7 @@
 
 #include "ir/op.h"
 #include "passes/kernel_access.h"
+#include "passes/partition.h"
 #include "passes/planner.h"
 
 namespace descent::passes {
@@ -27,6 +28,7 @@ KernelPlan Planner::run() {
   for (const ir::Binding& result : function_.results) bind_result(result);
   bind_updates();
   share_random_numbers();
+  cut_contractions();
   order();
   return std::move(plan_);
 }
@@ -57,6 +59,19 @@ void Planner::require(int g, const std::vector<const Node*>& nodes) {
 
 Kernel& Planner::group(int index) { return groups_[static_cast<std::size_t>(index)]; }
 
+void Planner::cut_contractions() {
+  for (Kernel& kernel : groups_) {
+    const Node* node = kernel.contraction;
+    if (node == nullptr) continue;
+    const ContractionAxes axes = contraction_axes(node, plan_);
+    const Machine machine = for_elements(machine_, ir::element_bytes(node->type.dtype));
+    kernel.blocking = choose_blocking(axes, machine, shares_columns_alone(kernel, plan_, axes));
+    if (!kernel.blocking.pack_lhs && !kernel.blocking.pack_rhs) continue;
+    const Dimension numbers = packed_lhs_size(axes, kernel.blocking) + packed_rhs_size(axes, kernel.blocking, machine);
+    kernel.workspace = add_buffer(Buffer::Kind::temporary, "", {node->type.dtype, {numbers}});
+  }
+}
+
 void Planner::place(const Node* node) {
   if (ir::is_leaf(node)) return;
   if (is_access(node)) {
@@ -69,14 +84,6 @@ void Planner::place(const Node* node) {
     group(g).contraction = node;
     plan_.group[node] = g;
     require(g, node->operands);
-    const ContractionAxes axes = contraction_axes(node, plan_);
-    const Machine machine = for_elements(machine_, ir::element_bytes(node->type.dtype));
-    const Blocking blocking = choose_blocking(axes, machine);
-    group(g).blocking = blocking;
-    if (blocking.pack_lhs || blocking.pack_rhs) {
-      const Dimension numbers = packed_lhs_size(axes, blocking) + packed_rhs_size(axes, blocking, machine);
-      group(g).workspace = add_buffer(Buffer::Kind::temporary, "", {node->type.dtype, {numbers}});
-    }
   } else if (is_accumulated(node)) {
     place_reduction(node);
   } else if (node->op == Op::first_occurrence) {

@@ -71,6 +71,8 @@ View reduction_place(const ir::Node* reduction, const KernelPlan& plan);
 /// The operands of a contraction as matrices with strides.
 ContractionAxes contraction_axes(const ir::Node* dot, const KernelPlan& plan);
 
+/// Calls `use` for every view by which the kernel, without its phases, loads an element for each of its space.
+void for_each_load(const Kernel& kernel, const KernelPlan& plan, const std::function<void(const View&)>& use);
 /// Calls `use` for every view by which the kernel reads memory.
 void for_each_access(const Kernel& kernel, const KernelPlan& plan, const std::function<void(const View&)>& use);
 

@@ -63,52 +63,50 @@ double waste(const Partition& p, double work, double packed) {
   return work * (share - 1.0 / kThreads) + packed * packing;
 }
 
+/// Where a contraction's last axes of rows and columns are in the space, not counting axes of size 1.
+struct Places {
+  std::size_t row, column;
+};
+
+Places places_of(const ContractionAxes& axes) {
+  const auto count = [](const auto& begin, const auto& end) {
+    return static_cast<std::size_t>(std::count_if(begin, end, [](const auto& axis) { return !axis.size.is_one(); }));
+  };
+  const std::size_t row = count(axes.batch.begin(), axes.batch.end()) + count(axes.rows.begin(), axes.rows.end() - 1);
+  return {row, row + count(axes.rows.end() - 1, axes.rows.end()) + count(axes.columns.begin(), axes.columns.end() - 1)};
+}
+
 Partition of_contraction(const Kernel& kernel, const KernelPlan& plan, const Machine& of_floats) {
   const Machine machine = for_elements(of_floats, ir::element_bytes(kernel.contraction->type.dtype));
   const ContractionAxes axes = contraction_axes(kernel.contraction, plan);
   const Blocking& blocking = kernel.blocking;
-  std::size_t position = 0;  // in the space without axes of size 1
+  const Places places = places_of(axes);
   std::vector<Partition> candidates;
-  const auto add = [&](Partition::Axis axis, const Dimension& size, std::int64_t unit) {
+  const auto add = [&](Partition::Axis axis, std::size_t place, const Dimension& size, std::int64_t unit) {
     const bool one_part = size.is_constant() && size.constant() <= unit;
-    if (!one_part && all_keep(kernel, plan, position)) candidates.push_back({axis, position, size, unit});
+    if (!one_part && all_keep(kernel, plan, place)) candidates.push_back({axis, place, size, unit});
   };
-  for (const auto& axis : axes.batch) {
-    if (axis.size.is_one()) continue;
-    if (position == 0) add(Partition::Axis::outer, axis.size, 1);
-    ++position;
-  }
+  const auto batch =
+      std::find_if(axes.batch.begin(), axes.batch.end(), [](const auto& axis) { return !axis.size.is_one(); });
   // Of several batches each goes to one thread, and nothing is packed twice.
+  if (batch != axes.batch.end()) add(Partition::Axis::outer, 0, batch->size, 1);
   if (!candidates.empty()) return candidates[0];
   std::int64_t panel = blocking.panel(machine);
   if (blocking.packed_from > blocking.tile_rows) {
     panel = std::lcm(panel, unpacked(blocking, axes, machine).panel(machine));  // parts are whole panels of either kind
   }
-  for (std::size_t i = 0; i < axes.rows.size(); ++i) {
-    if (axes.rows[i].size.is_one()) continue;
-    if (i + 1 == axes.rows.size()) {
-      switch (blocking.form) {
-        case Blocking::Form::tiles:
-          add(Partition::Axis::rows, axes.rows[i].size, blocking.tile_rows);
-          break;
-        case Blocking::Form::dots:
-          add(Partition::Axis::rows, axes.rows[i].size, blocking.block_rows);
-          break;
-        case Blocking::Form::turned:
-          add(Partition::Axis::rows, axes.rows[i].size, panel);
-          break;
-      }
-    }
-    ++position;
+  const Dimension &row = axes.rows.back().size, &column = axes.columns.back().size;
+  if (!row.is_one()) {
+    const std::int64_t unit = blocking.form == Blocking::Form::tiles  ? blocking.tile_rows
+                              : blocking.form == Blocking::Form::dots ? blocking.block_rows
+                                                                      : panel;
+    add(Partition::Axis::rows, places.row, row, unit);
   }
-  position += static_cast<std::size_t>(std::count_if(axes.columns.begin(), axes.columns.end() - 1,
-                                                     [](const auto& axis) { return !axis.size.is_one(); }));
-  if (!axes.columns.back().size.is_one()) add(Partition::Axis::columns, axes.columns.back().size, panel);
+  if (!column.is_one()) add(Partition::Axis::columns, places.column, column, panel);
 
   double depth = 1;
   for (const auto& axis : axes.contracted) depth *= static_cast<double>(estimate(axis.size));
-  const auto rows = static_cast<double>(estimate(axes.rows.back().size));
-  const auto columns = static_cast<double>(estimate(axes.columns.back().size));
+  const auto rows = static_cast<double>(estimate(row)), columns = static_cast<double>(estimate(column));
   Partition best;
   double least = 0;
   for (const Partition& p : candidates) {
@@ -121,6 +119,13 @@ Partition of_contraction(const Kernel& kernel, const KernelPlan& plan, const Mac
 }
 
 }  // namespace
+
+bool shares_columns_alone(const Kernel& kernel, const KernelPlan& plan, const ContractionAxes& axes) {
+  const bool single = std::all_of(axes.batch.begin(), axes.batch.end(), [](auto& axis) { return axis.size.is_one(); });
+  if (!single || axes.rows.back().size.is_one() || axes.columns.back().size.is_one()) return false;
+  const Places places = places_of(axes);
+  return !all_keep(kernel, plan, places.row) && all_keep(kernel, plan, places.column);
+}
 
 Partition partition_of(const Kernel& kernel, const KernelPlan& plan, const Machine& machine) {
   if (kernel.scan != nullptr || writes_rows_by_index(kernel)) return {};

@@ -21,6 +21,9 @@ struct Partition {
   std::int64_t unit = 1;       ///< parts begin at multiples of this
 };
 
+/// Whether what a contraction's kernel sums takes its rows away, but not its columns.
+bool shares_columns_alone(const Kernel& kernel, const KernelPlan& plan, const ContractionAxes& axes);
+
 Partition partition_of(const Kernel& kernel, const KernelPlan& plan, const Machine& machine);
 
 }  // namespace descent::passes

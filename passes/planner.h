@@ -77,6 +77,8 @@ class Planner {
   /// A random number takes a hundred instructions and more. What is made of one, and needed by several groups (what
   /// dropout keeps, by the backward pass too), is computed by one of them, for which no other is needed, and stored.
   void share_random_numbers();
+  /// How each product is cut, once it is known what its kernel does with the numbers.
+  void cut_contractions();
   void order();
   /// A kernel that copies a temporary into a variable: the temporary stands as a stored leaf.
   Kernel copy_kernel(Kernel kernel);

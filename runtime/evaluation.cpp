@@ -25,7 +25,7 @@ void run_once(Trainer::Implementation& self, const std::string& name, const ir::
       const auto buffer = static_cast<std::size_t>(function.plan.buffer(input.name));
       shared->set_buffer(buffer, w.addresses.buffer(buffer));
     }
-    return self.run_together([&](int member) { shared->run(member, *self.team, &state); });
+    return self.run_shared(*shared, &state);
   }
   function.run(w.addresses.data(), runtime::in_order(program, sizes).data(), &state);
 }

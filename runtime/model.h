@@ -16,6 +16,7 @@
 #include "runtime/given_tensors.h"
 #include "runtime/memory.h"
 #include "runtime/shared_function.h"
+#include "runtime/team.h"
 
 namespace descent {
 
@@ -109,6 +110,8 @@ struct Trainer::Implementation {
   /// The function on several threads, for these sizes and the buffers of its workspace; null where one is faster.
   runtime::SharedFunction* shared_function(const std::string& name, const ir::DimensionValues& sizes);
   void run_together(const std::function<void(int member)>& work);
+  void run_shared(runtime::SharedFunction& function, codegen::RunState* with);
+  std::vector<std::size_t> apart;  ///< for tests: the order for SharedFunction::run_apart; empty: no such run
 
   std::vector<Figure> metrics(std::map<std::string, ir::Tensor> gathered, std::int64_t rows,
                               const ir::DimensionValues& sizes) const;

@@ -3,24 +3,31 @@
 #include <algorithm>
 #include <limits>
 
+#include "passes/touches.h"
+
 namespace descent::runtime {
 
 namespace {
 
-/// A piece of memory that a kernel reads or writes.
-struct Touched {
+struct Piece {
   const std::byte *begin, *end;
-  bool written, is_workspace;
-  bool by_all;  ///< members, not only the first
-
-  bool conflicts_with(const Touched& later) const {
-    if (!by_all && !later.by_all) return false;            // one after the other on the same thread
-    if (is_workspace && later.is_workspace) return false;  // each member has its own
-    return (written || later.written) && begin < later.end && later.begin < end;
-  }
+  bool meets(const Piece& other) const { return begin < other.end && other.begin < end; }
 };
 
 }  // namespace
+
+/// What a task reads and writes, as a whole and by member.
+struct SharedFunction::Touched {
+  Piece all;
+  bool written, is_workspace;
+  std::vector<Piece> parts;  ///< empty: all members touch the whole, or the first member alone does
+
+  const Piece& part(std::size_t member) const { return parts.empty() ? all : parts[member]; }
+  bool conflicts_with(const Touched& other) const {
+    if (is_workspace && other.is_workspace) return false;  // each member has its own
+    return (written || other.written) && all.meets(other.all);
+  }
+};
 
 SharedFunction::SharedFunction(const codegen::KernelCalls& kernels, const std::string& function,
                                const ir::DimensionValues& sizes, std::vector<std::int64_t> dimensions,
@@ -28,16 +35,21 @@ SharedFunction::SharedFunction(const codegen::KernelCalls& kernels, const std::s
     : threads_(threads),
       barrier_us_(barrier_us),
       dimensions_(std::move(dimensions)),
-      addresses_(static_cast<std::size_t>(threads), addresses) {
+      addresses_(static_cast<std::size_t>(threads), addresses),
+      members_(std::make_unique<Member[]>(static_cast<std::size_t>(threads))) {
   const passes::KernelPlan& plan = kernels.plans.at(function);
   double saved = 0;
   for (const codegen::KernelCall& call : kernels.calls.at(function)) {
     const passes::Kernel& kernel = plan.kernels[tasks_.size()];
-    tasks_.push_back({call, false, {}});
+    tasks_.push_back({call, {}, {}, false});
     saved += share(tasks_.back(), kernel, plan, sizes);
   }
-  place_barriers(plan, sizes);
-  for (const Task& task : tasks_) saved -= task.waits ? barrier_us_ : 0;
+  place_waits(plan, sizes);
+  for (const Task& task : tasks_) {
+    const bool waits =
+        std::any_of(task.waits.begin(), task.waits.end(), [](const std::vector<Wait>& w) { return !w.empty(); });
+    saved -= waits ? barrier_us_ : 0;
+  }
   worth_it_ = saved > 4 * barrier_us_;
   if (worth_it_) give_workspaces(plan, sizes);
 }
@@ -61,27 +73,75 @@ double SharedFunction::share(Task& task, const passes::Kernel& kernel, const pas
   return saved;
 }
 
-void SharedFunction::place_barriers(const passes::KernelPlan& plan, const ir::DimensionValues& sizes) {
-  std::vector<Touched> since;  // the last barrier
+std::vector<SharedFunction::Touched> SharedFunction::touched(const Task& task, const passes::Kernel& kernel,
+                                                             const passes::KernelPlan& plan,
+                                                             const ir::DimensionValues& sizes) const {
+  std::vector<Touched> result;
+  const auto whole = [&](int buffer) {
+    const auto b = static_cast<std::size_t>(buffer);
+    const auto* begin = static_cast<const std::byte*>(addresses_[0].buffer(b));
+    return Piece{begin, begin == nullptr ? nullptr : begin + passes::bytes_of(plan.buffers[b], sizes)};
+  };
+  for (const passes::Touch& touch : passes::touches(kernel, plan, task.call.partition, sizes)) {
+    const Piece all = whole(touch.buffer);
+    if (all.begin == nullptr) continue;  // an input, which is only read
+    Touched now{all, touch.written, false, {}};
+    const std::int64_t bytes = ir::element_bytes(plan.buffers[static_cast<std::size_t>(touch.buffer)].dtype);
+    for (std::size_t member = 0; !touch.whole && member < task.shares.size(); ++member) {
+      const auto [begin, end] = task.shares[member];
+      if (begin >= end) {
+        now.parts.push_back({all.begin, all.begin});
+        continue;
+      }
+      const std::int64_t low = std::min(begin * touch.stride, (end - 1) * touch.stride),
+                         high = std::max(begin * touch.stride, (end - 1) * touch.stride);
+      // Padding lies outside of the buffer, and is not read.
+      now.parts.push_back({std::max(all.begin, all.begin + (touch.first + low) * bytes),
+                           std::min(all.end, all.begin + (touch.last + high + 1) * bytes)});
+    }
+    result.push_back(std::move(now));
+  }
+  if (kernel.workspace >= 0) result.push_back({whole(kernel.workspace), true, true, {}});
+  return result;
+}
+
+/// For each member of a task the last earlier task of every other member that touches the same memory, if it does not
+/// wait for that one, or for a later one of the same member, anyway.
+void SharedFunction::place_waits(const passes::KernelPlan& plan, const ir::DimensionValues& sizes) {
+  const auto members = static_cast<std::size_t>(threads_);
+  std::vector<std::vector<Touched>> all;
+  std::vector<std::vector<std::size_t>> passed(members, std::vector<std::size_t>(members, 0));  // [who][for whom]
   for (std::size_t k = 0; k < tasks_.size(); ++k) {
-    const passes::Kernel& kernel = plan.kernels[k];
-    const bool by_all = !tasks_[k].shares.empty();
-    std::vector<Touched> now;
-    const auto touch = [&](int buffer, bool written) {
-      const auto b = static_cast<std::size_t>(buffer);
-      const auto* begin = static_cast<const std::byte*>(addresses_[0].buffer(b));
-      if (begin == nullptr) return;  // an input, which is only read
-      now.push_back(
-          {begin, begin + passes::bytes_of(plan.buffers[b], sizes), written, buffer == kernel.workspace, by_all});
+    Task& task = tasks_[k];
+    all.push_back(touched(task, plan.kernels[k], plan, sizes));
+    task.waits.resize(members);
+    const auto works = [](const Task& t, std::size_t member) { return !t.shares.empty() || member == 0; };
+    // Now and then all wait for all, so that what may be waited for is not far away.
+    constexpr std::size_t kWindow = 256;
+    const auto wait_for = [&](std::size_t who, std::size_t other, std::size_t e) {
+      passed[who][other] = e + 1;
+      task.waits[who].push_back({other, static_cast<std::uint32_t>(e + 1)});
+      tasks_[e].is_awaited = true;
     };
-    for (int buffer : passes::buffers_read(kernel, plan)) touch(buffer, false);
-    for (int buffer : passes::buffers_written(kernel)) touch(buffer, true);
-    if (kernel.workspace >= 0) touch(kernel.workspace, true);
-    tasks_[k].waits = std::any_of(since.begin(), since.end(), [&](const Touched& earlier) {
-      return std::any_of(now.begin(), now.end(), [&](const Touched& t) { return earlier.conflicts_with(t); });
-    });
-    if (tasks_[k].waits) since.clear();
-    since.insert(since.end(), now.begin(), now.end());
+    for (std::size_t who = 0; k > 0 && k % kWindow == 0 && who < members; ++who) {
+      for (std::size_t other = 0; other < members; ++other) {
+        if (other != who && passed[who][other] < k) wait_for(who, other, k - 1);
+      }
+    }
+    for (std::size_t e = k; e-- > k / kWindow * kWindow;) {
+      for (const Touched& later : all[k]) {
+        for (const Touched& earlier : all[e]) {
+          if (!earlier.conflicts_with(later)) continue;
+          for (std::size_t who = 0; who < members; ++who) {
+            for (std::size_t other = 0; other < members; ++other) {
+              if (who == other || passed[who][other] > e || !works(task, who) || !works(tasks_[e], other)) continue;
+              if (!earlier.part(other).meets(later.part(who))) continue;
+              wait_for(who, other, e);
+            }
+          }
+        }
+      }
+    }
   }
 }
 
@@ -104,20 +164,43 @@ void SharedFunction::set_buffer(std::size_t buffer, void* address) {
   for (codegen::AddressTable& table : addresses_) table.set(buffer, address);
 }
 
-void SharedFunction::run(int member, Team& team, codegen::RunState* state) const {
-  void* const* addresses = addresses_[static_cast<std::size_t>(member)].data();
-  for (const Task& task : tasks_) {
-    if (task.waits) team.barrier();
-    const auto call = [&](Range range) {
-      task.call.code(addresses + task.call.first_slot, dimensions_.data(), state, range.begin, range.end);
-    };
-    if (!task.shares.empty()) {
-      const Range range = task.shares[static_cast<std::size_t>(member)];
-      if (range.begin < range.end) call(range);
-    } else if (member == 0) {
-      call({0, std::numeric_limits<std::int64_t>::max()});
-    }
+void SharedFunction::perform(std::size_t task, std::size_t member, codegen::RunState* state) const {
+  const Task& t = tasks_[task];
+  const auto call = [&](Range range) {
+    t.call.code(addresses_[member].data() + t.call.first_slot, dimensions_.data(), state, range.begin, range.end);
+  };
+  if (!t.shares.empty()) {
+    if (t.shares[member].begin < t.shares[member].end) call(t.shares[member]);
+  } else if (member == 0) {
+    call({0, std::numeric_limits<std::int64_t>::max()});
   }
+}
+
+void SharedFunction::run(int member, codegen::RunState* state) {
+  const auto self = static_cast<std::size_t>(member);
+  const std::uint32_t before = members_[self].before;
+  members_[self].before += static_cast<std::uint32_t>(tasks_.size());
+  for (std::size_t k = 0; k < tasks_.size(); ++k) {
+    for (const Wait& wait : tasks_[k].waits[self]) members_[wait.member].done.wait_until(before + wait.tasks);
+    perform(k, self, state);
+    if (tasks_[k].is_awaited) members_[self].done.set(before + static_cast<std::uint32_t>(k) + 1);
+  }
+}
+
+void SharedFunction::run_apart(const std::vector<std::size_t>& order, codegen::RunState* state) const {
+  std::vector<std::size_t> done(order.size(), 0);
+  const auto may_go_on = [&](std::size_t member) {
+    if (done[member] == tasks_.size()) return false;
+    const std::vector<Wait>& waits = tasks_[done[member]].waits[member];
+    return std::all_of(waits.begin(), waits.end(), [&](const Wait& wait) { return done[wait.member] >= wait.tasks; });
+  };
+  for (;;) {
+    const auto next = std::find_if(order.begin(), order.end(), may_go_on);
+    if (next == order.end()) break;
+    perform(done[*next]++, *next, state);
+  }
+  if (std::any_of(done.begin(), done.end(), [&](std::size_t d) { return d < tasks_.size(); }))
+    throw Error("internal: members of a team wait for each other");
 }
 
 }  // namespace descent::runtime

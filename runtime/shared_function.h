@@ -1,14 +1,17 @@
 // A compiled function run by a team of threads: which kernels are worth sharing, who makes which part of them, and
 // where members must wait for each other.
 //
-// Members walk the kernels together. A kernel that is too small to be shared, or cannot be, is made by the first member
-// while the others go on to what does not need it; they wait only where a kernel touches memory that another member
-// may still be at work on. Parts lie along axes without sums (passes/partition.h), so results are bitwise the same on
+// Members walk the kernels, each at its own pace. A kernel that is too small to be shared, or cannot be, is made by the
+// first member while the others go on to what does not need it. A member waits only where its part of a kernel touches
+// memory that another member may still be at work on, and only for that member: where every layer is cut by the rows of
+// the batch, nobody waits. Parts lie along axes without sums (passes/partition.h), so results are bitwise the same on
 // any number of threads.
 #pragma once
 
+#include <memory>
+
 #include "codegen/kernel_calls.h"
-#include "runtime/team.h"
+#include "runtime/progress.h"
 
 namespace descent::runtime {
 
@@ -24,22 +27,38 @@ class SharedFunction {
   bool is_worth_it() const { return worth_it_; }
   /// Another address for an input.
   void set_buffer(std::size_t buffer, void* address);
-  /// What one member does; all members must call it. The first kernels begin at once, and some members return earlier
-  /// than others: barriers before and after are up to the caller.
-  void run(int member, Team& team, codegen::RunState* state) const;
+  /// What one member does; all members must call it, equally often. The first kernels begin at once, and some members
+  /// return earlier than others: barriers before and after are up to the caller.
+  void run(int member, codegen::RunState* state);
+  /// All of it on the thread that calls: each member goes on as far as its waits allow before the next one in `order`
+  /// does anything. With too few waits the numbers come out wrong: for tests.
+  void run_apart(const std::vector<std::size_t>& order, codegen::RunState* state) const;
 
  private:
   struct Range {
     std::int64_t begin, end;
   };
+  struct Wait {
+    std::size_t member;
+    std::uint32_t tasks;  ///< until the member has done so many of this run
+  };
   struct Task {
     codegen::KernelCall call;
-    bool waits = false;         ///< for all members, before it begins
-    std::vector<Range> shares;  ///< by member; empty: the first member makes all of it
+    std::vector<Range> shares;             ///< by member; empty: the first member makes all of it
+    std::vector<std::vector<Wait>> waits;  ///< by member, before it begins
+    bool is_awaited;                       ///< by some member: others say that they have done it
   };
+  struct Member {
+    Progress done;             ///< tasks, of all runs
+    std::uint32_t before = 0;  ///< tasks of the runs before this one; known to the member alone
+  };
+  struct Touched;
   double share(Task& task, const passes::Kernel& kernel, const passes::KernelPlan& plan,
                const ir::DimensionValues& sizes) const;
-  void place_barriers(const passes::KernelPlan& plan, const ir::DimensionValues& sizes);
+  std::vector<Touched> touched(const Task& task, const passes::Kernel& kernel, const passes::KernelPlan& plan,
+                               const ir::DimensionValues& sizes) const;
+  void place_waits(const passes::KernelPlan& plan, const ir::DimensionValues& sizes);
+  void perform(std::size_t task, std::size_t member, codegen::RunState* state) const;
   void give_workspaces(const passes::KernelPlan& plan, const ir::DimensionValues& sizes);
 
   int threads_;
@@ -47,7 +66,8 @@ class SharedFunction {
   bool worth_it_ = false;
   std::vector<Task> tasks_;
   std::vector<std::int64_t> dimensions_;
-  std::vector<codegen::AddressTable> addresses_;    ///< by member
+  std::vector<codegen::AddressTable> addresses_;  ///< by member
+  std::unique_ptr<Member[]> members_;
   std::vector<std::vector<std::byte>> workspaces_;  ///< of all members but the first, whose workspaces are in the arena
 };
 

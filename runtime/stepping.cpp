@@ -37,6 +37,11 @@ void Trainer::Implementation::run_together(const std::function<void(int)>& work)
   team->run(work);
 }
 
+void Trainer::Implementation::run_shared(runtime::SharedFunction& function, codegen::RunState* with) {
+  if (!apart.empty()) return function.run_apart(apart, with);
+  run_together([&](int member) { function.run(member, with); });
+}
+
 bool Trainer::Implementation::Step::fits(const Tensors& tensors, std::int64_t count) const {
   if (count != rows || tensors.size() != lengths.size()) return false;
   for (std::size_t i = 0; i < lengths.size(); ++i) {
@@ -77,7 +82,7 @@ double Trainer::step(const Tensors& tensors, std::int64_t rows) {
   }
   ++self.state.step;
   if (step.shared != nullptr) {
-    self.run_together([&self](int member) { self.prepared.shared->run(member, *self.team, &self.state); });
+    self.run_shared(*step.shared, &self.state);
   } else {
     step.run(step.addresses.data(), step.dimensions.data(), &self.state);
   }
@@ -116,7 +121,7 @@ class SharedEpoch {
           trainer_.state.epoch = first_epoch + static_cast<double>(index) * part;
         }
         trainer_.team->barrier();
-        (index + 1 < batches() ? step_ : last_)->run(member, *trainer_.team, &trainer_.state);
+        (index + 1 < batches() ? step_ : last_)->run(member, &trainer_.state);
         trainer_.team->barrier();
         if (member == 0) {
           loss_sum += ir::element(arguments_.buffers[loss], plan.buffers[loss].dtype, 0) * static_cast<double>(count);

@@ -6,6 +6,8 @@
 #include <thread>
 #include <vector>
 
+#include "runtime/progress.h"
+
 namespace descent::runtime {
 
 /// Members wait for each other by watching memory for some tens of microseconds, and then sleep.
@@ -25,13 +27,10 @@ class Team {
 
  private:
   void serve(int member);
-  static void wait_while(const std::atomic<std::uint32_t>& number, std::uint32_t value);
 
   const int size_;
-  // Each on cache lines of its own, since all members watch them.
-  alignas(128) std::atomic<std::uint32_t> arrived_ = 0;
-  alignas(128) std::atomic<std::uint32_t> barriers_ = 0;
-  alignas(128) std::atomic<std::uint32_t> forks_ = 0;
+  alignas(128) std::atomic<std::uint32_t> arrived_ = 0;  // at the barrier
+  Progress barriers_, forks_;
   const std::function<void(int)>* work_ = nullptr;
   bool stops_ = false;
   std::vector<std::thread> threads_;

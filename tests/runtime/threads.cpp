@@ -66,6 +66,41 @@ TEST_CASE("several threads give bitwise the numbers of one", "[threads]") {
   }
 }
 
+// Threads on a quiet machine keep step with each other, so that a missing wait goes unnoticed. Here each member in turn
+// runs ahead as far as its waits allow.
+TEST_CASE("members as far apart as their waits allow", "[threads]") {
+  for (const auto& entry : std::filesystem::directory_iterator(std::string(SOURCE_DIR) + "/examples")) {
+    if (entry.path().extension() != ".descent") continue;
+    const std::string file = entry.path().string();
+    INFO(file);
+    const Model model = Model::from_file(file);
+    if (!model.implementation()->settings.data) continue;
+    Trainer first(model);
+    const runtime::Dataset data = runtime::load_dataset(first, model, file, std::nullopt, true);
+    const std::int64_t rows = std::min<std::int64_t>(data.rows, 61);
+    Tensors tensors = data.views(true, model.implementation()->interface);
+    for (auto& tensor : tensors)
+      tensor = tensor.first(tensor.size() / static_cast<std::size_t>(data.rows) * static_cast<std::size_t>(rows));
+    const auto steps = [&](const std::vector<std::size_t>& order) {
+      Trainer trainer(model, 5);
+      trainer.set_threads(order.empty() ? 1 : static_cast<int>(order.size()));
+      trainer.implementation().barrier_us = 0;
+      trainer.implementation().apart = order;
+      trainer.fit(tensors, rows);
+      std::vector<double> losses;
+      for (int i = 0; i < 3; ++i) losses.push_back(trainer.step(tensors, rows));
+      losses.push_back(trainer.evaluate(tensors, rows));
+      return std::pair(losses, trainer.implementation().variables);
+    };
+    const auto alone = steps({});
+    for (const std::vector<std::size_t>& order :
+         {std::vector<std::size_t>{0, 1}, {1, 0}, {0, 1, 2}, {2, 1, 0}, {1, 2, 0}}) {
+      INFO(order.size() << " members, the first " << order[0]);
+      CHECK(steps(order) == alone);
+    }
+  }
+}
+
 TEST_CASE("sizes that no part divides", "[threads]") {
   // Packed and unpacked operands, products with one column, tiles that overlap, fewer columns than threads have panels.
   const Model model = Model::from_string(R"(

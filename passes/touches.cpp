@@ -1,0 +1,130 @@
+#include "passes/touches.h"
+
+#include <algorithm>
+
+namespace descent::passes {
+
+using ir::Dimension;
+using ir::Node;
+using ir::Shape;
+
+namespace {
+
+class Touches {
+ public:
+  Touches(const KernelPlan& plan, const Partition& partition, const ir::DimensionValues& sizes)
+      : plan_(plan), partition_(partition), sizes_(sizes) {}
+
+  void add(const Kernel& kernel) {
+    for (const Kernel& phase : kernel.phases) add(phase);
+    if (kernel.contraction != nullptr) add_operands(kernel.contraction);
+    if (kernel.scan != nullptr) add_whole(view_of(kernel.scan->operands[0], plan_), false);
+    if (kernel.scanned >= 0) found_.push_back({kernel.scanned, true});
+    const std::size_t shared = shared_axis(kernel.space);
+    for_each_load(kernel, plan_, [&](const View& view) { add_view(view, kernel.space, shared); });
+    for (const Store& store : kernel.stores) {
+      if (!store.indirections.empty()) {
+        found_.push_back({store.buffer, true});
+      } else {
+        const auto strides = store.strides.empty() ? row_major(kernel.space) : store.strides;
+        add_piece(store.buffer, true, store.offset, strides, kernel.space, shared);
+      }
+    }
+    for (const auto& [node, buffer] : kernel.reductions) {
+      const View place = reduction_place(node, plan_);
+      if (!place.indirections.empty()) {
+        found_.push_back({buffer, true});
+      } else {
+        add_piece(buffer, true, place.offset, place.strides, kernel.space, shared);
+      }
+    }
+  }
+
+  std::vector<Touch> take() { return std::move(found_); }
+
+ private:
+  /// The partition's axis among all of a space.
+  std::size_t shared_axis(const Shape& space) const {
+    std::size_t counted = 0;
+    for (std::size_t i = 0; i < space.size(); ++i) {
+      if (space[i].is_one()) continue;
+      if (counted++ == partition_.space_axis) return i;
+    }
+    return space.size();
+  }
+
+  void add_piece(int buffer, bool written, const Dimension& offset, const std::vector<Dimension>& strides,
+                 const Shape& shape, std::size_t shared) {
+    Touch touch{buffer, written, false};
+    touch.first = touch.last = offset.evaluate(sizes_);
+    for (std::size_t i = 0; i < strides.size(); ++i) {
+      const std::int64_t stride = strides[i].evaluate(sizes_);
+      if (i == shared) {
+        touch.stride = stride;
+        continue;
+      }
+      const std::int64_t reach = stride * (shape[i].evaluate(sizes_) - 1);
+      (reach < 0 ? touch.first : touch.last) += reach;
+    }
+    found_.push_back(touch);
+  }
+
+  void add_whole(const View& view, bool but_source) {
+    for (const Node* source : sources(view)) {
+      if (but_source && source == view.source) continue;
+      if (const auto at = plan_.stored.find(source); at != plan_.stored.end()) found_.push_back({at->second, false});
+    }
+  }
+
+  void add_view(const View& view, const Shape& shape, std::size_t shared) {
+    if (!view.indirections.empty() || view.strides.size() != shape.size()) return add_whole(view, false);
+    if (const auto at = plan_.stored.find(view.source); at != plan_.stored.end())
+      add_piece(at->second, false, view.offset, view.strides, shape, shared);
+  }
+
+  /// The operands of a contraction have axes of their own.
+  void add_operands(const Node* dot) {
+    const ContractionAxes axes = contraction_axes(dot, plan_);
+    for (const std::size_t side : {std::size_t{0}, std::size_t{1}}) {
+      const View view = view_of(dot->operands[side], plan_);
+      std::vector<Dimension> strides;
+      Shape shape;
+      std::size_t shared = SIZE_MAX;
+      const auto add_axes = [&](const std::vector<ContractionAxes::Axis>& list, Partition::Axis kind, bool at_last) {
+        for (std::size_t i = 0; i < list.size(); ++i) {
+          if (partition_.axis == kind && i == (at_last ? list.size() - 1 : outer_of(list))) shared = shape.size();
+          shape.push_back(list[i].size);
+          strides.push_back(side == 0 ? list[i].lhs : list[i].rhs);
+        }
+      };
+      add_axes(axes.batch, Partition::Axis::outer, false);
+      add_axes(axes.rows, Partition::Axis::rows, true);
+      add_axes(axes.columns, Partition::Axis::columns, true);
+      add_axes(axes.contracted, Partition::Axis::none, false);
+      View matrix = view;
+      matrix.strides = strides;
+      add_view(matrix, shape, shared);
+    }
+  }
+
+  static std::size_t outer_of(const std::vector<ContractionAxes::Axis>& list) {
+    const auto at = std::find_if(list.begin(), list.end(), [](const auto& axis) { return !axis.size.is_one(); });
+    return static_cast<std::size_t>(at - list.begin());
+  }
+
+  const KernelPlan& plan_;
+  const Partition& partition_;
+  const ir::DimensionValues& sizes_;
+  std::vector<Touch> found_;
+};
+
+}  // namespace
+
+std::vector<Touch> touches(const Kernel& kernel, const KernelPlan& plan, const Partition& partition,
+                           const ir::DimensionValues& sizes) {
+  Touches all(plan, partition, sizes);
+  all.add(kernel);
+  return all.take();
+}
+
+}  // namespace descent::passes
