@@ -68,7 +68,7 @@ Tile choose_tile(const Dimension& rows, const Dimension& columns, std::int64_t d
   const std::int64_t widest = by_columns ? divide_up(vector_count, 2) : vector_count;
   for (std::int64_t v = 1; v <= std::min<std::int64_t>(widest, 8); ++v) {
     const auto column_tiles = static_cast<double>(divide_up(vector_count, v));
-    for (std::int64_t r = 1; r <= std::min<std::int64_t>(row_count, 14); ++r) {
+    for (std::int64_t r = 1; r <= std::min<std::int64_t>(row_count, 16); ++r) {
       // The sums, the second operand's vectors and one repeated number: used more than once, it is in a register too.
       if (r * v + v + 1 > m.registers) break;
       const std::int64_t low = low_rows({r, v}, is_large, m);
