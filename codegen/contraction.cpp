@@ -388,7 +388,7 @@ void KernelEmitter::emit_pass(const Product& product, const Block& block, Value*
   const Axis& k = product.contracted.back();
   std::int64_t columns = 0;
   const bool known = is_constant(size(product.columns), &columns);
-  const bool overlaps = known && columns >= panel && !blocking_.pack_rhs;
+  const bool overlaps = known && columns >= panel && !blocking_.pack_rhs && !accumulate;  // each is added once
   Value* skipped = multiply(begin, size(k.rhs));
   loop(i64(0), block.column_count, i64(panel), [&](Value* j) {
     Value* at = overlaps ? minimum(j, builder_.CreateSub(block.column_count, i64(panel))) : j;
@@ -407,7 +407,7 @@ void KernelEmitter::emit_pass(const Product& product, const Block& block, Value*
     tile.stride = blocking_.block_columns;
     if (!overlaps && !blocking_.pack_rhs) {
       for (std::int64_t v = 0; v < blocking_.tile_vectors; ++v) {
-        const bool whole = known && columns >= (v + 1) * machine_.lanes;
+        const bool whole = known && (columns % panel == 0 || (columns <= panel && columns >= (v + 1) * machine_.lanes));
         Value* left = builder_.CreateSub(block.column_count, add(at, i64(v * machine_.lanes)));
         tile.masks.push_back(whole ? nullptr : lane_mask(left));
       }

@@ -109,7 +109,9 @@ llvm::Function* KernelEmitter::emit(const std::string& name) {
     symbols_[symbol] = builder_.CreateLoad(
         builder_.getInt64Ty(), builder_.CreateConstGEP1_64(builder_.getInt64Ty(), dimensions, position++), symbol);
   }
-  if (!kernel_.phases.empty()) {
+  if (kernel_.in_blocks) {
+    emit_single_pass();
+  } else if (!kernel_.phases.empty()) {
     emit_phases();
   } else if (kernel_.scan != nullptr) {
     emit_scan();

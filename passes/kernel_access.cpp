@@ -217,11 +217,10 @@ Work work_of(const Kernel& kernel, const KernelPlan& plan, const ir::DimensionVa
   for (const Kernel* part : parts) {
     for (const Store& s : part->stores) work.bytes += bytes(s.node);
     for (const auto& [node, b] : part->reductions) work.bytes += bytes(node);
-  }
-  if (kernel.contraction != nullptr) {
-    work.flops = 2 * ir::element_count(kernel.contraction->shape(), sizes);
-    for (const auto& axis : contraction_axes(kernel.contraction, plan).contracted)
-      work.flops *= axis.size.evaluate(sizes);
+    if (part->contraction == nullptr) continue;
+    std::int64_t flops = 2 * ir::element_count(part->contraction->shape(), sizes);
+    for (const auto& axis : contraction_axes(part->contraction, plan).contracted) flops *= axis.size.evaluate(sizes);
+    work.flops += flops;
   }
   return work;
 }

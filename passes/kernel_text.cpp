@@ -152,7 +152,9 @@ std::string print(const KernelPlan& plan) {
   for (std::size_t k = 0; k < plan.kernels.size(); ++k) {
     const Kernel& kernel = plan.kernels[k];
     text += fmt::format("kernel {} over {}{}\n", k, ir::to_string(kernel.space), kernel.again ? "  again" : "");
-    if (!kernel.phases.empty()) text += "  for each row, in phases\n";
+    if (!kernel.phases.empty()) {
+      text += kernel.in_blocks ? "  for each block of rows, in phases\n" : "  for each row, in phases\n";
+    }
     text += body_text(kernel, plan);
   }
   for (std::size_t i = 0; i < plan.buffers.size(); ++i) {

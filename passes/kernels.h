@@ -42,6 +42,7 @@ struct Kernel {
   /// If there are phases, the kernel consists of them: for each index of `space`, which are the rows (the leading axes
   /// of every phase), the phases' other axes one phase after the other (passes/row_fusion.h).
   std::vector<Kernel> phases;
+  bool in_blocks = false;  ///< two phases, made block of rows by block of rows (passes/single_pass.h)
   int group = 0;       ///< as in KernelPlan::group
   bool again = false;  ///< it has run before: what it made has been given up since (passes/rematerialize.h)
 };

@@ -128,7 +128,7 @@ bool shares_columns_alone(const Kernel& kernel, const KernelPlan& plan, const Co
 }
 
 Partition partition_of(const Kernel& kernel, const KernelPlan& plan, const Machine& machine) {
-  if (kernel.scan != nullptr || writes_rows_by_index(kernel)) return {};
+  if (kernel.scan != nullptr || kernel.in_blocks || writes_rows_by_index(kernel)) return {};
   return kernel.contraction != nullptr ? of_contraction(kernel, plan, machine) : along_first(kernel, plan);
 }
 

@@ -9,6 +9,7 @@
 #include "passes/rematerialize.h"
 #include "passes/row_fusion.h"
 #include "passes/schedule.h"
+#include "passes/single_pass.h"
 
 namespace descent::passes {
 
@@ -220,6 +221,7 @@ void Planner::order() {
   fuse_rows(plan_);
   schedule(plan_);
   if (function_.memory_limit) return fit_memory(plan_, *function_.memory_limit);
+  fuse_products(plan_, machine_);
   set_lives(plan_, kRest);
 }
 

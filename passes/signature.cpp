@@ -94,7 +94,7 @@ class Writer {
     }
     const Kernel* whole = kernel_;
     for (const Kernel& phase : whole->phases) {
-      text_ += "\nphase ";
+      text_ += whole->in_blocks ? "\nphase in blocks " : "\nphase ";
       kernel_ = &phase;
       numbers_.clear();
       hashes_.clear();

@@ -4,12 +4,14 @@
 // Tolerance: products of numbers in [-1, 1) summed over k terms in float32 err by at most k * 2^-24 * k; for the depths
 // here the rounding errors, which are independent, stay far below 1e-5 * sqrt(k). In float64 the bound is of as many
 // units in the last place, and twice that for the interpreter's own roundings.
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <cmath>
 
 #include "ir/expr.h"
 #include "ir/threefry.h"
 #include "passes/blocking.h"
+#include "passes/kernels.h"
 #include "passes/passes.h"
 #include "tests/support/agreement.h"
 #include "tests/support/doubles.h"
@@ -308,6 +310,39 @@ TEST_CASE("products_with_one_column_and_a_long_rest_over_any_number_of_rows") {
                                             {"loss", ir::reduce_sum(ir::softplus(z), {0, 1}).node}},
                                            {}});
       example.environment.dimensions["n"] = rows;
+      CHECK(test::disagreement(example, 1e-5) == "");
+    }
+  }
+}
+
+// The second product adds each block of rows to its sums: of several panels of columns and of none that is whole.
+TEST_CASE("products_that_read_the_same_matrix_in_one_pass") {
+  const Dimension n = Dimension::symbol("n");
+  for (const std::int64_t width : {2, 5, 16, 30, 33, 100, 300}) {
+    for (const std::int64_t rows : {1, 3, 16, 63, 64, 65, 150}) {
+      INFO(rows << " rows of " << width);
+      test::Case example;
+      example.program.name = "regression";
+      ir::Graph& graph = *example.program.graph;
+      const auto input = [&](const std::string& name, const ir::Shape& shape, std::vector<std::int64_t> sizes) {
+        example.program.inputs.push_back({name, shape});
+        ir::Tensor t{sizes, {}};
+        for (std::int64_t i = 0; i < sizes[0] * sizes[1]; ++i) t.values.push_back(static_cast<double>(i % 11 - 5) / 8);
+        example.environment.tensors[name] = t;
+        return Expr(graph, graph.leaf(ir::Op::input, name, shape));
+      };
+      ir::Attributes forward, backward;
+      forward.lhs_contract = {1}, forward.rhs_contract = {0};
+      backward.lhs_contract = {0}, backward.rhs_contract = {0};
+      const Expr x = input("x", {n, width}, {rows, width}), w = input("w", {width, 1}, {width, 1});
+      const Expr residual = ir::dot_general(x, w, forward) - input("y", {n, 1}, {rows, 1});
+      const Expr sum = ir::reduce_sum(residual * residual, {0, 1});
+      const Expr gradient = ir::dot_general(x, residual, backward);
+      example.program.functions.push_back({"predict", {{"loss", sum.node}, {"moved", (w - gradient * 0.5).node}}, {}});
+      example.environment.dimensions["n"] = rows;
+      const ir::Program optimized = passes::run_pipeline(example.program);
+      const passes::KernelPlan plan = passes::plan_kernels(optimized, optimized.functions[0], codegen::this_machine());
+      CHECK(std::any_of(plan.kernels.begin(), plan.kernels.end(), [](const auto& kernel) { return kernel.in_blocks; }));
       CHECK(test::disagreement(example, 1e-5) == "");
     }
   }
