@@ -35,12 +35,14 @@ std::int64_t estimated_instructions(const KernelSet::Entry& entry) {
   const Blocking& blocking = entry.kernel->blocking;
   if (blocking.form == Blocking::Form::dots) return elementwise + 300;
   if (blocking.form == Blocking::Form::turned) return elementwise + 80;
-  const passes::ContractionAxes axes = passes::contraction_axes(entry.kernel->contraction, *entry.plan);
   const std::int64_t for_each_sum = nodes <= 10 ? 14 : 4;
+  const passes::FewRows& few = blocking.few;
   const bool has_low_tile = blocking.low_rows < blocking.tile_rows;
   const std::int64_t rows = blocking.tile_rows + (has_low_tile ? blocking.low_rows : 0);
   std::int64_t tiles = 50 + rows * blocking.tile_vectors * for_each_sum;
-  if (!axes.rows.back().size.is_constant() && !blocking.pack_lhs) tiles += 80;
+  if (few.below > 1) tiles += 80;
+  if (few.tiles_from < few.below)
+    tiles += 50 + 4 * few.tile_vectors * (few.tile_rows + (few.low_rows < few.tile_rows ? few.low_rows : 0));
   return elementwise + tiles + (blocking.pack_rhs ? 190 : 0) + (blocking.pack_lhs ? 100 : 0);
 }
 

@@ -7,7 +7,7 @@
 // nearly all the time (codegen/tile.cpp) is as small as it can be.
 //
 // A number of rows that is no multiple of the tile's ends in lower tiles, of which one may overlap what is made already
-// (of fewer rows than a tile has, in single rows). Columns at the end are made by a last tile
+// (of few rows, in tiles of their own: few_rows.cpp). Columns at the end are made by a last tile
 // that overlaps the one before it, so that no vector is cut; only a product narrower than a tile is loaded under a
 // mask.
 #include <llvm/IR/Intrinsics.h>
@@ -98,25 +98,13 @@ void KernelEmitter::emit_contraction() {
       is_outer = builder_.CreateICmpEQ(size(product.contracted[0].size), i64(1));
       branch(is_outer, [&] { at_outer(product, [&](const Product& whole) { emit_outer_product(whole, loops); }); });
     }
-    const auto in_blocks = [&] {
+    branch(is_outer == nullptr ? builder_.getTrue() : builder_.CreateNot(is_outer), [&] {
       Product packed = product;
       pack_operands(packed, axes);
       at_outer(packed, [&](const Product& whole) {
         if (blocking_.form == Blocking::Form::dots) return emit_dot_products(whole, loops);
         emit_blocks(whole, blocking_.packs_before() ? product : whole, loops);
       });
-    };
-    branch(is_outer == nullptr ? builder_.getTrue() : builder_.CreateNot(is_outer), [&] {
-      if (blocking_.packed_from <= blocking_.tile_rows) return in_blocks();
-      Value* is_packed = builder_.CreateICmpSGE(size(product.rows), i64(blocking_.packed_from));
-      branch(is_packed, [&] {
-        has_tiles_ = true;
-        in_blocks();
-        has_tiles_ = false;
-      });
-      blocking_ = passes::unpacked(kernel_.blocking, axes, machine_);
-      branch(builder_.CreateNot(is_packed), in_blocks);
-      blocking_ = kernel_.blocking;
     });
   });
 }
@@ -142,7 +130,7 @@ void KernelEmitter::pack_operands(Product& product, const passes::ContractionAxe
     product.a_row = Dimension(1);
     product.contracted.back().lhs = Dimension(blocking_.tile_rows);
   }
-  branch(has_tiles(plain), [&] {
+  branch(has_many_rows(plain), [&] {
     if (blocking_.packs_rhs_before()) {
       const Range range = part(passes::Partition::Axis::columns, plain.columns);
       pack_columns(plain, range.begin, builder_.CreateSub(range.end, range.begin));
@@ -209,30 +197,25 @@ KernelEmitter::Range KernelEmitter::rows_of(const Product& product) {
 /// Columns outside, so that the second operand's part of a block stays in the cache while the rows go by.
 /// `plain` is the product before anything of it was packed: where there are few rows, that is not done.
 void KernelEmitter::emit_blocks(const Product& whole, const Product& plain, std::vector<Loop>& loops) {
-  const std::int64_t panel = blocking_.panel(machine_), stride = blocking_.block_columns;
-  // In front of the first row there is room for a last tile that begins before the block, in rows or columns.
-  const std::int64_t before = (blocking_.tile_rows - 1) * stride + panel;
-  Value* memory =
-      stack(llvm::ArrayType::get(product_type(), static_cast<std::uint64_t>(before + blocking_.block_rows * stride)),
-            "block");
-  Value* scratch = element(memory, i64(before));
+  const passes::FewRows& few = blocking_.few;
+  Value *memory = block_memory(), *many = has_many_rows(plain), *stride = i64(blocking_.block_columns);
+  if (few.below > 1) stride = builder_.CreateSelect(many, stride, i64(few.block_columns));
   const Range columns = columns_of(whole), rows = rows_of(whole);
   const bool whole_vectors = whole.columns.is_constant() && whole.columns.constant() % machine_.lanes == 0;
-  loop(columns.begin, columns.end, i64(stride), [&](Value* column) {
-    Value* column_count = minimum(i64(stride), builder_.CreateSub(columns.end, column));
+  const auto make = [&](Value* column, Value* column_count) {
     Product product = whole;
     if (blocking_.slabs) {
-      branch(has_tiles(plain), [&] { pack_columns(whole, column, column_count); });
+      branch(many, [&] { pack_columns(whole, column, column_count); });
       read_packed_columns(product);
     }
-    for_row_blocks(rows, [&](Value* row, Value* row_count, Value* high_rows) {
-      const Block block{row, row_count, high_rows, column, column_count, scratch};
-      branch(has_tiles(plain), [&] { emit_block(product, block, loops); });
+    for_row_blocks(rows, many, [&](Value* row, Value* row_count, Value* high_rows) {
+      const Block block{row, row_count, high_rows, column, column_count, memory};
+      branch(many, [&] { emit_block(product, block, loops); });
       const auto finish = [&] {
         if (product.row_loop != nullptr) {
           product.row_loop->base = row;
           product.row_loop->count = row_count;
-          product.row_loop->tile_stride = i64(stride);
+          product.row_loop->tile_stride = stride;
         }
         if (product.column_loop != nullptr) {
           product.column_loop->base = column;
@@ -240,37 +223,58 @@ void KernelEmitter::emit_blocks(const Product& whole, const Product& plain, std:
           product.column_loop->tile_stride = i64(1);
           product.column_loop->whole_vectors = whole_vectors;
         }
-        emit_part(loops, scratch);
+        emit_part(loops, memory);
       };
-      const auto single_rows = [&] {
-        branch(builder_.CreateNot(has_tiles(plain)), [&] {
-          emit_single_rows(plain, block);
+      if (few.below > 1) {
+        branch(builder_.CreateNot(many), [&] {
+          emit_few_rows(plain, block);
           if (finishes_tiles()) finish();
         });
-      };
-      if (may_be_narrow(plain)) single_rows();
+      }
       if (!finishes_tiles()) finish();
     });
-  });
+  };
+  std::int64_t count = 0;
+  const bool known = is_constant(builder_.CreateSub(columns.end, columns.begin), &count);
+  if (known && count <= blocking_.block_columns && (few.below == 1 || count <= few.block_columns))
+    return make(columns.begin, i64(count));
+  loop(columns.begin, columns.end, stride,
+       [&](Value* column) { make(column, minimum(stride, builder_.CreateSub(columns.end, column))); });
+}
+
+/// Memory for a block of either kind. In front of the first row there is room for a tile that begins before the block,
+/// in rows or columns; behind the last for the rows of a tile and the columns of a panel beyond it.
+llvm::Value* KernelEmitter::block_memory() {
+  const passes::FewRows& few = blocking_.few;
+  const std::int64_t stride = blocking_.block_columns, panel = blocking_.panel(machine_);
+  std::int64_t before = (blocking_.tile_rows - 1) * stride + panel, after = blocking_.block_rows * stride;
+  if (few.below > 1) {
+    const std::int64_t wide = std::max(few.tile_vectors, few.row_vectors) * machine_.lanes;
+    before = std::max(before, wide);
+    after = std::max(after, (few.below - 1 + few.tile_rows - 1) * few.block_columns + wide);
+  }
+  return element(stack(llvm::ArrayType::get(product_type(), static_cast<std::uint64_t>(before + after)), "block"),
+                 i64(before));
 }
 
 /// Low tiles read the rows as they lie: packed rows have panels for high ones.
 bool KernelEmitter::has_low_tiles() const { return blocking_.low_rows < blocking_.tile_rows && !blocking_.pack_lhs; }
 
+/// How so many rows are shared out to tiles of two heights (passes::row_tiles).
+KernelEmitter::TileCount KernelEmitter::count_tiles(Value* rows, std::int64_t high, std::int64_t low) {
+  Value* tiles = divided_up(rows, i64(high));
+  if (low == high) return {tiles, tiles};
+  Value* lower = builder_.CreateSDiv(builder_.CreateSub(multiply(tiles, i64(high)), rows), i64(high - low));
+  return {tiles, builder_.CreateSub(tiles, minimum(tiles, lower))};
+}
+
 /// Blocks of about equal numbers of tiles. `body` gets a block's first row, its rows, and how many of them high tiles
-/// make (passes::row_tiles), which may reach beyond the last row.
-void KernelEmitter::for_row_blocks(const Range& rows, const std::function<void(Value*, Value*, Value*)>& body) {
+/// make (passes::row_tiles), which may reach beyond the last row. Few rows are one block.
+void KernelEmitter::for_row_blocks(const Range& rows, Value* many,
+                                   const std::function<void(Value*, Value*, Value*)>& body) {
   const std::int64_t high = blocking_.tile_rows, low = has_low_tiles() ? blocking_.low_rows : high;
-  const auto divide_up = [&](Value* a, Value* b) {
-    return builder_.CreateSDiv(add(a, builder_.CreateSub(b, i64(1))), b);
-  };
   Value* count = builder_.CreateSub(rows.end, rows.begin);
-  Value* tiles = divide_up(count, i64(high));
-  Value* high_tiles = tiles;
-  if (low < high) {
-    Value* lower = builder_.CreateSDiv(builder_.CreateSub(multiply(tiles, i64(high)), count), i64(high - low));
-    high_tiles = builder_.CreateSub(tiles, minimum(tiles, lower));
-  }
+  const auto [tiles, high_tiles] = count_tiles(count, high, low);
   // The row before which so many tiles end.
   const auto start = [&](Value* tile) {
     Value* row = multiply(tile, i64(high));
@@ -280,9 +284,10 @@ void KernelEmitter::for_row_blocks(const Range& rows, const std::function<void(V
   };
   Value* together = i64(1);
   if (blocking_.block_rows > high) {
-    Value* blocks = divide_up(tiles, i64(blocking_.block_rows / high));
-    together = divide_up(tiles, builder_.CreateBinaryIntrinsic(llvm::Intrinsic::smax, blocks, i64(1)));
+    Value* blocks = divided_up(tiles, i64(blocking_.block_rows / high));
+    together = divided_up(tiles, builder_.CreateBinaryIntrinsic(llvm::Intrinsic::smax, blocks, i64(1)));
   }
+  if (blocking_.few.below > 1) together = builder_.CreateSelect(many, together, tiles);
   // As many tiles as fit are a block, at least one: where there are no rows, none.
   together = builder_.CreateBinaryIntrinsic(llvm::Intrinsic::smax, together, i64(1));
   loop(i64(0), tiles, together, [&](Value* tile) {
@@ -293,69 +298,15 @@ void KernelEmitter::for_row_blocks(const Range& rows, const std::function<void(V
   });
 }
 
-/// Whether there may be fewer rows than a tile has: a batch of one, say. They are then made one by one, from the
-/// operands as they lie: to pack one would take longer than to read it once.
-bool KernelEmitter::may_be_narrow(const Product& product) const {
-  if (has_tiles_ || product.rows.is_constant() || blocking_.tile_rows == 1) return false;
-  const passes::ContractionAxes axes = passes::contraction_axes(kernel_.contraction, plan_);
-  return !blocking_.packs_before() || (axes.rows.size() == 1 && axes.columns.size() == 1);
-}
-
 /// Whether tiles are made only where there are as many rows as one has: none then reaches before the first row.
 bool KernelEmitter::has_whole_tile(const Product& product) const {
   const std::int64_t rows = product.rows.is_constant() ? product.rows.constant() : 0;
-  return has_tiles_ || may_be_narrow(product) || rows >= blocking_.tile_rows || blocking_.tile_rows == 1;
+  return blocking_.few.below > 1 || rows >= blocking_.tile_rows || blocking_.tile_rows == 1;
 }
 
-llvm::Value* KernelEmitter::has_tiles(const Product& product) {
-  if (!may_be_narrow(product)) return builder_.getTrue();
-  return builder_.CreateICmpSGE(size(product.rows), i64(blocking_.tile_rows));
-}
-
-void KernelEmitter::emit_single_rows(const Product& product, const Block& block) {
-  const Axis& k = product.contracted.back();
-  std::int64_t columns = 0;
-  const bool known = is_constant(size(product.columns), &columns);
-  const bool dots = product.contracted.size() == 1 && k.rhs.is_one() && !product.b_column.is_one() && known &&
-                    columns >= machine_.lanes;
-  const std::int64_t vectors = dots ? 1 : blocking_.row_vectors, panel = vectors * machine_.lanes;
-  const bool overlaps = known && columns >= panel;
-  loop(i64(0), block.row_count, i64(1), [&](Value* i) {
-    Value* a = element(product.a, multiply(add(block.row, i), size(product.a_row)));
-    Value* scratch = element(block.scratch, multiply(i, i64(blocking_.block_columns)));
-    loop(i64(0), block.column_count, i64(panel), [&](Value* j) {
-      Value* at = overlaps ? minimum(j, builder_.CreateSub(block.column_count, i64(panel))) : j;
-      Value* column = add(block.column, at);
-      if (dots) {  // the second operand's columns are contiguous along the contracted axis
-        const Product turned{product.b,
-                             a,
-                             product.columns,
-                             Dimension(1),
-                             product.b_column,
-                             Dimension(0),
-                             {Axis{k.size, k.rhs, k.lhs, Dimension(0)}},
-                             nullptr,
-                             nullptr};
-        const Values sums = dot_rows(turned, width(), column, false);
-        builder_.CreateAlignedStore(add_lanes(sums), element(scratch, at), llvm::Align(4));
-        return;
-      }
-      Tile tile;
-      tile.vectors = static_cast<unsigned>(vectors);
-      tile.splits = static_cast<unsigned>(blocking_.row_splits);
-      tile.a = a;
-      tile.b = element(product.b, multiply(column, size(product.b_column)));
-      tile.depth = size(k.size);
-      tile.scratch = element(scratch, at);
-      tile.stride = blocking_.block_columns;
-      for (std::int64_t v = 0; !overlaps && v < vectors; ++v) {
-        const bool whole = known && columns >= (v + 1) * machine_.lanes;
-        Value* left = builder_.CreateSub(block.column_count, add(at, i64(v * machine_.lanes)));
-        tile.masks.push_back(whole ? nullptr : lane_mask(left));
-      }
-      emit_tile(product, tile);
-    });
-  });
+llvm::Value* KernelEmitter::has_many_rows(const Product& product) {
+  if (blocking_.few.below == 1) return builder_.getTrue();
+  return builder_.CreateICmpSGE(size(product.rows), i64(blocking_.few.below));
 }
 
 /// All tiles of a block; with a limited depth, pass after pass over the contracted axis.

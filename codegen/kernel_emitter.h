@@ -160,11 +160,14 @@ class KernelEmitter {
   Range columns_of(const Product& product);
   void emit_blocks(const Product& whole, const Product& plain, std::vector<Loop>& loops);
   bool has_low_tiles() const;
-  void for_row_blocks(const Range& rows, const std::function<void(Value*, Value*, Value*)>& body);
-  bool may_be_narrow(const Product& product) const;
+  struct TileCount {
+    Value *all, *high;
+  };
+  TileCount count_tiles(Value* rows, std::int64_t high, std::int64_t low);
+  void for_row_blocks(const Range& rows, Value* many, const std::function<void(Value*, Value*, Value*)>& body);
   bool has_whole_tile(const Product& product) const;
-  Value* has_tiles(const Product& product);
-  void emit_single_rows(const Product& product, const Block& block);
+  Value* has_many_rows(const Product& product);
+  Value* block_memory();
   void emit_block(const Product& product, const Block& block, std::vector<Loop>& loops);
   void emit_pass(const Product& product, const Block& block, Value* begin, Value* count, bool accumulate,
                  std::vector<Loop>& loops);
@@ -184,6 +187,7 @@ class KernelEmitter {
     Value* scratch = nullptr;
     std::int64_t stride = 0;  ///< of the scratch memory's rows
     bool accumulate = false;  ///< adds to what is there
+    Values row_offsets;       ///< of the first operand's rows, in elements; empty: they are the product's rows in order
   };
   /// The columns of a row of tiles, and those of them that no panel before has made.
   struct Panel {
@@ -210,6 +214,12 @@ class KernelEmitter {
   void emit_dot_products(const Product& product, std::vector<Loop>& loops);
   Values dot_rows(const Product& product, unsigned rows, Value* first, bool written_out);
   Value* add_lanes(Values vectors);
+
+  // few_rows.cpp
+  void emit_few_rows(const Product& product, const Block& block);
+  void emit_low_tiles(const Product& product, const Block& block);
+  void emit_single_rows(const Product& product, const Block& block);
+  Value* begin_panel(const Product& product, const Block& block, Value* j, Tile& tile);
 
   // outer_product.cpp
   bool may_be_outer(const Product& product) const;
@@ -294,6 +304,7 @@ class KernelEmitter {
   Values carry(Value* begin, Value* end, Value* step, Values values,
                const std::function<Values(Value*, const Values&)>& body);
   void branch(Value* condition, const std::function<void()>& body);
+  Value* divided_up(Value* a, Value* b) { return builder_.CreateSDiv(add(a, builder_.CreateSub(b, i64(1))), b); }
   Value* minimum(Value* a, Value* b) { return builder_.CreateSelect(builder_.CreateICmpSLT(a, b), a, b); }
   Value* reduce_lanes(const ir::Node* reduction, Value* vector);
   Value* combine(const ir::Node* reduction, Value* a, Value* b);
@@ -309,8 +320,7 @@ class KernelEmitter {
   const passes::Signature& signature_;
   const Machine machine_;
 
-  passes::Blocking blocking_;  ///< of the contraction, while its loops are written: the kernel's own or unpacked
-  bool has_tiles_ = false;     ///< there are as many rows as a tile has
+  const passes::Blocking& blocking_;  ///< of the contraction
   passes::Partition partition_;
   Value *part_begin_ = nullptr, *part_end_ = nullptr;
 

@@ -29,7 +29,8 @@ void KernelEmitter::emit_tile_step(const Product& product, const Tile& tile, Val
     }
   }
   for (unsigned r = 0; r < tile.rows; ++r) {
-    Value* number = builder_.CreateLoad(product_type(), element(a, multiply(i64(r), a_step)));
+    Value* number = builder_.CreateLoad(
+        product_type(), element(a, tile.row_offsets.empty() ? multiply(i64(r), a_step) : tile.row_offsets[r]));
     Value* repeated = builder_.CreateVectorSplat(width, number);
     for (unsigned v = 0; v < tile.vectors; ++v) {
       Value*& sum = sums[r * tile.vectors + v];

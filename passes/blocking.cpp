@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <bit>
-#include <numeric>
 
 #include "passes/estimate.h"
+#include "passes/tile_cycles.h"
 
 namespace descent::passes {
 
@@ -16,27 +16,6 @@ constexpr std::int64_t kDepth = 256;  // contracted elements of a pass, where th
 
 std::int64_t divide_up(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 std::int64_t round_up(std::int64_t a, std::int64_t b) { return divide_up(a, b) * b; }
-
-/// Independent sums that keep the multiply-add units busy when a tile has only few of them.
-std::int64_t splits_for(std::int64_t sums, std::int64_t vectors, const Machine& m) {
-  const std::int64_t wanted = divide_up(m.multiply_adds * m.latency, sums);
-  const std::int64_t fitting = std::max<std::int64_t>(1, (m.registers - vectors - 1) / sums);
-  return std::min<std::int64_t>({wanted, fitting, 4});
-}
-
-/// Cycles that a tile takes for `depth` contracted elements: multiply-adds, loads, or waiting for sums, beside which
-/// each step counts and moves on; and the tile begins and ends. A panel of the second operand that the first-level
-/// cache does not hold comes from the second: a quarter of a cycle for each line (measured on Zen 3).
-double cycles(std::int64_t rows, std::int64_t vectors, std::int64_t depth, const Machine& m) {
-  const std::int64_t sums = rows * vectors, splits = splits_for(sums, vectors, m);
-  const double loads = static_cast<double>(vectors + rows) / m.loads;
-  const double busy = std::max({static_cast<double>(sums) / m.multiply_adds, loads,
-                                static_cast<double>(m.latency) / static_cast<double>(splits)});
-  const std::int64_t bytes = vectors * m.lanes * m.element;
-  const double fetched = bytes * depth > m.level1 * 3 / 4 ? 0.25 * static_cast<double>(bytes) / 64 : 0;
-  return static_cast<double>(depth) * (busy + fetched + 0.1 / static_cast<double>(splits)) + 8 +
-         0.5 * static_cast<double>(rows) + 1.5 * static_cast<double>(sums);
-}
 
 struct Tile {
   std::int64_t rows, vectors;
@@ -53,8 +32,8 @@ std::int64_t low_rows(const Tile& tile, bool is_large, const Machine& m) {
 /// Cycles of a column of tiles for so many rows.
 double column_cycles(std::int64_t rows, const Tile& tile, std::int64_t low, std::int64_t depth, const Machine& m) {
   const RowTiles tiles = row_tiles(rows, tile.rows, low);
-  const double lower = low < tile.rows ? cycles(low, tile.vectors, depth, m) : 0;
-  return static_cast<double>(tiles.high) * cycles(tile.rows, tile.vectors, depth, m) +
+  const double lower = low < tile.rows ? tile_cycles(low, tile.vectors, depth, m) : 0;
+  return static_cast<double>(tiles.high) * tile_cycles(tile.rows, tile.vectors, depth, m) +
          static_cast<double>(tiles.low) * lower;
 }
 
@@ -69,8 +48,7 @@ Tile choose_tile(const Dimension& rows, const Dimension& columns, std::int64_t d
   for (std::int64_t v = 1; v <= std::min<std::int64_t>(widest, 8); ++v) {
     const auto column_tiles = static_cast<double>(divide_up(vector_count, v));
     for (std::int64_t r = 1; r <= std::min<std::int64_t>(row_count, 16); ++r) {
-      // The sums, the second operand's vectors and one repeated number: used more than once, it is in a register too.
-      if (r * v + v + 1 > m.registers) break;
+      if (!fits_registers(r, v, m)) break;
       const std::int64_t low = low_rows({r, v}, is_large, m);
       double column = 0;
       if (rows.is_constant()) {
@@ -92,20 +70,9 @@ Tile for_batches(const Tile& tile, const Machine& m) {
   const auto rows = static_cast<std::uint64_t>(tile.rows);
   const auto above = static_cast<std::int64_t>(std::bit_ceil(rows)),
              below = static_cast<std::int64_t>(std::bit_floor(rows));
-  if (above <= 16 && (above + 1) * tile.vectors + 1 <= m.registers) return {above, tile.vectors};
+  if (above <= 16 && fits_registers(above, tile.vectors, m)) return {above, tile.vectors};
   if (2 * below * tile.vectors >= 3 * m.multiply_adds * m.latency) return {below, tile.vectors};
   return tile;
-}
-
-/// Whether reading `lines` pieces of memory, `stride` numbers apart and `length` numbers long, over and over finds them
-/// in a cache of `bytes`: pieces a power of two apart share few of its sets and push each other out.
-bool stays_in(std::int64_t bytes, std::int64_t lines, std::int64_t stride, std::int64_t length, const Machine& m) {
-  const std::int64_t line = 64 / m.element, ways = 8;  // numbers of a line
-  const std::int64_t sets = bytes / m.element / line / ways;
-  const std::int64_t step = std::max<std::int64_t>(1, stride / line);
-  const std::int64_t reached = stride % line == 0 ? sets / std::gcd(sets, step) : sets;
-  const std::int64_t each = divide_up(length, line);
-  return lines * each <= std::min(sets, reached * each) * ways * 3 / 4;
 }
 
 /// The same of the first-level cache; nor may they lie on more pages than the processor keeps addresses of.
@@ -118,13 +85,6 @@ std::int64_t estimated_depth(const ContractionAxes& axes) {
   std::int64_t depth = 1;
   for (const auto& axis : axes.contracted) depth *= std::max<std::int64_t>(1, estimate(axis.size));
   return depth;
-}
-
-/// Single rows take as many vectors as make a good piece of memory of each row of the second operand.
-void choose_single_rows(Blocking& blocking, const Dimension& columns, const Machine& m) {
-  blocking.row_vectors =
-      std::min({std::int64_t{8}, divide_up(estimate(columns), m.lanes), blocking.block_columns / m.lanes});
-  blocking.row_splits = splits_for(blocking.row_vectors, blocking.row_vectors, m);
 }
 
 }  // namespace
@@ -187,15 +147,6 @@ Blocking choose_blocking(const ContractionAxes& axes, const Machine& m, bool by_
     blocking.slabs = blocking.pack_rhs && blocking.depth == 0 && axes.rows.size() == 1;
     // Panels are packed before the loops over further axes of columns, which would find those of the first.
     if (!blocking.slabs && axes.columns.size() > 1) blocking.pack_rhs = false;
-    // To pack what has to be fetched from beyond the second-level cache takes longer than a few uses save, where a
-    // panel stays in that cache while the rows go by (measured with weights of 10 MB: packing them pays from some 20
-    // rows on).
-    constexpr std::int64_t many = 20;
-    const bool fetched = depth * estimate(columns) * m.element > m.level2;
-    if (blocking.pack_rhs && !strided && !rows.is_constant() && fetched && axes.rows.size() == 1 &&
-        axes.columns.size() == 1 && stays_in(m.level2, depth, estimate(k.rhs), panel, m)) {
-      blocking.packed_from = many;
-    }
   }
 
   // The second operand's columns of a block stay in the second-level cache while all rows go by; the block itself stays
@@ -212,24 +163,8 @@ Blocking choose_blocking(const ContractionAxes& axes, const Machine& m, bool by_
   if (rows.is_constant()) {
     blocking.block_rows = std::min(blocking.block_rows, round_up(rows.constant(), tile.rows));
   }
-  choose_single_rows(blocking, columns, m);
+  choose_few_rows(blocking, axes, m);
   return blocking;
-}
-
-Blocking unpacked(const Blocking& blocking, const ContractionAxes& axes, const Machine& m) {
-  const Dimension few(2 * blocking.packed_from / 5);  // rows, about as many as there are on the average
-  const Dimension& columns = axes.columns.back().size;
-  const Tile tile = choose_tile(few, columns, estimated_depth(axes), false, false, m);
-  Blocking plain;
-  plain.tile_rows = plain.low_rows = tile.rows;
-  plain.tile_vectors = tile.vectors;
-  plain.splits = splits_for(tile.rows * tile.vectors, tile.vectors, m);
-  const std::int64_t panel = plain.panel(m), held = m.level1 / 2 / m.element;
-  plain.block_rows = round_up(blocking.packed_from, tile.rows);
-  plain.block_columns =
-      std::max(panel, std::min(round_up(estimate(columns), panel), held / plain.block_rows / panel * panel));
-  choose_single_rows(plain, columns, m);
-  return plain;
 }
 
 Dimension whole_depth(const std::vector<ContractionAxes::Axis>& contracted) {

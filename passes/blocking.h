@@ -23,6 +23,16 @@ struct ContractionAxes {
   std::vector<Axis> batch, rows, columns, contracted;
 };
 
+/// How rows are made where their number is known at run time only, and happens to be small: the product of a batch of
+/// one, of seven. Their tiles read the operands as they lie, and the rest of the kernel runs over the block.
+struct FewRows {
+  std::int64_t below = 1;       ///< fewer rows than so; 1: there is no such code
+  std::int64_t tiles_from = 1;  ///< and fewer than so one by one
+  std::int64_t tile_rows = 1, low_rows = 1, tile_vectors = 1, splits = 1;
+  std::int64_t row_vectors = 1, row_splits = 1;  ///< of a single row
+  std::int64_t block_columns = 1;
+};
+
 struct Blocking {
   enum class Form {
     tiles,  ///< lanes along the columns
@@ -30,14 +40,13 @@ struct Blocking {
     turned  ///< one column, contiguous rows: the operands exchanged, so that the rows are lanes
   } form = Form::tiles;
   std::int64_t tile_rows = 1, tile_vectors = 1;
-  std::int64_t low_rows = 1;                ///< of the low tiles (RowTiles); or as many as all have
-  std::int64_t row_vectors = 1;             ///< of a single row, where there are fewer rows than a tile has
-  std::int64_t splits = 1, row_splits = 1;  ///< independent sums for each element, of a tile and of a single row
+  std::int64_t low_rows = 1;  ///< of the low tiles (RowTiles); or as many as all have
+  std::int64_t splits = 1;    ///< independent sums for each element
   std::int64_t block_rows = 1, block_columns = 1;
   std::int64_t depth = 0;  ///< 0: the whole contracted axis at once
   bool pack_lhs = false, pack_rhs = false;
-  bool slabs = false;            ///< the second operand is packed a block's columns at a time, not all before
-  std::int64_t packed_from = 1;  ///< rows; of fewer, the operands are read as they lie
+  bool slabs = false;  ///< the second operand is packed a block's columns at a time, not all before
+  FewRows few;
   /// Whether anything, and the second operand, is packed whole before the loops over further axes of rows and columns.
   bool packs_before() const { return pack_lhs || packs_rhs_before(); }
   bool packs_rhs_before() const { return pack_rhs && !slabs; }
@@ -55,8 +64,8 @@ RowTiles row_tiles(std::int64_t rows, std::int64_t high, std::int64_t low);
 /// columns, for which there should be several panels.
 Blocking choose_blocking(const ContractionAxes& axes, const Machine& machine, bool by_columns = false);
 
-/// How the same product is cut where it has fewer rows than `blocking.packed_from`: of operands as they lie.
-Blocking unpacked(const Blocking& blocking, const ContractionAxes& axes, const Machine& machine);
+/// Completes `blocking`, in which all but `few` is chosen.
+void choose_few_rows(Blocking& blocking, const ContractionAxes& axes, const Machine& machine);
 
 /// Contracted elements of each element of the result: the product of the contracted axes.
 ir::Dimension whole_depth(const std::vector<ContractionAxes::Axis>& contracted);

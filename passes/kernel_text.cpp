@@ -21,7 +21,14 @@ std::string describe(const Blocking& blocking) {
   if (blocking.depth > 0) text += fmt::format(", depth {}", blocking.depth);
   if (blocking.pack_lhs) text += ", first operand packed";
   if (blocking.pack_rhs) text += ", second operand packed";
-  if (blocking.packed_from > blocking.tile_rows) text += fmt::format(" from {} rows on", blocking.packed_from);
+  const FewRows& few = blocking.few;
+  if (few.below > 1) {
+    text += fmt::format("; fewer than {} rows: ", few.below);
+    if (few.tiles_from < few.below) text += fmt::format("tiles of {}", few.tile_rows);
+    if (few.tiles_from < few.below && few.low_rows < few.tile_rows) text += fmt::format(" or {}", few.low_rows);
+    if (few.tiles_from < few.below) text += fmt::format(" x {}, ", few.tile_vectors);
+    text += fmt::format("single rows x {}", few.row_vectors);
+  }
   return text + ")";
 }
 

@@ -1,7 +1,6 @@
 #include "passes/partition.h"
 
 #include <algorithm>
-#include <numeric>
 
 #include "passes/estimate.h"
 
@@ -91,10 +90,7 @@ Partition of_contraction(const Kernel& kernel, const KernelPlan& plan, const Mac
   // Of several batches each goes to one thread, and nothing is packed twice.
   if (batch != axes.batch.end()) add(Partition::Axis::outer, 0, batch->size, 1);
   if (!candidates.empty()) return candidates[0];
-  std::int64_t panel = blocking.panel(machine);
-  if (blocking.packed_from > blocking.tile_rows) {
-    panel = std::lcm(panel, unpacked(blocking, axes, machine).panel(machine));  // parts are whole panels of either kind
-  }
+  const std::int64_t panel = blocking.panel(machine);
   const Dimension &row = axes.rows.back().size, &column = axes.columns.back().size;
   if (!row.is_one()) {
     const std::int64_t unit = blocking.form == Blocking::Form::tiles  ? blocking.tile_rows

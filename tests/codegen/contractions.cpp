@@ -124,11 +124,25 @@ TEST_CASE("contractions_of_few_rows_with_large_weights_agree_with_the_interprete
   const Dimension n = Dimension::symbol("n"), none(0), one(1);
   const passes::Blocking blocking =
       passes::choose_blocking({{}, {{n, 200, none, 300}}, {{300, none, one, one}}, {{200, one, 300, none}}}, machine);
-  REQUIRE(blocking.packed_from > blocking.tile_rows);
-  const std::int64_t from = blocking.packed_from;
+  REQUIRE(blocking.few.below > blocking.tile_rows);
+  const std::int64_t from = blocking.few.below;
   for (const std::int64_t columns : {300, 304, 320}) {
     for (const std::int64_t rows : {std::int64_t{1}, blocking.tile_rows, std::int64_t{7}, from - 1, from, from + 1}) {
       compare({rows, columns, 200, false, false, true}, machine);
+    }
+  }
+}
+
+// High tiles, low ones and single rows, of which the last ones reach beyond the rows; columns of a panel that is wider
+// than all, that overlaps the one before it, and that is cut by a block's end.
+TEST_CASE("contractions_of_every_small_number_of_rows_agree_with_the_interpreter") {
+  for (const auto& [level1, level2] : {std::pair{48 << 10, 1 << 20}, {8 << 10, 64 << 10}}) {
+    const passes::Machine machine = with_caches(level1, level2);
+    for (const std::int64_t columns : {5, 34, 48, 144, 377}) {
+      for (std::int64_t rows = 1; rows <= 20; ++rows) {
+        const bool turned = rows % 3 == 0;
+        compare({rows, columns, 57 + columns / 2, turned, false, true, rows % 5 == 0}, machine);
+      }
     }
   }
 }

@@ -1,0 +1,124 @@
+// Few rows: a batch of one, or of seven, where the code must serve any number.
+//
+// The tiles that suit many rows are high, and would be made for a part of their rows only. Lower ones are chosen here,
+// by what they take on the average of all numbers of rows below; a number is made of high and low ones. What few rows
+// take is often less the multiply-adds than reading the second operand: each tile reads it once.
+#include <algorithm>
+
+#include "passes/blocking.h"
+#include "passes/estimate.h"
+#include "passes/tile_cycles.h"
+
+namespace descent::passes {
+
+using ir::Dimension;
+
+namespace {
+
+std::int64_t divide_up(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
+
+struct Product {
+  std::int64_t vectors, depth;  // of columns
+  bool is_held;                 // the second operand by the first-level cache
+  bool is_aligned;              // its rows begin where lines of the cache do
+};
+
+/// Cycles of all tiles side by side. What the first-level cache does not hold comes at two for each line (measured on
+/// Zen 5).
+double cycles(std::int64_t rows, std::int64_t vectors, const Product& product, const Machine& m) {
+  const double lines = static_cast<double>(vectors * m.lanes * m.element) / 64 + (product.is_aligned ? 0 : 1);
+  const double fetched = product.is_held ? 0 : 2 * lines * static_cast<double>(product.depth);
+  return static_cast<double>(divide_up(product.vectors, vectors)) *
+         std::max(tile_cycles(rows, vectors, product.depth, m), fetched);
+}
+
+/// The cycles of any number of rows.
+double cycles_of(std::int64_t rows, const FewRows& few, double high, double low) {
+  const RowTiles tiles = row_tiles(rows, few.tile_rows, few.low_rows);
+  return static_cast<double>(tiles.high) * high + static_cast<double>(tiles.low) * low;
+}
+
+/// Tiles can read the second operand as it lies.
+bool reads_rows(const ContractionAxes& axes) {
+  const Dimension& step = axes.columns.back().rhs;
+  return step.is_one() || step == Dimension(0);
+}
+
+/// How many rows are no longer few. Of few whole tiles without lower ones the last is made for a part of its rows, and
+/// to pack takes longer than a few uses save, where a panel stays in the second-level cache while the rows go by
+/// (measured with weights of 10 MB on Zen 3: packing them pays from some 20 rows on), or comes from beyond in whole
+/// lines (on Zen 5; halves that push each other out come twice).
+std::int64_t few_rows(const Blocking& blocking, const Product& product, const ContractionAxes& axes, const Machine& m) {
+  constexpr std::int64_t many = 20;
+  const std::int64_t stride = estimate(axes.contracted.back().rhs);
+  const bool is_kept = stays_in(m.level2, product.depth, stride, blocking.panel(m), m);
+  if (!reads_rows(axes) || !(is_kept || m.lanes * m.element >= 64)) return blocking.tile_rows;
+  if (blocking.pack_rhs && is_kept) return std::max(many, 2 * blocking.tile_rows);
+  return blocking.pack_rhs || blocking.low_rows == blocking.tile_rows ? 2 * blocking.tile_rows : blocking.tile_rows;
+}
+
+/// The tiles with the fewest cycles for each row, on the average of all numbers of rows. A kind of tile counts `worth`
+/// cycles for each: what saves less is not worth the time to compile it.
+void choose_tiles(FewRows& few, const Product& product, const Machine& m) {
+  constexpr double worth = 250;
+  const double single = cycles(1, few.row_vectors, product, m);
+  double least = single * static_cast<double>(few.below - 2);
+  for (std::int64_t rows = 2; rows <= std::min<std::int64_t>(few.below, 8) && fits_registers(rows, 1, m); ++rows) {
+    FewRows now = few;
+    double high = 0;
+    for (std::int64_t v = 1; v <= std::min<std::int64_t>(product.vectors, 8) && fits_registers(rows, v, m); ++v) {
+      const double taken = cycles(rows, v, product, m);
+      if (high == 0 || taken < high) high = taken, now.tile_vectors = v;
+    }
+    now.tile_rows = rows;
+    now.splits = splits_for(rows * now.tile_vectors, now.tile_vectors, m);
+    for (const std::int64_t lower : {rows, (2 * rows + 2) / 3, (rows + 1) / 2}) {
+      // Each element is the same sum in either tile.
+      if (splits_for(lower * now.tile_vectors, now.tile_vectors, m) != now.splits) continue;
+      now.low_rows = lower;
+      now.tiles_from = now.below;
+      const double low = lower == rows ? high : cycles(lower, now.tile_vectors, product, m);
+      const double kinds = lower == rows ? worth : 2 * worth;
+      double total = 0;
+      for (std::int64_t r = now.below - 1; r > 1; --r) {
+        const auto count = static_cast<double>(r);
+        const double in_tiles = cycles_of(r, now, high, low);
+        if (now.tiles_from == r + 1 && in_tiles < count * single) now.tiles_from = r;
+        total += (kinds + (now.tiles_from <= r ? in_tiles : count * single)) / count;
+      }
+      if (total < least) least = total, few = now;
+    }
+  }
+}
+
+}  // namespace
+
+void choose_few_rows(Blocking& blocking, const ContractionAxes& axes, const Machine& m) {
+  FewRows& few = blocking.few;
+  const auto &row = axes.rows.back(), &column = axes.columns.back();
+  const bool one_matrix = axes.rows.size() == 1 && axes.columns.size() == 1;
+  if (blocking.form != Blocking::Form::tiles || row.size.is_constant() || blocking.tile_rows == 1 ||
+      (blocking.packs_before() && !one_matrix)) {
+    return;
+  }
+  Product product{divide_up(estimate(column.size), m.lanes), 1, true, true};
+  for (const auto& axis : axes.contracted) product.depth *= std::max<std::int64_t>(1, estimate(axis.size));
+  product.is_aligned = estimate(axes.contracted.back().rhs) * m.element % 64 == 0;
+  product.is_held = product.depth * estimate(column.size) * m.element <= m.level1 * 3 / 4;
+
+  // Single rows take as many vectors as make a good piece of memory of each row of the second operand.
+  few.row_vectors = std::min<std::int64_t>(8, product.vectors);
+  few.row_splits = splits_for(few.row_vectors, few.row_vectors, m);
+  few.below = few_rows(blocking, product, axes, m);
+  few.tiles_from = few.below;
+  if (reads_rows(axes)) choose_tiles(few, product, m);
+  if (few.tiles_from == few.below) few.tiles_from = few.below = blocking.tile_rows;
+
+  // The block of all these rows, beside one tile more, is on the stack.
+  constexpr std::int64_t most = 128 << 10;  // bytes
+  const std::int64_t panel = few.tile_vectors * m.lanes;
+  const std::int64_t held = most / m.element / (few.below + few.tile_rows) / panel * panel;
+  few.block_columns = std::max(panel, std::min(divide_up(estimate(column.size), panel) * panel, held));
+}
+
+}  // namespace descent::passes
