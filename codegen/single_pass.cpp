@@ -23,12 +23,22 @@ void KernelEmitter::emit_single_pass() {
   std::vector<Loop> loops;
   const Product product = second.turned_product(loops);
   const Block block = second.begin_sums(product);
-  first.after_rows_ = [&](Value* row, Value* count) {
-    go_on_as(second).emit_pass(product, block, row, count, true, loops);
+  // The rows of the block before are added: while the processor waits for what is made of this block's, they are at
+  // hand.
+  const std::int64_t rows = first.blocking_.block_rows;
+  first.after_rows_ = [&](Value* row) {
+    go_on_as(second);
+    second.emit_pass(product, block, second.builder_.CreateSub(row, i64(rows)), second.minimum(row, i64(rows)), true,
+                     loops);
     go_on_as(first);
   };
   go_on_as(first).emit_contraction();
   first.end_reductions();
+  go_on_as(second);
+  Value* all = second.size(product.contracted[0].size);
+  Value* left = second.builder_.CreateSRem(second.builder_.CreateSub(all, i64(1)), i64(rows));
+  Value* last = second.builder_.CreateSub(second.builder_.CreateSub(all, i64(1)), left);
+  second.emit_pass(product, block, last, second.builder_.CreateSub(all, last), true, loops);
   go_on_as(second).end_sums(product, block, loops);
   second.end_reductions();
   go_on_as(*this);

@@ -135,7 +135,7 @@ void KernelEmitter::emit_dot_products(const Product& product, std::vector<Loop>&
     product.row_loop->count = count;
     product.row_loop->tile_stride = i64(1);
     emit_part(loops, scratch);
-    if (after_rows_) after_rows_(first, count);
+    if (after_rows_) after_rows_(first);
   });
 }
 
