@@ -168,6 +168,10 @@ Dimension Dimension::parse(std::string_view text) {
   std::int64_t number = 0;  // most sizes are one
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (error == std::errc() && end == text.data() + text.size() && number >= 0 && text.size() <= 18) return number;
+  const auto is_letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; };
+  if (!text.empty() && text.size() <= 18 && std::all_of(text.begin(), text.end(), is_letter)) {
+    return symbol(std::string(text));  // and most others
+  }
   Dimension sum(0);
   std::size_t at = 0;
   const auto blank = [&] {

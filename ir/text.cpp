@@ -114,7 +114,7 @@ class LineReader {
 
   bool accept(std::string_view token) {
     skip();
-    if (text_.compare(at_, token.size(), token) != 0) return false;
+    if (!text_.substr(at_).starts_with(token)) return false;
     at_ += token.size();
     return true;
   }
@@ -125,21 +125,24 @@ class LineReader {
     skip();
     return at_ >= text_.size();
   }
-  std::string word() {
+  std::string_view word() {
+    const auto ends = [](char c) {
+      return c == ' ' || c == ',' || c == ':' || c == '=' || c == '[' || c == ']' || c == '%';
+    };
     skip();
     const std::size_t begin = at_;
-    while (at_ < text_.size() && std::string_view(" ,:=[]%").find(text_[at_]) == std::string_view::npos) ++at_;
+    while (at_ < text_.size() && !ends(text_[at_])) ++at_;
     if (begin == at_) fail("expected a word");
-    return std::string(text_.substr(begin, at_ - begin));
+    return text_.substr(begin, at_ - begin);
   }
   double real() {
-    const std::string w = word();
+    const std::string_view w = word();
     if (w == "nan") return std::nan("");
     if (w == "inf") return HUGE_VAL;
     if (w == "-inf") return -HUGE_VAL;
     double value = 0;
     const auto [end, error] = std::from_chars(w.data(), w.data() + w.size(), value);
-    if (error != std::errc() || end != w.data() + w.size()) fail("'" + w + "' is not a number");
+    if (error != std::errc() || end != w.data() + w.size()) fail("'" + std::string(w) + "' is not a number");
     return value;
   }
   std::size_t index() {
@@ -149,10 +152,11 @@ class LineReader {
     return static_cast<std::size_t>(value);
   }
   std::int64_t count() {
-    const std::string w = word();
+    const std::string_view w = word();
     std::int64_t value = 0;
     const auto [end, error] = std::from_chars(w.data(), w.data() + w.size(), value);
-    if (error != std::errc() || end != w.data() + w.size() || value < 0) fail("'" + w + "' is not a whole number");
+    if (error != std::errc() || end != w.data() + w.size() || value < 0)
+      fail("'" + std::string(w) + "' is not a whole number");
     return value;
   }
   std::vector<int> axes() {
@@ -208,7 +212,7 @@ class LineReader {
 
 /// The list of this key; null if there is none.
 template <typename Keys>
-auto find_key(const Keys& keys, const std::string& key) -> decltype(keys[0].list) {
+auto find_key(const Keys& keys, std::string_view key) -> decltype(keys[0].list) {
   for (const auto& k : keys) {
     if (key == k.key) return k.list;
   }
@@ -216,9 +220,9 @@ auto find_key(const Keys& keys, const std::string& key) -> decltype(keys[0].list
 }
 
 const Node* read_node(LineReader& in, Graph& graph, const std::vector<const Node*>& nodes) {
-  const std::string name = in.word();
+  const std::string_view name = in.word();
   const std::optional<Op> op = find_op(name);
-  if (!op) in.fail("there is no op '" + name + "'");
+  if (!op) in.fail("there is no op '" + std::string(name) + "'");
   std::vector<const Node*> operands;
   const int arity = info(*op).arity;
   for (int i = 0; arity == variadic ? i == 0 || in.accept(",") : i < arity; ++i) {
@@ -229,7 +233,7 @@ const Node* read_node(LineReader& in, Graph& graph, const std::vector<const Node
   }
   Attributes a;
   while (!in.accept(":")) {
-    const std::string key = in.word();
+    const std::string_view key = in.word();
     in.expect("=");
     if (key == "name")
       a.name = in.word();
@@ -242,7 +246,7 @@ const Node* read_node(LineReader& in, Graph& graph, const std::vector<const Node
     else if (auto sizes = find_key(size_lists, key))
       a.*sizes = in.shape();
     else
-      in.fail("there is no attribute '" + key + "'");
+      in.fail("there is no attribute '" + std::string(key) + "'");
   }
   const Type type = in.type();
   const bool shape_is_attribute = (info(*op).kind == OpKind::leaf && *op != Op::dimension) ||
@@ -274,7 +278,10 @@ std::string print(const Program& program) {
   return text;
 }
 
-Program parse(const std::string& text) {
+namespace {
+
+/// What `print` wrote, not verified.
+Program read(std::string_view text) {
   Program program;
   std::vector<const Node*> nodes;
   for_lines(text, [&](std::string_view content, int line) {
@@ -286,38 +293,37 @@ Program parse(const std::string& text) {
       nodes.push_back(read_node(in, *program.graph, nodes));
       return;
     }
-    const std::string word = in.word();
+    const std::string_view word = in.word();
     if (word == "program") {
       program.name = in.word();
     } else if (word == "function") {
-      program.functions.push_back(Function{in.word(), {}, {}});
+      program.functions.push_back(Function{std::string(in.word()), {}, {}});
       nodes.clear();
     } else if (word == "memory") {
       if (program.functions.empty()) in.fail("there is no function yet");
       MemoryLimit limit{in.count(), {}};
       while (!in.at_end()) {
-        std::int64_t& size = limit.sizes[in.word()];
+        std::int64_t& size = limit.sizes[std::string(in.word())];
         in.expect("=");
         size = in.count();
       }
       program.functions.back().memory_limit = std::move(limit);
     } else if (word == "result" || word == "update") {
-      const std::string name = in.word();
+      std::string name(in.word());
       in.expect("=");
       const std::size_t index = in.index();
       if (program.functions.empty() || index >= nodes.size()) in.fail("there is no such node");
       auto& bindings = word == "result" ? program.functions.back().results : program.functions.back().updates;
-      bindings.push_back(Binding{name, nodes[index]});
+      bindings.push_back(Binding{std::move(name), nodes[index]});
     } else {
-      const std::string name = in.word();
+      std::string name(in.word());
       in.expect(":");
-      const Type type = in.type();
-      const Shape& shape = type.shape;
+      Type type = in.type();
       if (word == "input" || word == "target") {
-        program.inputs.push_back(Input{name, shape, word == "target", type.dtype});
+        program.inputs.push_back(Input{std::move(name), std::move(type.shape), word == "target", type.dtype});
         return;
       }
-      Variable variable{name, shape};
+      Variable variable{std::move(name), std::move(type.shape)};
       variable.dtype = type.dtype;
       if (word == "fitted")
         variable.kind = Variable::Kind::fitted;
@@ -328,10 +334,17 @@ Program parse(const std::string& text) {
       else if (word == "optimizer_state")
         variable.kind = Variable::Kind::state, variable.of_optimizer = true;
       else if (word != "parameter")
-        in.fail("unknown declaration '" + word + "'");
-      program.variables.push_back(variable);
+        in.fail("unknown declaration '" + std::string(word) + "'");
+      program.variables.push_back(std::move(variable));
     }
   });
+  return program;
+}
+
+}  // namespace
+
+Program parse(const std::string& text) {
+  Program program = read(text);
   verify(program, "parse");
   return program;
 }
@@ -350,15 +363,15 @@ std::string print(const Interface& interface) {
 Interface parse_interface(const std::string& text) {
   const std::size_t results = std::min(text.find("\ngives "), text.size());
   Interface interface;
-  interface.initial = parse(text.substr(0, results));
+  interface.initial = read(std::string_view(text).substr(0, results));
   static_cast<Declarations&>(interface) = interface.initial;
   for_lines(std::string_view(text).substr(results), [&](std::string_view content, int line) {
     LineReader in(content, line);
     if (in.at_end()) return;
     in.expect("gives");
-    auto& given = interface.results[in.word()];
+    auto& given = interface.results[std::string(in.word())];
     while (!in.at_end()) {
-      std::string name = in.word();
+      std::string name(in.word());
       in.expect(":");
       const Type type = in.type();
       given.push_back({std::move(name), type.shape, type.dtype});
