@@ -44,17 +44,19 @@ bool reads_rows(const ContractionAxes& axes) {
   return step.is_one() || step == Dimension(0);
 }
 
-/// How many rows are no longer few. Of few whole tiles without lower ones the last is made for a part of its rows, and
-/// to pack takes longer than a few uses save, where a panel stays in the second-level cache while the rows go by
-/// (measured with weights of 10 MB on Zen 3: packing them pays from some 20 rows on), or comes from beyond in whole
-/// lines (on Zen 5; halves that push each other out come twice).
+/// How many rows are no longer few. Of few whole tiles without lower ones the last is made for a part of its rows. To
+/// pack takes longer than some uses save, where a panel stays in the second-level cache while the rows go by, or comes
+/// from beyond in whole lines (halves that push each other out come twice): measured on Zen 5, packing does not pay
+/// before some 64 rows, and on Zen 3 with weights of 10 MB from some 20 on. Those lie on more pages than that processor
+/// knows the addresses of.
 std::int64_t few_rows(const Blocking& blocking, const Product& product, const ContractionAxes& axes, const Machine& m) {
-  constexpr std::int64_t many = 20;
   const std::int64_t stride = estimate(axes.contracted.back().rhs);
   const bool is_kept = stays_in(m.level2, product.depth, stride, blocking.panel(m), m);
   if (!reads_rows(axes) || !(is_kept || m.lanes * m.element >= 64)) return blocking.tile_rows;
-  if (blocking.pack_rhs && is_kept) return std::max(many, 2 * blocking.tile_rows);
-  return blocking.pack_rhs || blocking.low_rows == blocking.tile_rows ? 2 * blocking.tile_rows : blocking.tile_rows;
+  const std::int64_t two = 2 * blocking.tile_rows;
+  if (!blocking.pack_rhs) return blocking.low_rows == blocking.tile_rows ? two : blocking.tile_rows;
+  constexpr std::int64_t bytes = 1024 * 4096;  // of pages
+  return std::max<std::int64_t>(two, product.depth * stride * m.element <= bytes ? 64 : is_kept ? 20 : two);
 }
 
 /// The tiles with the fewest cycles for each row, on the average of all numbers of rows. A kind of tile counts `worth`
