@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <string_view>
+#include <unordered_map>
 
 #include "descent/error.h"
 #include "ir/structural.h"
@@ -144,10 +145,13 @@ const OpInfo& info(Op op) { return table[static_cast<std::size_t>(op)]; }
 std::span<const OpInfo> all_ops() { return table; }
 
 std::optional<Op> find_op(std::string_view name) {
-  for (std::size_t i = 0; i < std::size(table); ++i) {
-    if (name == table[i].name) return static_cast<Op>(i);
-  }
-  return std::nullopt;
+  static const auto by_name = [] {
+    std::unordered_map<std::string_view, Op> ops;
+    for (std::size_t i = 0; i < std::size(table); ++i) ops.emplace(table[i].name, static_cast<Op>(i));
+    return ops;
+  }();
+  const auto found = by_name.find(name);
+  return found == by_name.end() ? std::nullopt : std::optional(found->second);
 }
 
 }  // namespace descent::ir
