@@ -214,7 +214,7 @@ DOCUMENT = """# Milliseconds to the first step
 
 `./dev bench compile --docs` has written this page, on {processor}. Milliseconds from the text of a model to a training
 step that can be called: the least of {rounds} rounds, each in a process of its own. *Cold* is without any cache, and includes
-loading LLVM; *processor time* is what all threads together take more for it than from the cache, and hardly depends on
+loading LLVM, whose code `./dev order` has laid out; *processor time* is what all threads together take more for it than from the cache, and hardly depends on
 what else the machine does. Frameworks are measured from after their import to the end of the first step, where `./dev frameworks` has
 installed them{absent}.{load}
 
