@@ -11,8 +11,9 @@ using Axis = passes::ContractionAxes::Axis;
 void KernelEmitter::emit_few_rows(const Product& product, const Block& block) {
   const passes::FewRows& few = blocking_.few;
   if (few.tiles_from == few.below) return emit_single_rows(product, block);
+  const bool strided = !product.b_column.is_one() && !(product.b_column == Dimension(0));
   Value* has_tiles = builder_.CreateICmpSGE(size(product.rows), i64(few.tiles_from));
-  branch(has_tiles, [&] { emit_low_tiles(product, block); });
+  branch(has_tiles, [&] { strided ? emit_dot_tiles(product, block) : emit_low_tiles(product, block); });
   branch(builder_.CreateNot(has_tiles), [&] { emit_single_rows(product, block); });
 }
 
@@ -38,6 +39,14 @@ llvm::Value* KernelEmitter::begin_panel(const Product& product, const Block& blo
   return column;
 }
 
+/// Where a tile's rows begin, from the first one on: beyond the last one of the block, that again.
+KernelEmitter::Values KernelEmitter::row_offsets(const Product& product, Value* last, std::int64_t rows) {
+  Values offsets;
+  for (std::int64_t r = 0; r < rows; ++r)
+    offsets.push_back(r == 0 ? i64(0) : multiply(minimum(i64(r), last), size(product.a_row)));
+  return offsets;
+}
+
 void KernelEmitter::emit_low_tiles(const Product& product, const Block& block) {
   const passes::FewRows& few = blocking_.few;
   loop(i64(0), block.column_count, i64(few.tile_vectors * machine_.lanes), [&](Value* j) {
@@ -49,9 +58,7 @@ void KernelEmitter::emit_low_tiles(const Product& product, const Block& block) {
       loop(begin, end, i64(height), [&](Value* i) {
         Tile tile = panel;
         tile.rows = static_cast<unsigned>(height);
-        Value* last = builder_.CreateSub(block.row_count, add(i, i64(1)));
-        for (std::int64_t r = 0; r < height; ++r)
-          tile.row_offsets.push_back(r == 0 ? i64(0) : multiply(minimum(i64(r), last), size(product.a_row)));
+        tile.row_offsets = row_offsets(product, builder_.CreateSub(block.row_count, add(i, i64(1))), height);
         tile.a = element(product.a, multiply(add(block.row, i), size(product.a_row)));
         tile.scratch = element(panel.scratch, multiply(i, i64(few.block_columns)));
         emit_tile(product, tile);
@@ -64,11 +71,62 @@ void KernelEmitter::emit_low_tiles(const Product& product, const Block& block) {
   });
 }
 
+/// Whether each column of the second operand is contiguous along the contracted axis.
+bool KernelEmitter::has_dots(const Product& product) const {
+  return product.contracted.size() == 1 && product.contracted[0].rhs.is_one() && !product.b_column.is_one() &&
+         product.columns.is_constant() && product.columns.constant() >= machine_.lanes;
+}
+
+/// Tiles of dot products: lanes along the contracted axis, as many sums as lanes, which are then turned into one
+/// vector.
+void KernelEmitter::emit_dot_tiles(const Product& product, const Block& block) {
+  const Axis& k = product.contracted[0];
+  const std::int64_t lanes = machine_.lanes, rows = blocking_.few.tile_rows, columns = lanes / rows;
+  Value *depth = size(k.size), *whole = builder_.CreateAnd(depth, i64(-lanes));
+  loop(i64(0), block.column_count, i64(columns), [&](Value* j) {
+    Value* column = minimum(add(block.column, j), i64(product.columns.constant() - columns));
+    Value* b = element(product.b, multiply(column, size(product.b_column)));
+    loop(i64(0), block.row_count, i64(rows), [&](Value* i) {
+      Value* a = element(product.a, multiply(add(block.row, i), size(product.a_row)));
+      const Values offsets = row_offsets(product, builder_.CreateSub(block.row_count, add(i, i64(1))), rows);
+      const auto step = [&](Value* at, Value* mask, Values sums) {
+        Values column_vectors;
+        for (std::int64_t c = 0; c < columns; ++c) {
+          Value* from = element(b, add(multiply(i64(c), size(product.b_column)), at));
+          column_vectors.push_back(load_vector(from, i64(1), true, mask));
+        }
+        for (std::size_t r = 0; r < offsets.size(); ++r) {
+          Value* row = load_vector(element(a, add(offsets[r], at)), i64(1), true, mask);
+          for (std::size_t c = 0; c < column_vectors.size(); ++c) {
+            Value*& sum = sums[r * column_vectors.size() + c];
+            sum = builder_.CreateIntrinsic(llvm::Intrinsic::fma, {product_vector()}, {row, column_vectors[c], sum});
+          }
+        }
+        return sums;
+      };
+      Values sums(static_cast<std::size_t>(lanes), llvm::Constant::getNullValue(product_vector()));
+      sums =
+          carry(i64(0), whole, i64(lanes), sums, [&](Value* at, const Values& now) { return step(at, nullptr, now); });
+      if (!k.size.is_constant() || k.size.constant() % lanes != 0) {
+        sums = carry(whole, depth, i64(lanes), sums, [&](Value* at, const Values& now) {
+          return step(at, lane_mask(builder_.CreateSub(depth, at)), now);
+        });
+      }
+      Value* made = add_lanes(sums);
+      Value* scratch = element(block.scratch, builder_.CreateSub(column, block.column));
+      for (std::int64_t r = 0; r < rows; ++r) {
+        llvm::SmallVector<int> part;
+        for (std::int64_t c = 0; c < columns; ++c) part.push_back(static_cast<int>(r * columns + c));
+        Value* to = element(scratch, multiply(add(i, i64(r)), i64(blocking_.few.block_columns)));
+        builder_.CreateAlignedStore(builder_.CreateShuffleVector(made, part), to, llvm::Align(4));
+      }
+    });
+  });
+}
+
 void KernelEmitter::emit_single_rows(const Product& product, const Block& block) {
   const Axis& k = product.contracted.back();
-  // The second operand's columns are contiguous along the contracted axis.
-  const bool dots = product.contracted.size() == 1 && k.rhs.is_one() && !product.b_column.is_one() &&
-                    product.columns.is_constant() && product.columns.constant() >= machine_.lanes;
+  const bool dots = has_dots(product);
   Tile row;
   row.vectors = static_cast<unsigned>(dots ? 1 : blocking_.few.row_vectors);
   row.splits = static_cast<unsigned>(blocking_.few.row_splits);

@@ -218,7 +218,10 @@ class KernelEmitter {
   // few_rows.cpp
   void emit_few_rows(const Product& product, const Block& block);
   void emit_low_tiles(const Product& product, const Block& block);
+  void emit_dot_tiles(const Product& product, const Block& block);
   void emit_single_rows(const Product& product, const Block& block);
+  bool has_dots(const Product& product) const;
+  Values row_offsets(const Product& product, Value* last, std::int64_t rows);
   Value* begin_panel(const Product& product, const Block& block, Value* j, Tile& tile);
 
   // outer_product.cpp

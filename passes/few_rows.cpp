@@ -44,6 +44,13 @@ bool reads_rows(const ContractionAxes& axes) {
   return step.is_one() || step == Dimension(0);
 }
 
+/// Or the second operand's columns are contiguous: tiles are of dot products, as many as lanes.
+bool has_dots(const ContractionAxes& axes, const Machine& m) {
+  const auto &column = axes.columns.back(), &k = axes.contracted.back();
+  return axes.contracted.size() == 1 && k.rhs.is_one() && k.lhs.is_one() && column.size.is_constant() &&
+         column.size.constant() >= m.lanes;
+}
+
 /// How many rows are no longer few. Of few whole tiles without lower ones the last is made for a part of its rows. To
 /// pack takes longer than some uses save, where a panel stays in the second-level cache while the rows go by, or comes
 /// from beyond in whole lines (halves that push each other out come twice): measured on Zen 5, packing does not pay
@@ -113,7 +120,12 @@ void choose_few_rows(Blocking& blocking, const ContractionAxes& axes, const Mach
   few.row_splits = splits_for(few.row_vectors, few.row_vectors, m);
   few.below = few_rows(blocking, product, axes, m);
   few.tiles_from = few.below;
-  if (reads_rows(axes)) choose_tiles(few, product, m);
+  if (reads_rows(axes)) {
+    choose_tiles(few, product, m);
+  } else if (has_dots(axes, m) && !product.is_held && few.below > 2) {
+    few.tile_rows = few.low_rows = m.lanes >= 16 ? 4 : 2;
+    few.tiles_from = 2;
+  }
   if (few.tiles_from == few.below) few.tiles_from = few.below = blocking.tile_rows;
 
   // The block of all these rows, beside one tile more, is on the stack.

@@ -140,8 +140,8 @@ TEST_CASE("contractions_of_every_small_number_of_rows_agree_with_the_interpreter
     const passes::Machine machine = with_caches(level1, level2);
     for (const std::int64_t columns : {5, 34, 48, 144, 377}) {
       for (std::int64_t rows = 1; rows <= 20; ++rows) {
-        const bool turned = rows % 3 == 0;
-        compare({rows, columns, 57 + columns / 2, turned, false, true, rows % 5 == 0}, machine);
+        for (const bool turned : {false, true})
+          compare({rows, columns, 57 + columns / 2, rows % 3 == 0, turned, true, rows % 5 == 0}, machine);
       }
     }
   }
