@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """How long Descent takes to the first step: with an empty cache and from the cache, beside JAX and torch.compile.
 
-    ./dev bench compile [--json FILE] [--docs] [--rounds N]
+    ./dev bench compile [--json FILE] [--docs] [--rounds N] [--framework-rounds N]
 
 Every figure is the least of several rounds, each in a process of its own; all models take turns, so that what else runs
 on the machine falls on all of them. JAX and PyTorch are measured where `./dev frameworks` has installed them. --docs
@@ -234,6 +234,7 @@ def main():
     parser.add_argument("--json", type=Path)
     parser.add_argument("--docs", action="store_true", help="write docs/compile-times.md")
     parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--framework-rounds", type=int, default=3)
     arguments = parser.parse_args()
     load = os.getloadavg()[0]
     frameworks = [f for f in ("jax", "torch") if has(f)]
@@ -243,7 +244,7 @@ def main():
         run = measure_run(arguments.rounds, folder)
         stages = stage_table(folder / "small.descent")
     for framework in frameworks:
-        measure_framework(framework, min(arguments.rounds, 3), rows)
+        measure_framework(framework, min(arguments.rounds, arguments.framework_rounds), rows)
     text = table(rows, run, frameworks)
     absent = [f for f in ("jax", "torch") if f not in frameworks]
     print(text)
