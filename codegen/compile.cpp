@@ -40,7 +40,7 @@ std::int64_t estimated_instructions(const KernelSet::Entry& entry) {
   const bool has_low_tile = blocking.low_rows < blocking.tile_rows;
   const std::int64_t rows = blocking.tile_rows + (has_low_tile ? blocking.low_rows : 0);
   std::int64_t tiles = 50 + rows * blocking.tile_vectors * for_each_sum;
-  if (few.below > 1) tiles += 80;
+  if (few.below > 1 && few.tiles_from > 1) tiles += 80;
   if (few.tiles_from < few.below)
     tiles += 50 + 4 * few.tile_vectors * (few.tile_rows + (few.low_rows < few.tile_rows ? few.low_rows : 0));
   return elementwise + tiles + (blocking.pack_rhs ? 190 : 0) + (blocking.pack_lhs ? 100 : 0);

@@ -27,7 +27,7 @@ struct ContractionAxes {
 /// one, of seven. Their tiles read the operands as they lie, and the rest of the kernel runs over the block.
 struct FewRows {
   std::int64_t below = 1;       ///< fewer rows than so; 1: there is no such code
-  std::int64_t tiles_from = 1;  ///< and fewer than so one by one
+  std::int64_t tiles_from = 1;  ///< and fewer than so one by one; 1: none are
   std::int64_t tile_rows = 1, low_rows = 1, tile_vectors = 1, splits = 1;
   std::int64_t row_vectors = 1, row_splits = 1;  ///< of a single row
   std::int64_t block_columns = 1;

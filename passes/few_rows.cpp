@@ -122,6 +122,11 @@ void choose_few_rows(Blocking& blocking, const ContractionAxes& axes, const Mach
   few.tiles_from = few.below;
   if (reads_rows(axes)) {
     choose_tiles(few, product, m);
+    // A single row by a tile for several: where reading the second operand is what takes time, it takes hardly longer,
+    // and is no code of its own.
+    const double single = cycles(1, few.row_vectors, product, m);
+    if (few.tiles_from < few.below && cycles(few.low_rows, few.tile_vectors, product, m) <= 1.25 * single)
+      few.tiles_from = 1;
   } else if (has_dots(axes, m) && !product.is_held && few.below > 2) {
     few.tile_rows = few.low_rows = m.lanes >= 16 ? 4 : 2;
     few.tiles_from = 2;

@@ -26,8 +26,9 @@ std::string describe(const Blocking& blocking) {
     text += fmt::format("; fewer than {} rows: ", few.below);
     if (few.tiles_from < few.below) text += fmt::format("tiles of {}", few.tile_rows);
     if (few.tiles_from < few.below && few.low_rows < few.tile_rows) text += fmt::format(" or {}", few.low_rows);
-    if (few.tiles_from < few.below) text += fmt::format(" x {}, ", few.tile_vectors);
-    text += fmt::format("single rows x {}", few.row_vectors);
+    if (few.tiles_from < few.below) text += fmt::format(" x {}", few.tile_vectors);
+    if (few.tiles_from > 1)
+      text += fmt::format("{}single rows x {}", few.tiles_from < few.below ? ", " : "", few.row_vectors);
   }
   return text + ")";
 }
