@@ -160,7 +160,7 @@ void optimize(llvm::Module& module, llvm::TargetMachine& target) {
   functions.registerPass([] { return llvm::ScopedNoAliasAA(); });
 
   llvm::FunctionPassManager passes;
-  passes.addPass(llvm::PromotePass());                        // sums of reductions into registers
+  passes.addPass(llvm::PromotePass());   // sums of reductions into registers
   passes.addPass(llvm::EarlyCSEPass());  // the same address once
   // What does not change out of the loops.
   passes.addPass(llvm::createFunctionToLoopPassAdaptor(llvm::LICMPass(llvm::LICMOptions()), /*UseMemorySSA=*/true));

@@ -62,7 +62,7 @@ std::int64_t few_rows(const Blocking& blocking, const Product& product, const Co
   if (!reads_rows(axes) || !(is_kept || m.lanes * m.element >= 64)) return blocking.tile_rows;
   const std::int64_t two = 2 * blocking.tile_rows;
   if (!blocking.pack_rhs) return blocking.low_rows == blocking.tile_rows ? two : blocking.tile_rows;
-  constexpr std::int64_t bytes = 1024 * 4096;  // of pages
+  constexpr std::int64_t bytes = 1024 * std::int64_t{4096};  // of pages
   return std::max<std::int64_t>(two, product.depth * stride * m.element <= bytes ? 64 : is_kept ? 20 : two);
 }
 

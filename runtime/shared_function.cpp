@@ -63,7 +63,8 @@ double SharedFunction::share(Task& task, const passes::Kernel& kernel, const pas
   // No part is shorter than a unit: the tiles at its end would reach into another.
   const std::int64_t units = std::max<std::int64_t>(size / unit, 1), members = std::min<std::int64_t>(threads_, units);
   if (members < 2) return 0;
-  const double largest = static_cast<double>((units + members - 1) / members) / static_cast<double>(units);
+  const std::int64_t most = (units + members - 1) / members;
+  const double largest = static_cast<double>(most) / static_cast<double>(units);
   const double saved = passes::estimated_us(passes::work_of(kernel, plan, sizes)) * (1 - largest);
   if (saved < 2 * barrier_us_) return 0;
   for (std::int64_t member = 0; member < threads_; ++member) {

@@ -28,12 +28,12 @@ class Team {
  private:
   void serve(int member);
 
-  const int size_;
   alignas(128) std::atomic<std::uint32_t> arrived_ = 0;  // at the barrier
-  Progress barriers_, forks_;
+  const int size_;
   const std::function<void(int)>* work_ = nullptr;
-  bool stops_ = false;
   std::vector<std::thread> threads_;
+  bool stops_ = false;
+  Progress barriers_, forks_;
 };
 
 }  // namespace descent::runtime
