@@ -138,8 +138,8 @@ Blocking choose_blocking(const ContractionAxes& axes, const Machine& m, bool by_
     const std::int64_t lines = down ? pass : tile.rows, apart = estimate(down ? k.lhs : row.lhs);
     blocking.pack_lhs = axes.rows.size() == 1 && estimate(columns) >= 4 * enough && tile.rows > 1 &&
                         (!(down || k.lhs.is_one()) || !stays_in_cache(lines, apart, down ? tile.rows : pass, m));
-    // A panel of the second operand that would fill more than half of the second-level cache is cut. (With 1 MB of it and
-    // 4,096 elements, products of 1,024 rows are a tenth faster uncut, of 4,096 rows 3 % slower.)
+    // A panel of the second operand that would fill more than half of the second-level cache is cut. (With 1 MB of it
+    // and 4,096 elements, products of 1,024 rows are a tenth faster uncut, of 4,096 rows 3 % slower.)
     if (depth > m.level2 / 2 / m.element / panel && estimate(rows) >= enough && axes.rows.size() == 1 &&
         axes.columns.size() == 1) {
       blocking.pack_lhs = blocking.pack_rhs = true;

@@ -43,8 +43,8 @@ struct Kernel {
   /// of every phase), the phases' other axes one phase after the other (passes/row_fusion.h).
   std::vector<Kernel> phases;
   bool in_blocks = false;  ///< two phases, made block of rows by block of rows (passes/single_pass.h)
-  int group = 0;       ///< as in KernelPlan::group
-  bool again = false;  ///< it has run before: what it made has been given up since (passes/rematerialize.h)
+  int group = 0;           ///< as in KernelPlan::group
+  bool again = false;      ///< it has run before: what it made has been given up since (passes/rematerialize.h)
 };
 
 struct KernelPlan : BufferTable {
