@@ -1,6 +1,7 @@
 // Several threads: bitwise the numbers of one, whatever can be shared is shared.
 #include <catch2/catch.hpp>
 #include <filesystem>
+#include <functional>
 
 #include "runtime/model.h"
 #include "runtime/training.h"
@@ -43,9 +44,9 @@ std::vector<float> numbers(std::size_t count) {
   return values;
 }
 
-}  // namespace
-
-TEST_CASE("several threads give bitwise the numbers of one", "[threads]") {
+/// Calls `use` with the model of every example that has data, its tensors, and how many rows they have: at most so
+/// many.
+void for_examples(std::int64_t most, const std::function<void(const Model&, const Tensors&, std::int64_t)>& use) {
   for (const auto& entry : std::filesystem::directory_iterator(std::string(SOURCE_DIR) + "/examples")) {
     if (entry.path().extension() != ".descent") continue;
     const std::string file = entry.path().string();
@@ -54,33 +55,30 @@ TEST_CASE("several threads give bitwise the numbers of one", "[threads]") {
     if (!model.implementation()->settings.data) continue;
     Trainer first(model);
     const runtime::Dataset data = runtime::load_dataset(first, model, file, std::nullopt, true);
-    const std::int64_t rows = std::min<std::int64_t>(data.rows, 300);
+    const std::int64_t rows = std::min(data.rows, most);
     Tensors tensors = data.views(true, model.implementation()->interface);
     for (auto& tensor : tensors)
       tensor = tensor.first(tensor.size() / static_cast<std::size_t>(data.rows) * static_cast<std::size_t>(rows));
+    use(model, tensors, rows);
+  }
+}
+
+}  // namespace
+
+TEST_CASE("several threads give bitwise the numbers of one", "[threads]") {
+  for_examples(300, [](const Model& model, const Tensors& tensors, std::int64_t rows) {
     const Outcome alone = train(model, tensors, rows, 32, 1);
     for (int threads : {2, 3}) {
       INFO(threads << " threads");
       CHECK(train(model, tensors, rows, 32, threads) == alone);
     }
-  }
+  });
 }
 
 // Threads on a quiet machine keep step with each other, so that a missing wait goes unnoticed. Here each member in turn
 // runs ahead as far as its waits allow.
 TEST_CASE("members as far apart as their waits allow", "[threads]") {
-  for (const auto& entry : std::filesystem::directory_iterator(std::string(SOURCE_DIR) + "/examples")) {
-    if (entry.path().extension() != ".descent") continue;
-    const std::string file = entry.path().string();
-    INFO(file);
-    const Model model = Model::from_file(file);
-    if (!model.implementation()->settings.data) continue;
-    Trainer first(model);
-    const runtime::Dataset data = runtime::load_dataset(first, model, file, std::nullopt, true);
-    const std::int64_t rows = std::min<std::int64_t>(data.rows, 61);
-    Tensors tensors = data.views(true, model.implementation()->interface);
-    for (auto& tensor : tensors)
-      tensor = tensor.first(tensor.size() / static_cast<std::size_t>(data.rows) * static_cast<std::size_t>(rows));
+  for_examples(61, [](const Model& model, const Tensors& tensors, std::int64_t rows) {
     const auto steps = [&](const std::vector<std::size_t>& order) {
       Trainer trainer(model, 5);
       trainer.set_threads(order.empty() ? 1 : static_cast<int>(order.size()));
@@ -98,7 +96,7 @@ TEST_CASE("members as far apart as their waits allow", "[threads]") {
       INFO(order.size() << " members, the first " << order[0]);
       CHECK(steps(order) == alone);
     }
-  }
+  });
 }
 
 TEST_CASE("sizes that no part divides", "[threads]") {
