@@ -239,7 +239,7 @@ class KernelEmitter {
   std::vector<Rows> large_rows(std::size_t row_axis, std::size_t column_axis);
   void fetch_line(Value* at, bool written);
   void fetch(Value* from, std::int64_t count);
-  void fetch(const Rows& rows, Value* row, Value* column);
+  void fetch(const Rows& rows, Value* row, Value* column, std::int64_t count);
   void fetch_tile(const Product& product, const Tile& tile, Value* row, Value* column, const std::vector<Loop>& loops);
   void fetch_next_row(const std::vector<Loop>& loops);
 

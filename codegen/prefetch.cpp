@@ -46,9 +46,12 @@ void KernelEmitter::fetch(Value* from, std::int64_t count) {
   for (std::int64_t at = 0; at < count; at += 64 / machine_.element) fetch_line(element(from, i64(at)), false);
 }
 
-/// One line of such a row.
-void KernelEmitter::fetch(const Rows& rows, Value* row, Value* column) {
-  fetch_line(element(rows.base, add(multiply(row, size(rows.stride)), column), memory_type(rows.dtype)), rows.written);
+/// So many numbers of such a row.
+void KernelEmitter::fetch(const Rows& rows, Value* row, Value* column, std::int64_t count) {
+  llvm::Type* type = memory_type(rows.dtype);
+  Value* from = multiply(row, size(rows.stride));
+  for (std::int64_t at = 0; at < count; at += 64 / ir::element_bytes(rows.dtype))
+    fetch_line(element(rows.base, add(from, add(column, i64(at))), type), rows.written);
 }
 
 /// What is needed at the place of a tile, while its sums are made.
@@ -57,18 +60,14 @@ void KernelEmitter::fetch_tile(const Product& product, const Tile& tile, Value* 
   if (product.row_loop == nullptr || product.column_loop == nullptr || loops.size() != 2) return;
   const auto axis = [&](const Loop* loop) { return static_cast<std::size_t>(loop - loops.data()); };
   for (const Rows& rows : large_rows(axis(product.row_loop), axis(product.column_loop))) {
-    const std::int64_t line = 64 / static_cast<std::int64_t>(ir::element_bytes(rows.dtype));
-    for (unsigned r = 0; r < tile.rows; ++r) {
-      for (std::int64_t at = 0; at < std::int64_t{tile.vectors} * machine_.lanes; at += line)
-        fetch(rows, add(row, i64(r)), add(column, i64(at)));
-    }
+    for (unsigned r = 0; r < tile.rows; ++r) fetch(rows, add(row, i64(r)), column, tile.vectors * machine_.lanes);
   }
 }
 
 /// Of the next row what is needed of this one: at the end of a block that is the next block's first row.
 void KernelEmitter::fetch_next_row(const std::vector<Loop>& loops) {
   if (loops.size() != 2) return;
-  for (const Rows& rows : large_rows(0, 1)) fetch(rows, add(loops[0].index, i64(1)), loops[1].index);
+  for (const Rows& rows : large_rows(0, 1)) fetch(rows, add(loops[0].index, i64(1)), loops[1].index, width());
 }
 
 }  // namespace descent::codegen

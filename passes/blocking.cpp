@@ -14,16 +14,15 @@ namespace {
 
 constexpr std::int64_t kDepth = 256;  // contracted elements of a pass, where the axis is cut
 
-std::int64_t divide_up(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 std::int64_t round_up(std::int64_t a, std::int64_t b) { return divide_up(a, b) * b; }
 
 struct Tile {
   std::int64_t rows, vectors;
 };
 
-/// Rows of the low tiles. They keep the units busy only if they have enough sums without adding
-/// any up separately, and are worth the time to compile them only where they save some microseconds: of a product of
-/// 128 rows three in a hundred.
+/// Rows of the low tiles. They keep the units busy only if they have enough sums without adding any up separately, and
+/// are worth the time to compile them only where they save some microseconds: of a product of 128 rows three in a
+/// hundred.
 std::int64_t low_rows(const Tile& tile, bool is_large, const Machine& m) {
   const std::int64_t low = (2 * tile.rows + 2) / 3;
   return is_large && splits_for(low * tile.vectors, tile.vectors, m) == 1 ? low : tile.rows;
@@ -31,10 +30,8 @@ std::int64_t low_rows(const Tile& tile, bool is_large, const Machine& m) {
 
 /// Cycles of a column of tiles for so many rows.
 double column_cycles(std::int64_t rows, const Tile& tile, std::int64_t low, std::int64_t depth, const Machine& m) {
-  const RowTiles tiles = row_tiles(rows, tile.rows, low);
   const double lower = low < tile.rows ? tile_cycles(low, tile.vectors, depth, m) : 0;
-  return static_cast<double>(tiles.high) * tile_cycles(tile.rows, tile.vectors, depth, m) +
-         static_cast<double>(tiles.low) * lower;
+  return row_tiles(rows, tile.rows, low).cycles(tile_cycles(tile.rows, tile.vectors, depth, m), lower);
 }
 
 /// The tile with the fewest cycles for the whole matrix. Of an unknown number of rows, a batch: for the sizes that
@@ -75,7 +72,8 @@ Tile for_batches(const Tile& tile, const Machine& m) {
   return tile;
 }
 
-/// The same of the first-level cache; nor may they lie on more pages than the processor keeps addresses of.
+/// Whether such pieces (stays_in) stay in the first-level cache; nor may they lie on more pages than the processor
+/// keeps addresses of.
 bool stays_in_cache(std::int64_t lines, std::int64_t stride, std::int64_t length, const Machine& m) {
   const std::int64_t page = 4096 / m.element, pages = 48;
   return stays_in(m.level1, lines, stride, length, m) && lines * stride <= page * pages;

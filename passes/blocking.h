@@ -57,6 +57,10 @@ struct Blocking {
 /// low that fewer rows than the heights differ by are made twice.
 struct RowTiles {
   std::int64_t high, low;  ///< tiles; the high ones come first
+  /// Of all, from those of one.
+  double cycles(double of_high, double of_low) const {
+    return static_cast<double>(high) * of_high + static_cast<double>(low) * of_low;
+  }
 };
 RowTiles row_tiles(std::int64_t rows, std::int64_t high, std::int64_t low);
 

@@ -15,8 +15,6 @@ using ir::Dimension;
 
 namespace {
 
-std::int64_t divide_up(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
-
 struct Product {
   std::int64_t vectors, depth;  // of columns
   bool is_held;                 // the second operand by the first-level cache
@@ -30,12 +28,6 @@ double cycles(std::int64_t rows, std::int64_t vectors, const Product& product, c
   const double fetched = product.is_held ? 0 : 2 * lines * static_cast<double>(product.depth);
   return static_cast<double>(divide_up(product.vectors, vectors)) *
          std::max(tile_cycles(rows, vectors, product.depth, m), fetched);
-}
-
-/// The cycles of any number of rows.
-double cycles_of(std::int64_t rows, const FewRows& few, double high, double low) {
-  const RowTiles tiles = row_tiles(rows, few.tile_rows, few.low_rows);
-  return static_cast<double>(tiles.high) * high + static_cast<double>(tiles.low) * low;
 }
 
 /// Tiles can read the second operand as it lies.
@@ -91,7 +83,7 @@ void choose_tiles(FewRows& few, const Product& product, const Machine& m) {
       double total = 0;
       for (std::int64_t r = now.below - 1; r > 1; --r) {
         const auto count = static_cast<double>(r);
-        const double in_tiles = cycles_of(r, now, high, low);
+        const double in_tiles = row_tiles(r, now.tile_rows, now.low_rows).cycles(high, low);
         if (now.tiles_from == r + 1 && in_tiles < count * single) now.tiles_from = r;
         total += (kinds + (now.tiles_from <= r ? in_tiles : count * single)) / count;
       }

@@ -3,7 +3,8 @@
 #include <algorithm>
 #include <deque>
 #include <iterator>
-#include <set>
+
+#include "passes/traffic.h"
 
 namespace descent::passes {
 
@@ -11,30 +12,6 @@ using ir::Dimension;
 using ir::Node;
 
 namespace {
-
-bool intersects(const std::set<int>& a, const std::set<int>& b) {
-  return std::any_of(a.begin(), a.end(), [&](int x) { return b.contains(x); });
-}
-
-/// What a kernel reads and writes.
-struct Traffic {
-  std::set<int> reads, writes;
-};
-
-Traffic traffic_of(const Kernel& kernel, const KernelPlan& plan) {
-  Traffic t;
-  const auto read = buffers_read(kernel, plan);
-  t.reads.insert(read.begin(), read.end());
-  const auto written = buffers_written(kernel);
-  t.writes.insert(written.begin(), written.end());
-  return t;
-}
-
-/// Whether `later` must stay behind `earlier`.
-bool must_follow(const Traffic& later, const Traffic& earlier) {
-  return intersects(later.reads, earlier.writes) || intersects(later.writes, earlier.reads) ||
-         intersects(later.writes, earlier.writes);
-}
 
 /// How many leading axes are rows of a kernel: those before the first axis that one of its reductions takes away. Of
 /// several such reductions the one with the most rows counts. 0: there is none, or but one row, whose sums are known

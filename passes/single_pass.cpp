@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "passes/partition.h"
+#include "passes/traffic.h"
 
 namespace descent::passes {
 
@@ -11,10 +12,6 @@ using ir::Dimension;
 namespace {
 
 constexpr std::int64_t kRows = 16;  // of a block at least: a vector of results
-
-bool intersects(const std::vector<int>& a, const std::vector<int>& b) {
-  return std::any_of(a.begin(), a.end(), [&](int x) { return std::find(b.begin(), b.end(), x) != b.end(); });
-}
 
 bool is_product(const Kernel& kernel, Blocking::Form form) {
   return kernel.contraction != nullptr && kernel.blocking.form == form;
@@ -76,13 +73,10 @@ void fuse_products(KernelPlan& plan, const Machine& machine) {
     if (partition_of(kernels[i], plan, machine).axis != Partition::Axis::none) continue;  // threads share its rows
     for (std::size_t j = i + 1; j < std::min(kernels.size(), i + window); ++j) {
       if (!is_product(kernels[j], Blocking::Form::turned) || !share_rows(kernels[i], kernels[j], plan)) continue;
-      const auto reads = buffers_read(kernels[j], plan), writes = buffers_written(kernels[j]);
-      const bool waits = std::any_of(kernels.begin() + static_cast<std::ptrdiff_t>(i) + 1,
-                                     kernels.begin() + static_cast<std::ptrdiff_t>(j), [&](const Kernel& between) {
-                                       const auto written = buffers_written(between);
-                                       return intersects(reads, written) || intersects(writes, written) ||
-                                              intersects(writes, buffers_read(between, plan));
-                                     });
+      const Traffic second = traffic_of(kernels[j], plan);
+      const bool waits = std::any_of(
+          kernels.begin() + static_cast<std::ptrdiff_t>(i) + 1, kernels.begin() + static_cast<std::ptrdiff_t>(j),
+          [&](const Kernel& between) { return must_follow(second, traffic_of(between, plan)); });
       if (waits) continue;
       kernels[i] = together(kernels[i], kernels[j], plan, machine);
       kernels.erase(kernels.begin() + static_cast<std::ptrdiff_t>(j));

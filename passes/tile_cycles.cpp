@@ -6,7 +6,7 @@
 namespace descent::passes {
 
 std::int64_t splits_for(std::int64_t sums, std::int64_t vectors, const Machine& m) {
-  const std::int64_t wanted = (m.multiply_adds * m.latency + sums - 1) / sums;
+  const std::int64_t wanted = divide_up(m.multiply_adds * m.latency, sums);
   const std::int64_t fitting = std::max<std::int64_t>(1, (m.registers - vectors - 1) / sums);
   return std::min<std::int64_t>({wanted, fitting, 4});
 }
@@ -30,7 +30,7 @@ bool stays_in(std::int64_t bytes, std::int64_t lines, std::int64_t stride, std::
   const std::int64_t sets = bytes / m.element / line / ways;
   const std::int64_t step = std::max<std::int64_t>(1, stride / line);
   const std::int64_t reached = stride % line == 0 ? sets / std::gcd(sets, step) : sets;
-  const std::int64_t each = (length + line - 1) / line;
+  const std::int64_t each = divide_up(length, line);
   return lines * each <= std::min(sets, reached * each) * ways * 3 / 4;
 }
 

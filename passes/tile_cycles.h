@@ -6,6 +6,8 @@
 
 namespace descent::passes {
 
+inline std::int64_t divide_up(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
+
 /// Independent sums that keep the multiply-add units busy when a tile has only few of them.
 std::int64_t splits_for(std::int64_t sums, std::int64_t vectors, const Machine& machine);
 

@@ -18,7 +18,7 @@ class Touches {
   void add(const Kernel& kernel) {
     for (const Kernel& phase : kernel.phases) add(phase);
     if (kernel.contraction != nullptr) add_operands(kernel.contraction);
-    if (kernel.scan != nullptr) add_whole(view_of(kernel.scan->operands[0], plan_), false);
+    if (kernel.scan != nullptr) add_whole(view_of(kernel.scan->operands[0], plan_));
     if (kernel.scanned >= 0) found_.push_back({kernel.scanned, true});
     const std::size_t shared = shared_axis(kernel.space);
     for_each_load(kernel, plan_, [&](const View& view) { add_view(view, kernel.space, shared); });
@@ -69,15 +69,14 @@ class Touches {
     found_.push_back(touch);
   }
 
-  void add_whole(const View& view, bool but_source) {
+  void add_whole(const View& view) {
     for (const Node* source : sources(view)) {
-      if (but_source && source == view.source) continue;
       if (const auto at = plan_.stored.find(source); at != plan_.stored.end()) found_.push_back({at->second, false});
     }
   }
 
   void add_view(const View& view, const Shape& shape, std::size_t shared) {
-    if (!view.indirections.empty() || view.strides.size() != shape.size()) return add_whole(view, false);
+    if (!view.indirections.empty() || view.strides.size() != shape.size()) return add_whole(view);
     if (const auto at = plan_.stored.find(view.source); at != plan_.stored.end())
       add_piece(at->second, false, view.offset, view.strides, shape, shared);
   }
@@ -86,23 +85,23 @@ class Touches {
   void add_operands(const Node* dot) {
     const ContractionAxes axes = contraction_axes(dot, plan_);
     for (const std::size_t side : {std::size_t{0}, std::size_t{1}}) {
-      const View view = view_of(dot->operands[side], plan_);
-      std::vector<Dimension> strides;
+      View matrix = view_of(dot->operands[side], plan_);
+      matrix.strides.clear();
       Shape shape;
       std::size_t shared = SIZE_MAX;
-      const auto add_axes = [&](const std::vector<ContractionAxes::Axis>& list, Partition::Axis kind, bool at_last) {
-        for (std::size_t i = 0; i < list.size(); ++i) {
-          if (partition_.axis == kind && i == (at_last ? list.size() - 1 : outer_of(list))) shared = shape.size();
-          shape.push_back(list[i].size);
-          strides.push_back(side == 0 ? list[i].lhs : list[i].rhs);
+      const auto add_axes = [&](const std::vector<ContractionAxes::Axis>& list) {
+        for (const ContractionAxes::Axis& axis : list) {
+          shape.push_back(axis.size);
+          matrix.strides.push_back(side == 0 ? axis.lhs : axis.rhs);
         }
       };
-      add_axes(axes.batch, Partition::Axis::outer, false);
-      add_axes(axes.rows, Partition::Axis::rows, true);
-      add_axes(axes.columns, Partition::Axis::columns, true);
-      add_axes(axes.contracted, Partition::Axis::none, false);
-      View matrix = view;
-      matrix.strides = strides;
+      add_axes(axes.batch);
+      if (partition_.axis == Partition::Axis::outer) shared = outer_of(axes.batch);
+      add_axes(axes.rows);
+      if (partition_.axis == Partition::Axis::rows) shared = shape.size() - 1;
+      add_axes(axes.columns);
+      if (partition_.axis == Partition::Axis::columns) shared = shape.size() - 1;
+      add_axes(axes.contracted);
       add_view(matrix, shape, shared);
     }
   }

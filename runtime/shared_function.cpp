@@ -29,6 +29,17 @@ struct SharedFunction::Touched {
   }
 };
 
+std::vector<std::pair<const SharedFunction::Touched*, const SharedFunction::Touched*>> SharedFunction::conflicts(
+    const std::vector<Touched>& earlier, const std::vector<Touched>& later) {
+  std::vector<std::pair<const Touched*, const Touched*>> found;
+  for (const Touched& e : earlier) {
+    for (const Touched& l : later) {
+      if (e.conflicts_with(l)) found.emplace_back(&e, &l);
+    }
+  }
+  return found;
+}
+
 SharedFunction::SharedFunction(const codegen::KernelCalls& kernels, const std::string& function,
                                const ir::DimensionValues& sizes, std::vector<std::int64_t> dimensions,
                                const codegen::AddressTable& addresses, int threads, double barrier_us)
@@ -130,16 +141,14 @@ void SharedFunction::place_waits(const passes::KernelPlan& plan, const ir::Dimen
       }
     }
     for (std::size_t e = k; e-- > k / kWindow * kWindow;) {
-      for (const Touched& later : all[k]) {
-        for (const Touched& earlier : all[e]) {
-          if (!earlier.conflicts_with(later)) continue;
-          for (std::size_t who = 0; who < members; ++who) {
-            for (std::size_t other = 0; other < members; ++other) {
-              if (who == other || passed[who][other] > e || !works(task, who) || !works(tasks_[e], other)) continue;
-              if (!earlier.part(other).meets(later.part(who))) continue;
-              wait_for(who, other, e);
-            }
-          }
+      const auto met = conflicts(all[e], all[k]);
+      for (std::size_t who = 0; !met.empty() && who < members; ++who) {
+        for (std::size_t other = 0; other < members; ++other) {
+          if (who == other || passed[who][other] > e || !works(task, who) || !works(tasks_[e], other)) continue;
+          const bool parts_meet = std::any_of(met.begin(), met.end(), [&](const auto& pair) {
+            return pair.first->part(other).meets(pair.second->part(who));
+          });
+          if (parts_meet) wait_for(who, other, e);
         }
       }
     }

@@ -57,6 +57,9 @@ class SharedFunction {
                const ir::DimensionValues& sizes) const;
   std::vector<Touched> touched(const Task& task, const passes::Kernel& kernel, const passes::KernelPlan& plan,
                                const ir::DimensionValues& sizes) const;
+  /// What two tasks touch that they may not touch in any order.
+  static std::vector<std::pair<const Touched*, const Touched*>> conflicts(const std::vector<Touched>& earlier,
+                                                                          const std::vector<Touched>& later);
   void place_waits(const passes::KernelPlan& plan, const ir::DimensionValues& sizes);
   void perform(std::size_t task, std::size_t member, codegen::RunState* state) const;
   void give_workspaces(const passes::KernelPlan& plan, const ir::DimensionValues& sizes);
