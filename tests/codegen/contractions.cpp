@@ -212,20 +212,25 @@ TEST_CASE("contractions_that_are_cut_and_packed_agree_with_the_interpreter") {
 
 namespace {
 
+/// An input whose numbers go round in a period about 0, divided by a power of two: small and exact.
+Expr add_input(test::Case& example, const std::string& name, const ir::Shape& shape,
+               const std::vector<std::int64_t>& sizes, std::int64_t period, double divisor = 1) {
+  example.program.inputs.push_back({name, shape});
+  ir::Tensor t{sizes, {}};
+  std::int64_t count = 1;
+  for (std::int64_t size : sizes) count *= size;
+  for (std::int64_t i = 0; i < count; ++i) t.values.push_back(static_cast<double>(i % period - period / 2) / divisor);
+  example.environment.tensors[name] = t;
+  return Expr(*example.program.graph, example.program.graph->leaf(ir::Op::input, name, shape));
+}
+
 /// Whether a contraction of tensors of these shapes gives what the interpreter says; small whole numbers, exact.
 void check_contraction(const std::vector<std::int64_t>& lhs, const std::vector<std::int64_t>& rhs,
                        const std::vector<int>& lhs_contract, const std::vector<int>& rhs_contract) {
   test::Case example;
-  ir::Graph& graph = *example.program.graph;
   example.program.name = "example";
-  const auto input = [&](const std::string& name, const std::vector<std::int64_t>& sizes, int period) {
-    const ir::Shape shape(sizes.begin(), sizes.end());
-    example.program.inputs.push_back({name, shape});
-    ir::Tensor t{sizes, {}};
-    for (std::int64_t i = 0; i < ir::element_count(shape, {}); ++i)
-      t.values.push_back(static_cast<double>(i % period - period / 2));
-    example.environment.tensors[name] = t;
-    return Expr(graph, graph.leaf(ir::Op::input, name, shape));
+  const auto input = [&](const std::string& name, const std::vector<std::int64_t>& sizes, std::int64_t period) {
+    return add_input(example, name, ir::Shape(sizes.begin(), sizes.end()), sizes, period);
   };
   ir::Attributes axes;
   axes.lhs_contract = lhs_contract, axes.rhs_contract = rhs_contract;
@@ -276,15 +281,8 @@ TEST_CASE("contractions_of_few_rows_for_each_of_another_axis_write_no_others") {
     INFO(rows << " rows");
     test::Case example;
     example.program.name = "matrices";
-    ir::Graph& graph = *example.program.graph;
     const auto input = [&](const std::string& name, const ir::Shape& shape, const std::vector<std::int64_t>& sizes) {
-      example.program.inputs.push_back({name, shape});
-      ir::Tensor t{sizes, {}};
-      std::int64_t count = 1;
-      for (std::int64_t size : sizes) count *= size;
-      for (std::int64_t i = 0; i < count; ++i) t.values.push_back(static_cast<double>(i % 7 - 3));
-      example.environment.tensors[name] = t;
-      return Expr(graph, graph.leaf(ir::Op::input, name, shape));
+      return add_input(example, name, shape, sizes, 7);
     };
     // Row -1 of a matrix is not the last one of the matrix before: the operand lies the other way round.
     const Expr x = ir::transpose(input("x", {n, matrices, depth}, {rows, matrices, depth}), {1, 0, 2});
@@ -306,13 +304,8 @@ TEST_CASE("products_with_one_column_and_a_long_rest_over_any_number_of_rows") {
       INFO(rows << " rows of " << depth);
       test::Case example;
       example.program.name = "logistic";
-      ir::Graph& graph = *example.program.graph;
-      const auto input = [&](const std::string& name, const ir::Shape& shape, std::vector<std::int64_t> sizes) {
-        example.program.inputs.push_back({name, shape});
-        ir::Tensor t{sizes, {}};
-        for (std::int64_t i = 0; i < sizes[0] * sizes[1]; ++i) t.values.push_back(static_cast<double>(i % 7 - 3) / 4);
-        example.environment.tensors[name] = t;
-        return Expr(graph, graph.leaf(ir::Op::input, name, shape));
+      const auto input = [&](const std::string& name, const ir::Shape& shape, const std::vector<std::int64_t>& sizes) {
+        return add_input(example, name, shape, sizes, 7, 4);
       };
       ir::Attributes axes;
       axes.lhs_contract = {1}, axes.rhs_contract = {0};
@@ -337,13 +330,8 @@ TEST_CASE("products_that_read_the_same_matrix_in_one_pass") {
       INFO(rows << " rows of " << width);
       test::Case example;
       example.program.name = "regression";
-      ir::Graph& graph = *example.program.graph;
-      const auto input = [&](const std::string& name, const ir::Shape& shape, std::vector<std::int64_t> sizes) {
-        example.program.inputs.push_back({name, shape});
-        ir::Tensor t{sizes, {}};
-        for (std::int64_t i = 0; i < sizes[0] * sizes[1]; ++i) t.values.push_back(static_cast<double>(i % 11 - 5) / 8);
-        example.environment.tensors[name] = t;
-        return Expr(graph, graph.leaf(ir::Op::input, name, shape));
+      const auto input = [&](const std::string& name, const ir::Shape& shape, const std::vector<std::int64_t>& sizes) {
+        return add_input(example, name, shape, sizes, 11, 8);
       };
       ir::Attributes forward, backward;
       forward.lhs_contract = {1}, forward.rhs_contract = {0};
