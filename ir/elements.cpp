@@ -1,5 +1,7 @@
 #include "ir/elements.h"
 
+#include <type_traits>
+
 namespace descent::ir {
 
 double element(const void* memory, DType dtype, std::size_t index) {
@@ -16,17 +18,8 @@ double element(const void* memory, DType dtype, std::size_t index) {
 }
 
 void set_element(void* memory, DType dtype, std::size_t index, double value) {
-  switch (dtype) {
-    case DType::f64:
-      static_cast<double*>(memory)[index] = value;
-      return;
-    case DType::i32:
-      static_cast<std::int32_t*>(memory)[index] = static_cast<std::int32_t>(value);
-      return;
-    case DType::f32:
-    case DType::boolean:
-      static_cast<float*>(memory)[index] = static_cast<float>(value);
-  }
+  set_elements(static_cast<std::byte*>(memory) + index * static_cast<std::size_t>(element_bytes(dtype)), dtype,
+               {&value, 1});
 }
 
 std::vector<double> elements(const void* memory, DType dtype, std::size_t count) {
@@ -36,7 +29,18 @@ std::vector<double> elements(const void* memory, DType dtype, std::size_t count)
 }
 
 void set_elements(void* memory, DType dtype, std::span<const double> values) {
-  for (std::size_t i = 0; i < values.size(); ++i) set_element(memory, dtype, i, values[i]);
+  const auto set = [&](auto* to) {
+    for (const double value : values) *to++ = static_cast<std::remove_pointer_t<decltype(to)>>(value);
+  };
+  switch (dtype) {
+    case DType::f64:
+      return set(static_cast<double*>(memory));
+    case DType::i32:
+      return set(static_cast<std::int32_t*>(memory));
+    case DType::f32:
+    case DType::boolean:
+      return set(static_cast<float*>(memory));
+  }
 }
 
 }  // namespace descent::ir

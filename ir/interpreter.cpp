@@ -29,61 +29,63 @@ double counter_value(const Environment& environment, const std::string& name) {
   return at->second;
 }
 
-void evaluate_leaf(const Node& node, const Environment& environment, Tensor& y) {
+// Large models have millions of initial parameters: in vectors as wide as the machine has.
+#ifdef __x86_64__
+__attribute__((target_clones("default", "avx2", "arch=x86-64-v4")))
+#endif
+void uniform_numbers(std::uint32_t seed, std::uint32_t stream, std::uint32_t step, std::size_t first,
+                     std::span<double> y) {
+  for (std::size_t i = 0; i < y.size(); ++i) {
+    const auto element = static_cast<std::uint32_t>(first + i);
+    y[i] = static_cast<double>(uniform_from_bits(threefry2x32(seed, stream, element, step)[0]));
+  }
+}
+
+/// The elements from `first` on of a tensor of this shape, as many as `y` has.
+void evaluate_leaf(const Node& node, const Environment& environment, const std::vector<std::int64_t>& shape,
+                   std::size_t first, std::span<double> y) {
   const std::string& name = node.attributes.name;
   switch (node.op) {
     case Op::constant:
-      std::fill(y.values.begin(), y.values.end(), node.attributes.value);
+      std::fill(y.begin(), y.end(), node.attributes.value);
       return;
     case Op::dimension:
-      y.values[0] = static_cast<double>(node.attributes.shape[0].evaluate(environment.dimensions));
+      y[0] = static_cast<double>(node.attributes.shape[0].evaluate(environment.dimensions));
       return;
     case Op::iota: {
       const auto axis = static_cast<std::size_t>(node.attributes.axes[0]);
-      const std::int64_t stride = strides_of(y.shape)[axis], size = y.shape[axis];
-      for (std::size_t i = 0; i < y.values.size(); ++i) {
-        y.values[i] = static_cast<double>(static_cast<std::int64_t>(i) / stride % size);
+      const std::int64_t stride = strides_of(shape)[axis], size = shape[axis];
+      for (std::size_t i = 0; i < y.size(); ++i) {
+        y[i] = static_cast<double>(static_cast<std::int64_t>(first + i) / stride % size);
       }
       return;
     }
     case Op::counter:
-      y.values[0] = counter_value(environment, name);
+      y[0] = counter_value(environment, name);
       return;
-    case Op::rng_uniform: {
-      using Words = std::uint32_t __attribute__((vector_size(16)));
-      constexpr std::size_t kLanes = 4;
-      const auto step = static_cast<std::uint32_t>(counter_value(environment, "step"));
-      const auto stream = static_cast<std::uint32_t>(node.attributes.value);
-      for (std::size_t i = 0; i < y.values.size(); i += kLanes) {
-        const auto element = static_cast<std::uint32_t>(i);
-        const Words elements{element, element + 1, element + 2, element + 3};
-        const Words bits = threefry2x32_of(static_cast<std::uint32_t>(environment.seed), stream, elements, step)[0];
-        for (std::size_t k = 0; k < std::min(kLanes, y.values.size() - i); ++k)
-          y.values[i + k] = uniform_from_bits(bits[k]);
-      }
-      return;
-    }
+    case Op::rng_uniform:
+      return uniform_numbers(static_cast<std::uint32_t>(environment.seed),
+                             static_cast<std::uint32_t>(node.attributes.value),
+                             static_cast<std::uint32_t>(counter_value(environment, "step")), first, y);
     default: {
       auto at = environment.tensors.find(name);
       if (at == environment.tensors.end()) throw Error("the tensor '" + name + "' has no value");
-      if (at->second.shape != y.shape) {
+      if (at->second.shape != shape) {
         throw Error("the tensor '" + name + "' has " + std::to_string(at->second.count()) +
                     " elements of another shape than " + to_string(node.type.shape));
       }
-      y = at->second;
+      std::copy_n(at->second.values.begin() + static_cast<std::ptrdiff_t>(first), y.size(), y.begin());
     }
   }
 }
 
-void evaluate_elementwise(const Node& node, std::span<const Tensor* const> x, Tensor& y) {
-  const double* a = x[0]->values.data();
-  const double* b = x.size() > 1 ? x[1]->values.data() : a;
-  const double* c = x.size() > 2 ? x[2]->values.data() : a;
-  const auto each = [&](const auto& value) {
-    for (std::size_t i = 0; i < y.values.size(); ++i) y.values[i] = value(a[i], b[i], c[i]);
-  };
-  if (is_real(node.type.dtype)) return each(info(node.op).meaning);  // element_value without its cases: most tensors
-  each([&](double p, double q, double r) { return element_value(node, p, q, r); });
+/// `x`: the elements of the operands at the places of `y`.
+void evaluate_elementwise(const Node& node, std::span<const double* const> x, std::span<double> y) {
+  const double* a = x[0];
+  const double* b = x.size() > 1 ? x[1] : a;
+  const double* c = x.size() > 2 ? x[2] : a;
+  if (is_real(node.type.dtype)) return info(node.op).meanings(a, b, c, y.data(), y.size());
+  for (std::size_t i = 0; i < y.size(); ++i) y[i] = element_value(node, a[i], b[i], c[i]);
 }
 
 /// One axis of a tensor that a view reads, while the view's elements are walked.
@@ -161,6 +163,12 @@ void evaluate_view(const Node& node, const Environment& environment, const Tenso
   }
 }
 
+std::vector<const double*> elements_of(const std::vector<const Tensor*>& tensors) {
+  std::vector<const double*> elements;
+  for (const Tensor* tensor : tensors) elements.push_back(tensor->values.data());
+  return elements;
+}
+
 }  // namespace
 
 std::vector<Tensor> interpret(const std::vector<const Node*>& roots, const Environment& environment) {
@@ -179,10 +187,10 @@ std::vector<Tensor> interpret(const std::vector<const Node*>& roots, const Envir
     for (const Node* operand : node->operands) x.push_back(&values.at(operand));
     switch (info(node->op).kind) {
       case OpKind::leaf:
-        evaluate_leaf(*node, environment, y);
+        evaluate_leaf(*node, environment, y.shape, 0, y.values);
         break;
       case OpKind::elementwise:
-        evaluate_elementwise(*node, x, y);
+        evaluate_elementwise(*node, elements_of(x), y.values);
         break;
       case OpKind::view:
         evaluate_view(*node, environment, *x[0], y);
@@ -199,6 +207,38 @@ std::vector<Tensor> interpret(const std::vector<const Node*>& roots, const Envir
   std::vector<Tensor> results;
   for (const Node* root : roots) results.push_back(values.at(root));
   return results;
+}
+
+void interpret_in_pieces(const Node* root, const Environment& environment,
+                         const std::function<void(std::size_t, std::span<const double>)>& take) {
+  const std::vector<const Node*> nodes = reachable({root});
+  const bool place_by_place = std::all_of(nodes.begin(), nodes.end(), [&](const Node* node) {
+    const OpKind kind = info(node->op).kind;
+    return (kind == OpKind::leaf || kind == OpKind::elementwise) && node->type.shape == root->type.shape;
+  });
+  if (!place_by_place) return take(0, interpret({root}, environment)[0].values);
+  constexpr std::size_t kPiece = 1024;
+  const std::vector<std::int64_t> shape = evaluate(root->type.shape, environment.dimensions);
+  const auto count = static_cast<std::size_t>(element_count(root->type.shape, environment.dimensions));
+  std::unordered_map<const Node*, std::vector<double>> pieces;
+  std::vector<std::vector<const double*>> operands;
+  for (const Node* node : nodes) {
+    pieces[node].resize(std::min(count, kPiece));
+    auto& x = operands.emplace_back();
+    for (const Node* operand : node->operands) x.push_back(pieces.at(operand).data());
+  }
+  for (std::size_t first = 0; first < count; first += kPiece) {
+    const std::size_t size = std::min(kPiece, count - first);
+    for (std::size_t i = 0; i < nodes.size(); ++i) {
+      const std::span<double> y(pieces.at(nodes[i]).data(), size);
+      if (info(nodes[i]->op).kind == OpKind::elementwise) {
+        evaluate_elementwise(*nodes[i], operands[i], y);
+      } else if (first == 0 || nodes[i]->op != Op::constant) {
+        evaluate_leaf(*nodes[i], environment, shape, first, y);
+      }
+    }
+    take(first, {pieces.at(root).data(), size});
+  }
 }
 
 }  // namespace descent::ir

@@ -63,18 +63,26 @@ Type infer_elementwise(const OpInfo& op, std::span<const Node* const> operands, 
     return Adjoints{__VA_ARGS__};                                                                   \
   }
 
+/// A function that does for many elements what a lambda without captures does for one.
+template <typename Meaning>
+constexpr auto each(Meaning) {
+  return +[](const double* a, const double* b, const double* c, double* y, std::size_t count) {
+    for (std::size_t i = 0; i < count; ++i) y[i] = Meaning{}(a[i], b[i], c[i]);
+  };
+}
+
 constexpr OpInfo table[] = {
-#define ELEMENTWISE(name, arity, commutative, signature, means, derivative, code)                                   \
-  {#name,  OpKind::elementwise, arity, commutative, signature, infer_elementwise, derivative, means, code, nullptr, \
-   nullptr},
-#define STRUCTURAL(name, arity)                                                                      \
-  {#name,   OpKind::structural, arity,  false, arithmetic, infer_##name, derivative_##name, nullptr, \
+#define ELEMENTWISE(name, arity, commutative, signature, means, derivative, code)            \
+  {#name, OpKind::elementwise, arity, commutative, signature, infer_elementwise, derivative, \
+   means, each(means),         code,  nullptr,     nullptr},
+#define STRUCTURAL(name, arity)                                                                               \
+  {#name,   OpKind::structural, arity,  false, arithmetic, infer_##name, derivative_##name, nullptr, nullptr, \
    nullptr, evaluate_##name,    nullptr},
-#define VIEW(name)                                                                               \
-  {#name,   OpKind::view, 1,       false,           arithmetic, infer_##name, derivative_##name, \
-   nullptr, nullptr,      nullptr, index_map_##name},
+#define VIEW(name)                                                                            \
+  {#name,   OpKind::view, 1,       false,   arithmetic,      infer_##name, derivative_##name, \
+   nullptr, nullptr,      nullptr, nullptr, index_map_##name},
 #define LEAF(name) \
-  {#name, OpKind::leaf, 0, false, arithmetic, infer_##name, nullptr, nullptr, nullptr, nullptr, nullptr},
+  {#name, OpKind::leaf, 0, false, arithmetic, infer_##name, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr},
 #include "ir/ops.def"
 #undef ELEMENTWISE
 #undef VIEW

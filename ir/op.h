@@ -53,6 +53,8 @@ struct OpInfo {
   Adjoints (*derivative)(Expr y, Expr g, std::span<const Expr> operands);
   /// Elementwise: the meaning, in float64.
   double (*meaning)(double a, double b, double c);
+  /// Elementwise: the meaning of `count` elements, without a call for each.
+  void (*meanings)(const double* a, const double* b, const double* c, double* y, std::size_t count);
   /// Elementwise: the same for float32 lanes, as instructions.
   Lane (*code)(Lane a, Lane b, Lane c, LaneKind kind);
   /// Structural: the meaning, in float64.

@@ -14,13 +14,11 @@ namespace descent::ir {
 /// How the key and the counter are used throughout Descent.
 ///   key     = (seed, stream)     seed: the user's; stream: which random tensor (or shuffling, splitting) it is
 ///   counter = (element, step)    element: row-major index; step: the training step, epoch or 0
-/// `Word`: std::uint32_t, or a vector of them for several elements at once.
-template <typename Word>
-constexpr std::array<Word, 2> threefry2x32_of(std::uint32_t key0, std::uint32_t key1, Word counter0,
-                                              std::uint32_t counter1) {
+constexpr std::array<std::uint32_t, 2> threefry2x32(std::uint32_t key0, std::uint32_t key1, std::uint32_t counter0,
+                                                    std::uint32_t counter1) {
   constexpr std::uint32_t rotations[8] = {13, 15, 26, 6, 17, 29, 16, 24};
   const std::uint32_t keys[3] = {key0, key1, 0x1BD11BDAu ^ key0 ^ key1};
-  Word x0 = counter0 + keys[0], x1 = Word{} + (counter1 + keys[1]);
+  std::uint32_t x0 = counter0 + keys[0], x1 = counter1 + keys[1];
 #pragma GCC unroll 20
   for (std::uint32_t round = 0; round < 20; ++round) {
     const std::uint32_t rotation = rotations[round % 8];
@@ -34,10 +32,6 @@ constexpr std::array<Word, 2> threefry2x32_of(std::uint32_t key0, std::uint32_t 
     }
   }
   return {x0, x1};
-}
-constexpr std::array<std::uint32_t, 2> threefry2x32(std::uint32_t key0, std::uint32_t key1, std::uint32_t counter0,
-                                                    std::uint32_t counter1) {
-  return threefry2x32_of(key0, key1, counter0, counter1);
 }
 
 /// A float in [0, 1) from the high 24 bits of a word: every value is a multiple of 2^-24.

@@ -40,7 +40,10 @@ struct Elements {
       : dtype(type), bytes(count * static_cast<std::size_t>(ir::element_bytes(type))) {}
   std::size_t size() const { return bytes.size() / static_cast<std::size_t>(ir::element_bytes(dtype)); }
   std::vector<double> values() const { return ir::elements(bytes.data(), dtype, size()); }
-  void set(std::span<const double> values) { ir::set_elements(bytes.data(), dtype, values); }
+  /// Sets the elements from the `first` one on.
+  void set(std::span<const double> values, std::size_t first = 0) {
+    ir::set_elements(bytes.data() + first * static_cast<std::size_t>(ir::element_bytes(dtype)), dtype, values);
+  }
   friend bool operator==(const Elements&, const Elements&) = default;
 };
 

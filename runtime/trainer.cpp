@@ -55,7 +55,8 @@ Trainer::Trainer(const Model& model, std::uint64_t seed) : implementation_(std::
     if (v.kind == ir::Variable::Kind::fitted) {
       self.fitted = false;
     } else {
-      values.set(ir::interpret({first_values.at(v.name)}, environment)[0].values);
+      ir::interpret_in_pieces(first_values.at(v.name), environment,
+                              [&](std::size_t first, std::span<const double> piece) { values.set(piece, first); });
     }
     self.variables.push_back(std::move(values));
   }

@@ -75,3 +75,31 @@ TEST_CASE("the_interpreter_contracts_and_reduces") {
   CHECK(interpret({reduce_max(a, {1}).node}, e)[0].values == std::vector<double>{3, 6});
   CHECK(interpret({transpose(a, {1, 0}).node}, e)[0].values == std::vector<double>{1, 4, 2, 5, 3, 6});
 }
+
+TEST_CASE("a_root_in_pieces_is_the_root_as_a_whole") {
+  Graph graph;
+  const Dimension rows = Dimension::symbol("rows");
+  const Shape shape{rows, Dimension(3)};
+  Attributes stream;
+  stream.value = 7, stream.shape = shape;
+  const Expr x(graph, graph.leaf(Op::input, "x", shape));
+  const Expr uniform(graph, graph.make(Op::rng_uniform, {}, stream));
+  const Expr place_by_place = exp(x) * (uniform * 2.0 - 1.0) + convert(iota(graph, shape, 0), DType::f32);
+  const std::vector<Expr> roots{uniform, x, place_by_place, transpose(place_by_place, {1, 0})};
+  for (const std::int64_t count : {0, 1, 341, 342, 1000}) {
+    Environment e;
+    e.seed = 5;
+    e.dimensions["rows"] = count;
+    e.counters["step"] = 3;
+    e.tensors["x"].shape = {count, 3};
+    for (std::int64_t i = 0; i < count * 3; ++i) e.tensors["x"].values.push_back(static_cast<double>(i % 11) / 4);
+    for (const Expr& root : roots) {
+      std::vector<double> values;
+      interpret_in_pieces(root.node, e, [&](std::size_t first, std::span<const double> piece) {
+        REQUIRE(first == values.size());
+        values.insert(values.end(), piece.begin(), piece.end());
+      });
+      CHECK(values == interpret({root.node}, e)[0].values);
+    }
+  }
+}
