@@ -100,6 +100,34 @@ KernelEmitter::Values KernelEmitter::carry(Value* begin, Value* end, Value* step
   return results;
 }
 
+KernelEmitter::Values KernelEmitter::carry_many(Value* begin, Value* end, Value* step, Values values,
+                                                const std::function<Values(Value*, const Values&)>& body) {
+  auto *first = llvm::dyn_cast<llvm::ConstantInt>(begin), *last = llvm::dyn_cast<llvm::ConstantInt>(end);
+  if (first != nullptr && last != nullptr) return carry(begin, end, step, std::move(values), body);
+  const auto block = [&](const char* name) { return llvm::BasicBlock::Create(context_, name, function_); };
+  llvm::BasicBlock *before = builder_.GetInsertBlock(), *test = block("test"), *inside = block("loop"),
+                   *after = block("after");
+  builder_.CreateBr(test);
+  builder_.SetInsertPoint(test);
+  auto* index = builder_.CreatePHI(builder_.getInt64Ty(), 2);
+  index->addIncoming(begin, before);
+  Values now;
+  for (Value* value : values) {
+    auto* phi = builder_.CreatePHI(value->getType(), 2);
+    phi->addIncoming(value, before);
+    now.push_back(phi);
+  }
+  builder_.CreateCondBr(builder_.CreateICmpSLT(index, end), inside, after);
+  builder_.SetInsertPoint(inside);
+  const Values next = body(index, now);
+  llvm::BasicBlock* latch = builder_.GetInsertBlock();
+  index->addIncoming(builder_.CreateNSWAdd(index, step), latch);
+  for (std::size_t i = 0; i < now.size(); ++i) llvm::cast<llvm::PHINode>(now[i])->addIncoming(next[i], latch);
+  builder_.CreateBr(test);
+  builder_.SetInsertPoint(after);
+  return now;
+}
+
 void KernelEmitter::branch(Value* condition, const std::function<void()>& body) {
   if (auto* known = llvm::dyn_cast<llvm::ConstantInt>(condition); known != nullptr) {
     if (known->isOne()) body();

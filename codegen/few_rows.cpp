@@ -10,11 +10,12 @@ using Axis = passes::ContractionAxes::Axis;
 
 void KernelEmitter::emit_few_rows(const Product& product, const Block& block) {
   const passes::FewRows& few = blocking_.few;
-  if (few.tiles_from == few.below) return emit_single_rows(product, block);
-  if (few.tiles_from == 1) return emit_low_tiles(product, block);
   const bool strided = !product.b_column.is_one() && !(product.b_column == Dimension(0));
+  const auto emit_tiles = [&] { strided ? emit_dot_tiles(product, block) : emit_low_tiles(product, block); };
+  if (few.tiles_from == few.below) return emit_single_rows(product, block);
+  if (few.tiles_from == 1) return emit_tiles();
   Value* has_tiles = builder_.CreateICmpSGE(size(product.rows), i64(few.tiles_from));
-  branch(has_tiles, [&] { strided ? emit_dot_tiles(product, block) : emit_low_tiles(product, block); });
+  branch(has_tiles, emit_tiles);
   branch(builder_.CreateNot(has_tiles), [&] { emit_single_rows(product, block); });
 }
 

@@ -306,6 +306,10 @@ class KernelEmitter {
   /// ones.
   Values carry(Value* begin, Value* end, Value* step, Values values,
                const std::function<Values(Value*, const Values&)>& body);
+  /// The same of many values, of which none are given again behind the loop: its condition stands in front. What does
+  /// not change is not taken out of such a loop where it could go wrong, as loads are.
+  Values carry_many(Value* begin, Value* end, Value* step, Values values,
+                    const std::function<Values(Value*, const Values&)>& body);
   void branch(Value* condition, const std::function<void()>& body);
   Value* divided_up(Value* a, Value* b) { return builder_.CreateSDiv(add(a, builder_.CreateSub(b, i64(1))), b); }
   Value* minimum(Value* a, Value* b) { return builder_.CreateSelect(builder_.CreateICmpSLT(a, b), a, b); }

@@ -37,7 +37,7 @@ void KernelEmitter::emit_part(std::vector<Loop>& loops, Value* tile) {
   const auto keeps_columns = [](const Accumulator& a) { return a.vector == nullptr; };
   const bool is_short = !loops.empty() && loops.back().size.is_constant() && loops.back().size.constant() <= kShort;
   const bool rows_inside =
-      tile != nullptr && loops.size() > 1 && is_short &&
+      (tile != nullptr || outer_ != nullptr) && loops.size() > 1 && is_short &&
       std::any_of(accumulators_.begin(), accumulators_.end(), keeps_columns) &&
       std::none_of(accumulators_.begin(), accumulators_.end(), [&](const Accumulator& a) { return is_row(a); });
   if (rows_inside) return emit_columns(loops, tile);

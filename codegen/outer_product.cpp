@@ -1,8 +1,10 @@
-// A product whose contracted axis, a batch, happens to have one element: the gradient of a weight from a single row is
-// an outer product. Each number is then one multiplication, and memory is what takes time: the rest of the kernel walks
-// the result from one end to the other, which the processor sees and fetches ahead, and no tile is made.
+// A product whose contracted axis has one element, or, a batch, happens to have: the gradient of a weight from a single
+// row is an outer product. Each number is then one multiplication, and memory is what takes time: the rest of the
+// kernel walks the result from one end to the other, which the processor sees and fetches ahead, and no tile is made.
 //
 // The number is the one that a tile would make, so that results do not depend on which way was taken.
+#include <algorithm>
+
 #include "codegen/kernel_emitter.h"
 #include "passes/estimate.h"
 
@@ -13,6 +15,7 @@ using ir::Dimension;
 /// Whether there is code for it: a result that fits the first-level cache beside its operands is made by tiles as fast.
 bool KernelEmitter::may_be_outer(const Product& product) const {
   if (blocking_.form == passes::Blocking::Form::dots) return false;
+  if (blocking_.outer) return true;
   if (product.contracted.size() != 1 || product.contracted[0].size.is_constant()) return false;
   return passes::estimate(product.rows) * passes::estimate(product.columns) * machine_.element > machine_.level1 / 2;
 }
@@ -27,7 +30,18 @@ void KernelEmitter::emit_outer_product(const Product& product, std::vector<Loop>
   walk(product.row_loop, product.rows, rows_of(product));
   walk(product.column_loop, product.columns, columns_of(product));
   outer_ = &product;
-  emit_part(loops, nullptr);
+  if (product.row_loop == nullptr ||
+      std::none_of(accumulators_.begin(), accumulators_.end(), [&](const Accumulator& a) { return is_column(a); })) {
+    emit_part(loops, nullptr);
+  } else {  // sums down the columns, of so few rows at a time that all of them are read as they lie
+    constexpr std::int64_t few = 16;
+    const Range rows = rows_of(product);
+    loop(rows.begin, rows.end, i64(few), [&](Value* row) {
+      product.row_loop->base = row;
+      product.row_loop->count = minimum(i64(few), builder_.CreateSub(rows.end, row));
+      emit_part(loops, nullptr);
+    });
+  }
   outer_ = nullptr;
 }
 

@@ -46,7 +46,7 @@ KernelEmitter::Values KernelEmitter::walk_depth(const Product& product, const Ti
   const std::size_t count = std::size_t{tile.rows} * tile.vectors;
   Value *a_step = size(k.lhs), *b_step = size(k.rhs);
   const auto steps = [&](Value* from, Value* to, unsigned number, Values values) {
-    return carry(from, to, i64(number), std::move(values), [&](Value*, Values now) {
+    return carry_many(from, to, i64(number), std::move(values), [&](Value*, Values now) {
       for (unsigned s = 0; s < number; ++s) {
         emit_tile_step(product, tile, now[0], now[1], &now[2 + s * count]);
         now[0] = element(now[0], a_step);

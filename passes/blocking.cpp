@@ -106,6 +106,10 @@ Blocking choose_blocking(const ContractionAxes& axes, const Machine& m, bool by_
     // Rows, not columns, are what the rest of the kernel walks along.
     blocking.form = Blocking::Form::turned;
   }
+  if (whole_depth(axes.contracted).is_one()) {
+    blocking.outer = true;
+    return blocking;
+  }
   const bool turned = blocking.form == Blocking::Form::turned;
   const Dimension rows = turned ? column.size : row.size, columns = turned ? row.size : column.size;
   const std::int64_t depth = estimated_depth(axes);

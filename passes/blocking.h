@@ -39,6 +39,7 @@ struct Blocking {
     dots,   ///< one column: lanes along the contracted axis, which is contiguous in the first operand
     turned  ///< one column, contiguous rows: the operands exchanged, so that the rows are lanes
   } form = Form::tiles;
+  bool outer = false;  ///< one contracted element: each number is a product, and no tile is made
   std::int64_t tile_rows = 1, tile_vectors = 1;
   std::int64_t low_rows = 1;  ///< of the low tiles (RowTiles); or as many as all have
   std::int64_t splits = 1;    ///< independent sums for each element

@@ -120,8 +120,11 @@ void choose_few_rows(Blocking& blocking, const ContractionAxes& axes, const Mach
     if (few.tiles_from < few.below && cycles(few.low_rows, few.tile_vectors, product, m) <= 1.25 * single)
       few.tiles_from = 1;
   } else if (has_dots(axes, m) && !product.is_held && few.below > 2) {
-    few.tile_rows = few.low_rows = m.lanes >= 16 ? 4 : 2;
-    few.tiles_from = 2;
+    // Each tile is few columns for more rows where reading them takes the time; single rows are made by such a tile
+    // too.
+    const bool is_kept = product.depth * estimate(column.size) * m.element <= m.level2;
+    few.tile_rows = few.low_rows = m.lanes >= 16 && !is_kept ? 4 : 2;
+    few.tiles_from = 1;
   }
   if (few.tiles_from == few.below) few.tiles_from = few.below = blocking.tile_rows;
 

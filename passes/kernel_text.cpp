@@ -15,6 +15,7 @@ namespace {
 
 std::string describe(const Blocking& blocking) {
   if (blocking.form == Blocking::Form::dots) return "  (dot products)";
+  if (blocking.outer) return "  (outer product)";
   std::string text = fmt::format("  (tiles of {} x {} vectors in blocks of {} x {}", blocking.tile_rows,
                                  blocking.tile_vectors, blocking.block_rows, blocking.block_columns);
   if (blocking.form == Blocking::Form::turned) text += ", operands exchanged";

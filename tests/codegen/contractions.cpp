@@ -182,6 +182,19 @@ TEST_CASE("contractions_over_a_batch_of_any_size_agree_with_the_interpreter") {
   }
 }
 
+TEST_CASE("contractions_of_one_element_are_outer_products") {
+  const Dimension n = Dimension::symbol("n"), none(0), one(1);
+  REQUIRE(passes::choose_blocking({{}, {{n, one, none, 48}}, {{48, none, one, one}}, {{one, none, none, none}}},
+                                  codegen::this_machine())
+              .outer);
+  for (int form = 0; form < 8; ++form) {
+    for (std::int64_t rows : {1, 16, 37}) {
+      for (std::int64_t columns : {1, 48, 101, 300})
+        compare({rows, columns, 1, (form & 1) != 0, (form & 2) != 0, (form & 4) != 0}, codegen::this_machine());
+    }
+  }
+}
+
 TEST_CASE("contractions_in_float64_agree_with_the_interpreter") {
   std::uint32_t at = 0;
   for (const std::int64_t rows : {1, 6, 13, 37}) {
