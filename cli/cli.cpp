@@ -37,6 +37,7 @@ class Commands {
     add_dump();
     add_eval();
     add_bench();
+    add_build();
     add_completions();
     add_cache();
   }
@@ -185,6 +186,29 @@ class Commands {
     add_json(c, bench_.as_json);
   }
 
+  void add_build() {
+    CLI::App& c =
+        add("build", "write the model as an object file that other programs link, and a header in C for it",
+            "  descent build tumour.descent -o tumour.o --header tumour.h\n"
+            "  descent build tumour.descent -o tumour.o --header tumour.h --weights weights.safetensors\n"
+            "  descent build tumour.descent -o tumour.o --header tumour.h --cpu x86-64-v3\n"
+            "  descent build tumour.descent -o tumour.o --header tumour.h --target aarch64-linux-gnu --cpu neoverse-n1",
+            [this] { return build(build_); });
+    add_file(c, build_.file);
+    c.add_option("-o,--output", build_.object, "the object file to write")->required();
+    c.add_option("--header", build_.header, "the header to write")->required();
+    c.add_option("--target", build_.triple, "the system to make code for, such as aarch64-linux-gnu; else this one");
+    c.add_option(
+        "--cpu", build_.cpu,
+        "the least processor that it runs on, such as x86-64-v3; else, without --target, the one of this machine");
+    c.add_option("--weights", build_.weights, "a safetensors file, whose numbers become the first values");
+    c.add_option("--batch", build_.batch, "the most rows of a step, instead of the train block's")
+        ->check(from<std::int64_t>(1, kMost));
+    c.add_option("--seed", build_.seed, "of the first values, where there are no weights")
+        ->check(from<std::int64_t>(0, 4294967295));
+    add_time_passes(c);
+  }
+
   void add_completions() {
     CLI::App& c = add("completions", "print the completions for a shell",
                       "  descent completions bash > ~/.local/share/bash-completion/completions/descent\n"
@@ -219,6 +243,7 @@ class Commands {
   DumpArguments dump_;
   EvalArguments eval_;
   BenchArguments bench_;
+  BuildArguments build_;
   CacheArguments cache_;
   bool time_passes_ = false;
 };

@@ -76,6 +76,15 @@ int bench(const BenchArguments& arguments);
 /// `bench --profile`: every kernel of the step by itself.
 int profile(const BenchArguments& arguments);
 
+struct BuildArguments {
+  std::string file, object, header;
+  std::string triple, cpu;  ///< empty: this machine's
+  std::string weights;      ///< empty: first values
+  std::int64_t batch = 0;   ///< the most rows of a step; 0: the train block's
+  std::int64_t seed = 0;    ///< of the first values
+};
+int build(const BuildArguments& arguments);
+
 struct CacheArguments {
   bool clear = false;
 };

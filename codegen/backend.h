@@ -8,6 +8,7 @@
 
 #include "codegen/compile.h"
 #include "codegen/kernel_set.h"
+#include "codegen/standalone.h"
 #include "ir/stage_times.h"
 #include "passes/machine.h"
 
@@ -26,6 +27,11 @@ struct Backend {
                             StageTimes* times);
   std::string (*print_assembly)(const ir::Program& program, const std::string& function, const Target& target,
                                 StageTimes* times);
+  /// What there is to know of a machine. Throws descent::Error for one that there is no code for.
+  passes::Machine (*machine_of)(const Target& target);
+  /// One relocatable object file with the functions of a standalone model.
+  std::string (*build)(const ir::Program& program, const Plans& plans, const KernelSet& kernels,
+                       const Standalone& model, const Target& target, StageTimes* times);
 };
 
 /// Loads the library at the first call. Throws descent::Error where it is not found or was built from other sources.

@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "codegen/module.h"
+#include "codegen/standalone_writer.h"
 #include "codegen/target.h"
 #include "descent/error.h"
 
@@ -71,7 +72,7 @@ struct Built {
 };
 
 Built build(const ir::Program& program, const Plans& plans, const KernelSet& set, const Part& part,
-            const passes::Machine& machine, llvm::TargetMachine& target) {
+            const passes::Machine& machine, llvm::TargetMachine& target, const Standalone* model = nullptr) {
   const StageTimer timer(Stage::llvm_ir);
   Built built;
   built.module = std::make_unique<llvm::Module>(program.name, *built.context);
@@ -82,9 +83,10 @@ Built build(const ir::Program& program, const Plans& plans, const KernelSet& set
   if (part.has_functions) {
     for (const auto& [name, plan] : plans) {
       writer.add_function(name);
-      if (name == "step") writer.add_epoch(plan);
+      if (name == "step" && model == nullptr) writer.add_epoch(plan);
     }
   }
+  if (model != nullptr) write_standalone(*built.module, program, plans, set, *model);
   writer.finish();
   optimize(*built.module, target);
   return built;
@@ -199,6 +201,16 @@ std::string assembly_text(const ir::Program& program, const std::string& functio
   return with_titles(emit_assembly(*printed.built.module, *machine), printed, function);
 }
 
+passes::Machine machine_of(const Target& target) { return describe(*make_target_machine(target)); }
+
+std::string build_standalone(const ir::Program& program, const Plans& plans, const KernelSet& set,
+                             const Standalone& model, const Target& target, StageTimes* times) {
+  const CollectStageTimes collect(times);
+  const auto made = make_target_machine(target);
+  const Built built = build(program, plans, set, share_work(set, 1)[0], describe(*made), *made, &model);
+  return emit_object(*built.module, *made);
+}
+
 }  // namespace
 
 }  // namespace descent::codegen
@@ -206,7 +218,8 @@ std::string assembly_text(const ir::Program& program, const std::string& functio
 /// What codegen/native finds in this library.
 extern "C" {
 extern const descent::codegen::Backend descent_backend;
-const descent::codegen::Backend descent_backend = {descent::codegen::build_id, descent::codegen::prepare,
+const descent::codegen::Backend descent_backend = {descent::codegen::build_id,        descent::codegen::prepare,
                                                    descent::codegen::compile_program, descent::codegen::llvm_text,
-                                                   descent::codegen::assembly_text};
+                                                   descent::codegen::assembly_text,   descent::codegen::machine_of,
+                                                   descent::codegen::build_standalone};
 }

@@ -3,6 +3,7 @@
 #include <llvm/IR/Verifier.h>
 #include <llvm/Support/raw_ostream.h>
 
+#include <algorithm>
 #include <limits>
 #include <map>
 
@@ -111,32 +112,29 @@ llvm::Value* ModuleWriter::slot(Value* buffers, int index) {
   return builder_.CreateLoad(pointer, builder_.CreateConstGEP1_64(pointer, buffers, static_cast<std::uint64_t>(index)));
 }
 
-/// A loop from 0 to `end`; `body` gets the index.
-void ModuleWriter::loop(Value* end, const std::function<void(Value*)>& body) {
-  llvm::Function* function = builder_.GetInsertBlock()->getParent();
-  llvm::BasicBlock* before = builder_.GetInsertBlock();
-  auto* head = llvm::BasicBlock::Create(module_.getContext(), "loop", function);
-  auto* inside = llvm::BasicBlock::Create(module_.getContext(), "body", function);
-  auto* after = llvm::BasicBlock::Create(module_.getContext(), "after", function);
-  builder_.CreateBr(head);
-  builder_.SetInsertPoint(head);
-  auto* index = builder_.CreatePHI(builder_.getInt64Ty(), 2);
-  index->addIncoming(i64(0), before);
-  builder_.CreateCondBr(builder_.CreateICmpSLT(index, end), inside, after);
-  builder_.SetInsertPoint(inside);
+void count_to(llvm::IRBuilder<>& builder, llvm::Value* end, const std::function<void(llvm::Value*)>& body) {
+  llvm::BasicBlock* before = builder.GetInsertBlock();
+  const auto block = [&](const char* name) {
+    return llvm::BasicBlock::Create(builder.getContext(), name, before->getParent());
+  };
+  auto *head = block("loop"), *inside = block("body"), *after = block("after");
+  builder.CreateBr(head);
+  builder.SetInsertPoint(head);
+  auto* index = builder.CreatePHI(builder.getInt64Ty(), 2);
+  index->addIncoming(builder.getInt64(0), before);
+  builder.CreateCondBr(builder.CreateICmpSLT(index, end), inside, after);
+  builder.SetInsertPoint(inside);
   body(index);
-  index->addIncoming(builder_.CreateAdd(index, i64(1)), builder_.GetInsertBlock());
-  builder_.CreateBr(head);
-  builder_.SetInsertPoint(after);
+  index->addIncoming(builder.CreateAdd(index, builder.getInt64(1)), builder.GetInsertBlock());
+  builder.CreateBr(head);
+  builder.SetInsertPoint(after);
 }
 
 /// The epoch walks rows: every input must have the batch as its first axis.
 bool ModuleWriter::walks_rows() const {
-  for (const ir::Input& input : program_.inputs) {
-    if (input.shape.empty() || input.shape[0].is_constant()) return false;
-    if (!(input.shape[0] == program_.inputs[0].shape[0])) return false;
-  }
-  return !program_.inputs.empty();
+  const auto& inputs = program_.inputs;
+  return !inputs.empty() &&
+         std::all_of(inputs.begin(), inputs.end(), [&](const ir::Input& i) { return program_.has_rows(i.shape); });
 }
 
 /// Copies the rows `order[0 .. count)` of the data into the input buffers.

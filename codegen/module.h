@@ -10,6 +10,9 @@
 
 namespace descent::codegen {
 
+/// A loop from 0 to `end`; `body` gets the index.
+void count_to(llvm::IRBuilder<>& builder, llvm::Value* end, const std::function<void(llvm::Value* index)>& body);
+
 class ModuleWriter {
  public:
   ModuleWriter(llvm::Module& module, const ir::Program& program, const KernelSet& kernels,
@@ -36,7 +39,7 @@ class ModuleWriter {
   Value* i64(std::int64_t v) { return builder_.getInt64(static_cast<std::uint64_t>(v)); }
   Value* field(Value* base, std::size_t offset);
   Value* slot(Value* buffers, int index);
-  void loop(Value* end, const std::function<void(Value*)>& body);
+  void loop(Value* end, const std::function<void(Value*)>& body) { count_to(builder_, end, body); }
 
   llvm::Module& module_;
   const ir::Program& program_;

@@ -27,6 +27,7 @@
 #include <algorithm>
 #include <mutex>
 
+#include "descent/error.h"
 #include "ir/stage_times.h"
 
 namespace descent::codegen {
@@ -107,9 +108,19 @@ std::unique_ptr<llvm::TargetMachine> make_target_machine(const Target& target) {
   const llvm::Triple triple(target.triple.empty() ? llvm::sys::getProcessTriple() : target.triple);
   std::string message;
   const llvm::Target* found = llvm::TargetRegistry::lookupTarget(triple, message);
-  if (found == nullptr) throw std::runtime_error("LLVM: " + message);
+  const auto arch = triple.getArch();
+  if (found == nullptr || (arch != llvm::Triple::x86_64 && arch != llvm::Triple::aarch64)) {
+    throw Error("there is no code generator for the target '" + target.triple + "'",
+                "write one such as x86_64-linux-gnu or aarch64-linux-gnu");
+  }
   const bool host = target.cpu.empty() && target.triple.empty();
   const std::string cpu = host ? llvm::sys::getHostCPUName().str() : target.cpu;
+  const std::unique_ptr<llvm::MCSubtargetInfo> known(found->createMCSubtargetInfo(triple, "", ""));
+  if (!cpu.empty() && !known->isCPUStringValid(cpu)) {
+    throw Error("there is no processor '" + cpu + "' of the target " + triple.str(),
+                triple.isX86() ? "write one such as x86-64-v3 (AVX2), x86-64-v4 (AVX-512), znver4 or sapphirerapids"
+                               : "write one such as generic, neoverse-n1, neoverse-v2, cortex-a76 or apple-m1");
+  }
   std::unique_ptr<llvm::TargetMachine> machine(
       found->createTargetMachine(triple, cpu, host ? host_features() : "", llvm::TargetOptions(), llvm::Reloc::PIC_,
                                  llvm::CodeModel::Small, llvm::CodeGenOptLevel::Less, /*JIT=*/true));

@@ -45,6 +45,11 @@ std::vector<std::string> Declarations::dimensions() const {
   return names;
 }
 
+bool Declarations::has_rows(const Shape& shape) const {
+  const std::vector<std::string> symbols = dimensions();
+  return !symbols.empty() && !shape.empty() && shape[0] == Dimension::symbol(symbols[0]);
+}
+
 const std::vector<Interface::Result>& Interface::results_of(const std::string& function) const {
   const auto found = results.find(function);
   if (found == results.end()) throw Error("the program '" + name + "' has no function '" + function + "'");

@@ -49,6 +49,8 @@ struct Declarations {
   /// The symbolic dimensions of the inputs, in order of appearance: the order in which native code is given their
   /// values.
   std::vector<std::string> dimensions() const;
+  /// Whether the first axis of a tensor is the batch: the first symbolic dimension.
+  bool has_rows(const Shape& shape) const;
 };
 
 /// A result, or the new value of a variable.

@@ -52,9 +52,7 @@ void run_chunks(Trainer::Implementation& self, const std::string& name, const Te
     for (const ir::Input& input : program.inputs) {
       if (input.is_target && tensors.size() != program.inputs.size()) continue;
       auto* first = static_cast<std::byte*>(const_cast<void*>(addresses[at++]));  // kernels only read
-      const bool has_rows =
-          !input.shape.empty() && !symbols.empty() && input.shape[0] == ir::Dimension::symbol(symbols[0]);
-      const std::int64_t skipped = has_rows ? begin * runtime::row_width(input, sizes) : 0;
+      const std::int64_t skipped = program.has_rows(input.shape) ? begin * runtime::row_width(input, sizes) : 0;
       w.addresses.set(static_cast<std::size_t>(function.plan.buffer(input.name)),
                       first + skipped * ir::element_bytes(input.dtype));
     }

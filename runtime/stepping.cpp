@@ -172,7 +172,7 @@ class SharedEpoch {
 [[noreturn]] void fail_without_rows(const ir::Interface& program) {
   const std::vector<std::string> symbols = program.dimensions();
   for (const ir::Input& input : program.inputs) {
-    if (!symbols.empty() && !input.shape.empty() && input.shape[0] == ir::Dimension::symbol(symbols[0])) continue;
+    if (program.has_rows(input.shape)) continue;
     throw Error(
         "an epoch goes through the rows of every input, but '" + input.name + "' is " + ir::to_string(input.shape),
         "give it a first axis, " + (symbols.empty() ? "n" : symbols[0]) + ", or call step for every batch");

@@ -1,6 +1,5 @@
 // The code in the documents is true: blocks marked ```descent are files without mistakes, and formatted; in blocks
-// marked
-// ```eval every line is an expression and, behind =>, its value; blocks marked ```cpp stand in a program of
+// ```eval every line is an expression and, behind =>, its value; blocks marked ```cpp or ```c stand in a program of
 // examples/embed, which the tests run. Blocks marked ```shell are run by end_to_end/documents.sh.
 #include <fmt/format.h>
 
@@ -69,7 +68,7 @@ TEST_CASE("every_block_of_code_says_what_it_is") {
   for (const Block& block : all_blocks()) {
     INFO(block.place);
     const bool known = block.marker == "descent" || block.marker == "eval" || block.marker == "shell" ||
-                       block.marker == "cpp" || block.marker == "text";
+                       block.marker == "cpp" || block.marker == "c" || block.marker == "text";
     CHECK(known);
   }
 }
@@ -122,7 +121,7 @@ TEST_CASE("programs_in_the_documents_are_parts_of_those_that_the_tests_run") {
   }
   int parts = 0;
   for (const Block& block : all_blocks()) {
-    if (block.marker != "cpp") continue;
+    if (block.marker != "cpp" && block.marker != "c") continue;
     INFO(block.place);
     std::istringstream text(block.text);
     CHECK(programs.find(without_indentation(text)) != std::string::npos);
