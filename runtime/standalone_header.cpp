@@ -6,12 +6,13 @@
 #include <cctype>
 #include <cstddef>
 #include <set>
+#include <string_view>
 
 namespace descent::runtime {
 
 namespace {
 
-const std::set<std::string, std::less<>> kWords = {
+constexpr std::string_view kWords[] = {
     // of C and C++
     "alignas", "alignof", "and", "and_eq", "asm", "auto", "bitand", "bitor", "bool", "break", "case", "catch", "char",
     "char16_t", "char32_t", "char8_t", "class", "co_await", "co_return", "co_yield", "compl", "concept", "const",
@@ -55,7 +56,7 @@ std::string c_prefix(const std::string& name) {
 
 std::string c_name(const std::string& name) {
   const std::string result = c_prefix(name);
-  return kWords.contains(result) ? result + "_" : result;
+  return std::find(std::begin(kWords), std::end(kWords), result) != std::end(kWords) ? result + "_" : result;
 }
 
 std::string StandaloneHeader::create() const {

@@ -11,7 +11,7 @@ static alignas(64) unsigned char memory[XOR_BYTES];
 
 int main(void) {
   const float x[] = {0, 0, 0, 1, 1, 0, 1, 1}, y[] = {0, 1, 1, 0};
-  xor_model *model = xor_create(memory, 1);
+  xor_model* model = xor_create(memory, 1);
 
   float loss = 0;
   for (int i = 0; i < 500; ++i) loss = xor_step(model, x, y, 4);
