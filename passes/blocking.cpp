@@ -134,7 +134,9 @@ Blocking choose_blocking(const ContractionAxes& axes, const Machine& m, bool by_
     constexpr std::int64_t enough = 32;  // uses of each packed number that pay for packing it
     // An unknown number of them, a batch, may be larger than the one that is assumed.
     const std::int64_t pass = k.size.is_constant() ? std::min(depth, kDepth) : kDepth;
-    blocking.pack_rhs = strided || (!(column.rhs == Dimension(0)) && estimate(rows) >= enough &&
+    // A matrix of rows as long as a panel lies as it would be packed.
+    const bool is_panel = columns == Dimension(panel) && k.rhs == columns;
+    blocking.pack_rhs = strided || (!(column.rhs == Dimension(0)) && !is_panel && estimate(rows) >= enough &&
                                     !stays_in_cache(pass, estimate(k.rhs), panel, m));
     const bool down = row.lhs.is_one();  // the rows are contiguous: each step reads another line
     const std::int64_t lines = down ? pass : tile.rows, apart = estimate(down ? k.lhs : row.lhs);

@@ -3,7 +3,8 @@
 
 #include <catch2/catch.hpp>
 
-using descent::passes::row_tiles;
+using namespace descent::passes;
+using descent::ir::Dimension;
 
 TEST_CASE("tiles of two heights cover all rows and make few twice") {
   for (std::int64_t high = 1; high <= 14; ++high) {
@@ -20,4 +21,20 @@ TEST_CASE("tiles of two heights cover all rows and make few twice") {
       }
     }
   }
+}
+
+TEST_CASE("rows that are one panel are not packed") {
+  const Machine machine{16, 4, 32, true, 48 << 10, 1 << 20};
+  const auto gradient_of_weights = [&](std::int64_t columns) {
+    const Dimension batch = Dimension::symbol("n"), width(columns);
+    ContractionAxes axes;
+    axes.rows = {{Dimension(512), Dimension(1), Dimension(0), width}};
+    axes.columns = {{width, Dimension(0), Dimension(1), Dimension(1)}};
+    axes.contracted = {{batch, Dimension(512), width, Dimension(0)}};
+    return choose_blocking(axes, machine);
+  };
+  const Blocking one = gradient_of_weights(64);
+  REQUIRE(one.panel(machine) == 64);
+  CHECK_FALSE(one.pack_rhs);
+  CHECK(gradient_of_weights(192).pack_rhs);
 }
