@@ -52,14 +52,15 @@ BenchResult run_bench(const Model& model, const BenchArguments& a) {
   result.step_us_min = times.front();
   result.step_us_median = times[times.size() / 2];
 
-  const passes::KernelPlan& plan = implementation.kernel_calls("step").plans.at("step");
-  for (const passes::Kernel& kernel : plan.kernels) result.flops += passes::work_of(kernel, plan, sizes).flops;
+  const codegen::KernelTable& kernels = implementation.compiled("step").kernels();
+  const auto& calls = kernels.calls.at("step");
+  for (const auto& call : calls) result.flops += kernels.kernels[call.kernel].work.flops.evaluate(sizes);
   result.threads = trainer.implementation().threads;
   result.gflops = static_cast<double>(result.flops) / result.step_us_min / 1e3;
   result.parameters = model.parameter_count();
   result.compile_ms = implementation.compile_ms();
   result.arena_bytes = passes::plan_memory(step.plan, sizes).bytes;
-  result.kernels = static_cast<std::int64_t>(plan.kernels.size());
+  result.kernels = static_cast<std::int64_t>(calls.size());
   return result;
 }
 

@@ -23,9 +23,8 @@ class Roofline {
   /// The shortest time, in microseconds, in which the multiply-adds can be done and the bytes moved: the greater of the
   /// two (Williams, Waterman and Patterson, "Roofline", 2009). Bytes count at the bandwidth of the cache that holds so
   /// many.
-  double microseconds(const passes::Work& work) {
-    const double flops = static_cast<double>(work.flops), bytes = static_cast<double>(work.bytes);
-    return std::max(flops / (peak_ * 1e3), bytes / (bandwidth(work.bytes) * 1e3));
+  double microseconds(std::int64_t flops, std::int64_t bytes) {
+    return std::max(static_cast<double>(flops) / (peak_ * 1e3), static_cast<double>(bytes) / (bandwidth(bytes) * 1e3));
   }
 
  private:
@@ -54,9 +53,11 @@ int profile(const BenchArguments& a) {
   trainer.fit(data.tensors, batch);
   trainer.step(data.tensors, batch);
 
-  const codegen::KernelCalls& step = implementation.kernel_calls("step");
-  const passes::KernelPlan& plan = step.plans.at("step");
-  const std::vector<codegen::KernelCall>& calls = step.calls.at("step");
+  const codegen::CompiledProgram& compiled = implementation.compiled("step");
+  const codegen::KernelTable& table = compiled.kernels();
+  const std::vector<codegen::KernelTable::Call>& calls = table.calls.at("step");
+  const ir::Program& program = implementation.program();  // for the kernels' titles
+  const passes::KernelPlan plan = passes::plan_kernels(program, program.function("step"), codegen::this_machine());
   Trainer::Implementation& state = trainer.implementation();
   auto& workspace = state.workspace("step", sizes, true);
   const std::vector<std::int64_t> dimensions = runtime::in_order(implementation.interface, sizes);
@@ -67,8 +68,9 @@ int profile(const BenchArguments& a) {
   for (int round = 0; round < 5 || Clock::now() < end; ++round) {
     ++state.state.step;
     for (std::size_t k = 0; k < calls.size(); ++k) {
+      const codegen::KernelCode code = compiled.kernel(calls[k].kernel);
       const Stopwatch watch;
-      calls[k].code(workspace.addresses.data() + calls[k].first_slot, dimensions.data(), &state.state, 0, whole);
+      code(workspace.addresses.data() + calls[k].first_slot, dimensions.data(), &state.state, 0, whole);
       const double us = watch.microseconds();
       least[k] = round == 0 ? us : std::min(least[k], us);
     }
@@ -83,24 +85,26 @@ int profile(const BenchArguments& a) {
   }
   Roofline roofline;
   for (std::size_t k = 0; k < calls.size(); ++k) {
-    const passes::Work work = passes::work_of(plan.kernels[k], plan, sizes);
-    const double gflops = static_cast<double>(work.flops) / least[k] / 1e3;
-    const double gbytes = static_cast<double>(work.bytes) / least[k] / 1e3;
-    const double fraction = roofline.microseconds(work) / least[k];
+    const passes::Work& work = table.kernels[calls[k].kernel].work;
+    const std::int64_t flops = work.flops.evaluate(sizes), bytes = work.bytes.evaluate(sizes);
+    const double gflops = static_cast<double>(flops) / least[k] / 1e3;
+    const double gbytes = static_cast<double>(bytes) / least[k] / 1e3;
+    const double fraction = roofline.microseconds(flops, bytes) / least[k];
+    const std::string name = codegen::kernel_name(calls[k].kernel);
     const std::string title = passes::title(plan.kernels[k], plan);
     if (a.as_json) {
       kernels.push_back({{"kernel", title},
-                         {"code", calls[k].name},
+                         {"code", name},
                          {"us", least[k]},
                          {"share", least[k] / total},
-                         {"flops", work.flops},
-                         {"bytes", work.bytes},
+                         {"flops", flops},
+                         {"bytes", bytes},
                          {"gflops", gflops},
                          {"gbytes", gbytes},
                          {"roofline", fraction}});
     } else {
       fmt::print("{:>9.2f} {:>5.1f}% {:>8.1f} {:>7.1f} {:>8.0f}%  {:<9} {}\n", least[k], 100 * least[k] / total, gflops,
-                 gbytes, 100 * fraction, calls[k].name, title);
+                 gbytes, 100 * fraction, name, title);
     }
   }
   if (a.as_json) {

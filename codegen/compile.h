@@ -56,14 +56,17 @@ struct CompiledFunction {
 using KernelCode = void (*)(void* const* addresses, const std::int64_t* dimensions, RunState* state, std::int64_t begin,
                             std::int64_t end);
 
+struct KernelTable;  // codegen/kernel_table.h
+
 /// A compiled program; immutable, shared by any number of trainers and threads.
 class CompiledProgram {
  public:
   virtual ~CompiledProgram() = default;
   virtual const CompiledFunction& function(const std::string& name) const = 0;  ///< throws descent::Error if not there
   virtual std::vector<std::string> functions() const = 0;                       ///< that were compiled together
-  /// A kernel, by its index in the KernelSet of the functions that were compiled together: to time kernels one by one.
+  /// The code of a kernel, by its index in the table of the kernels of all functions.
   virtual KernelCode kernel(std::size_t index) const = 0;
+  virtual const KernelTable& kernels() const = 0;
   virtual RunEpoch epoch() const = 0;  ///< of the function "step"; null if that was not compiled
 };
 

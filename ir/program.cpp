@@ -61,11 +61,8 @@ const Node* leaf_of(Graph& graph, const Variable& v) {
 }
 
 Interface interface_of(const Program& program) {
-  Interface interface{program, {}, {}};
-  static_cast<Declarations&>(interface.initial) = program;
-  interface.initial.graph = program.graph;
+  Interface interface{program, {}};
   for (const Function& function : program.functions) {
-    if (function.name == "initial") interface.initial.functions.push_back(function);
     auto& results = interface.results[function.name];
     for (const Binding& result : function.results) {
       results.push_back({result.name, result.node->shape(), result.node->type.dtype});

@@ -91,7 +91,7 @@ struct Program : Declarations {
   const Function* find_function(const std::string& name) const;
 };
 
-/// A program as its users see it, without the graphs of what is compiled.
+/// A program as its users see it, without graphs.
 struct Interface : Declarations {
   struct Result {
     std::string name;
@@ -99,7 +99,6 @@ struct Interface : Declarations {
     DType dtype = DType::f32;
   };
   std::map<std::string, std::vector<Result>> results;  ///< of every function
-  Program initial;                                     ///< with the function `initial` alone
 
   const std::vector<Result>& results_of(const std::string& function) const;  ///< throws descent::Error if there is none
 };

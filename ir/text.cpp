@@ -278,10 +278,7 @@ std::string print(const Program& program) {
   return text;
 }
 
-namespace {
-
-/// What `print` wrote, not verified.
-Program read(std::string_view text) {
+Program parse(const std::string& text) {
   Program program;
   std::vector<const Node*> nodes;
   for_lines(text, [&](std::string_view content, int line) {
@@ -338,46 +335,8 @@ Program read(std::string_view text) {
       program.variables.push_back(std::move(variable));
     }
   });
-  return program;
-}
-
-}  // namespace
-
-Program parse(const std::string& text) {
-  Program program = read(text);
   verify(program, "parse");
   return program;
-}
-
-std::string print(const Interface& interface) {
-  std::string text = print(interface.initial);
-  for (const auto& [function, results] : interface.results) {
-    text += "gives " + function;
-    for (const Interface::Result& r : results)
-      text += fmt::format(" {} : {}", r.name, to_string(Type{r.dtype, r.shape}));
-    text += "\n";
-  }
-  return text;
-}
-
-Interface parse_interface(const std::string& text) {
-  const std::size_t results = std::min(text.find("\ngives "), text.size());
-  Interface interface;
-  interface.initial = read(std::string_view(text).substr(0, results));
-  static_cast<Declarations&>(interface) = interface.initial;
-  for_lines(std::string_view(text).substr(results), [&](std::string_view content, int line) {
-    LineReader in(content, line);
-    if (in.at_end()) return;
-    in.expect("gives");
-    auto& given = interface.results[std::string(in.word())];
-    while (!in.at_end()) {
-      std::string name(in.word());
-      in.expect(":");
-      const Type type = in.type();
-      given.push_back({std::move(name), type.shape, type.dtype});
-    }
-  });
-  return interface;
 }
 
 void verify(const Program& program, const std::string& pass) {

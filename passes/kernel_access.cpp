@@ -204,30 +204,32 @@ std::vector<int> buffers_written(const Kernel& kernel) {
   return {found.begin(), found.end()};
 }
 
-Work work_of(const Kernel& kernel, const KernelPlan& plan, const ir::DimensionValues& sizes) {
+Work work_of(const Kernel& kernel, const KernelPlan& plan) {
   Work work;
-  const auto bytes = [&](const Node* node) {
-    return ir::element_count(node->shape(), sizes) * ir::element_bytes(node->type.dtype);
+  const auto move = [&](const Shape& shape, ir::DType dtype) {
+    work.bytes = work.bytes + ir::element_count(shape) * Dimension(ir::element_bytes(dtype));
   };
-  std::set<int> touched;
-  for (int b : buffers_read(kernel, plan)) touched.insert(b);
-  for (int b : touched) work.bytes += bytes_of(plan.buffers[static_cast<std::size_t>(b)], sizes);
+  for (int b : buffers_read(kernel, plan)) {
+    const Buffer& buffer = plan.buffers[static_cast<std::size_t>(b)];
+    move(buffer.shape, buffer.dtype);
+  }
   std::vector<const Kernel*> parts{&kernel};
   for (const Kernel& phase : kernel.phases) parts.push_back(&phase);
   for (const Kernel* part : parts) {
-    for (const Store& s : part->stores) work.bytes += bytes(s.node);
-    for (const auto& [node, b] : part->reductions) work.bytes += bytes(node);
+    for (const Store& s : part->stores) move(s.node->shape(), s.node->type.dtype);
+    for (const auto& [node, b] : part->reductions) move(node->shape(), node->type.dtype);
     if (part->contraction == nullptr) continue;
-    std::int64_t flops = 2 * ir::element_count(part->contraction->shape(), sizes);
-    for (const auto& axis : contraction_axes(part->contraction, plan).contracted) flops *= axis.size.evaluate(sizes);
-    work.flops += flops;
+    Dimension flops = Dimension(2) * ir::element_count(part->contraction->shape());
+    for (const auto& axis : contraction_axes(part->contraction, plan).contracted) flops = flops * axis.size;
+    work.flops = work.flops + flops;
   }
   return work;
 }
 
-double estimated_us(const Work& work) {
+double estimated_us(const Work& work, const ir::DimensionValues& sizes) {
   constexpr double flops_per_us = 60e3, bytes_per_us = 15e3;
-  return std::max(static_cast<double>(work.flops) / flops_per_us, static_cast<double>(work.bytes) / bytes_per_us);
+  return std::max(static_cast<double>(work.flops.evaluate(sizes)) / flops_per_us,
+                  static_cast<double>(work.bytes.evaluate(sizes)) / bytes_per_us);
 }
 
 }  // namespace descent::passes

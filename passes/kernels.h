@@ -89,11 +89,11 @@ std::string title(const Kernel& kernel, const KernelPlan& plan);
 
 /// What a kernel does and moves: 2 for each multiply-add of its contraction; the bytes of all that it reads and writes.
 struct Work {
-  std::int64_t flops = 0, bytes = 0;
+  ir::Dimension flops = 0, bytes = 0;
 };
-Work work_of(const Kernel& kernel, const KernelPlan& plan, const ir::DimensionValues& sizes);
+Work work_of(const Kernel& kernel, const KernelPlan& plan);
 /// About how long that takes on one thread: what it computes or what it moves, whichever is slower. To compare kernels
 /// with each other; being off by a factor of two costs little.
-double estimated_us(const Work& work);
+double estimated_us(const Work& work, const ir::DimensionValues& sizes);
 
 }  // namespace descent::passes

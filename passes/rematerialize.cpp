@@ -86,7 +86,7 @@ class Rematerializer {
   void describe_task(int k, const ir::DimensionValues& sizes) {
     const Kernel& kernel = plan_.kernels[at(k)];
     Task& task = tasks_[at(k)];
-    task.us = estimated_us(work_of(kernel, plan_, sizes));
+    task.us = estimated_us(work_of(kernel, plan_), sizes);
     const std::vector<int> written = buffers_written(kernel);
     for (int b : buffers_read(kernel, plan_)) {
       if (is_temporary(b)) {

@@ -1,6 +1,9 @@
 #include "passes/touches.h"
 
 #include <algorithm>
+#include <functional>
+#include <iterator>
+#include <unordered_map>
 
 namespace descent::passes {
 
@@ -12,19 +15,21 @@ namespace {
 
 class Touches {
  public:
-  Touches(const KernelPlan& plan, const Partition& partition, const ir::DimensionValues& sizes)
-      : plan_(plan), partition_(partition), sizes_(sizes) {}
+  Touches(const KernelPlan& plan, const Partition& partition, const std::vector<BufferSlot>& slots)
+      : plan_(plan), partition_(partition), slots_(slots), found_(slots.size()) {
+    for (std::size_t slot = 0; slot < slots.size(); ++slot) slot_of_[slots[slot].buffer] = slot;
+  }
 
   void add(const Kernel& kernel) {
     for (const Kernel& phase : kernel.phases) add(phase);
     if (kernel.contraction != nullptr) add_operands(kernel.contraction);
     if (kernel.scan != nullptr) add_whole(view_of(kernel.scan->operands[0], plan_));
-    if (kernel.scanned >= 0) found_.push_back({kernel.scanned, true});
+    if (kernel.scanned >= 0) add_whole(kernel.scanned, true);
     const std::size_t shared = shared_axis(kernel.space);
     for_each_load(kernel, plan_, [&](const View& view) { add_view(view, kernel.space, shared); });
     for (const Store& store : kernel.stores) {
       if (!store.indirections.empty()) {
-        found_.push_back({store.buffer, true});
+        add_whole(store.buffer, true);
       } else {
         const auto strides = store.strides.empty() ? row_major(kernel.space) : store.strides;
         add_piece(store.buffer, true, store.offset, strides, kernel.space, shared);
@@ -33,14 +38,18 @@ class Touches {
     for (const auto& [node, buffer] : kernel.reductions) {
       const View place = reduction_place(node, plan_);
       if (!place.indirections.empty()) {
-        found_.push_back({buffer, true});
+        add_whole(buffer, true);
       } else {
         add_piece(buffer, true, place.offset, place.strides, kernel.space, shared);
       }
     }
   }
 
-  std::vector<Touch> take() { return std::move(found_); }
+  std::vector<Touch> take() {
+    std::vector<Touch> all;
+    for (std::vector<Touch>& found : found_) std::move(found.begin(), found.end(), std::back_inserter(all));
+    return all;
+  }
 
  private:
   /// The partition's axis among all of a space.
@@ -53,25 +62,37 @@ class Touches {
     return space.size();
   }
 
+  /// Once. A buffer that the kernel's code has no address of it does not touch.
+  void add(int buffer, const std::function<Touch(int slot, std::int64_t first)>& touch) {
+    const auto at = slot_of_.find(buffer);
+    if (at == slot_of_.end()) return;
+    std::vector<Touch>& found = found_[at->second];
+    Touch made = touch(static_cast<int>(at->second), slots_[at->second].first);
+    if (std::find(found.begin(), found.end(), made) == found.end()) found.push_back(std::move(made));
+  }
+
+  void add_whole(int buffer, bool written) {
+    add(buffer, [&](int slot, std::int64_t) { return Touch{slot, written}; });
+  }
+
   void add_piece(int buffer, bool written, const Dimension& offset, const std::vector<Dimension>& strides,
                  const Shape& shape, std::size_t shared) {
-    Touch touch{buffer, written, false};
-    touch.first = touch.last = offset.evaluate(sizes_);
-    for (std::size_t i = 0; i < strides.size(); ++i) {
-      const std::int64_t stride = strides[i].evaluate(sizes_);
-      if (i == shared) {
-        touch.stride = stride;
-        continue;
+    add(buffer, [&](int slot, std::int64_t first) {
+      Touch touch{slot, written, false, offset - Dimension(first)};
+      for (std::size_t i = 0; i < strides.size(); ++i) {
+        if (i == shared) {
+          touch.stride = strides[i];
+        } else if (strides[i] != Dimension(0) && !shape[i].is_one()) {
+          touch.axes.push_back({strides[i], shape[i]});
+        }
       }
-      const std::int64_t reach = stride * (shape[i].evaluate(sizes_) - 1);
-      (reach < 0 ? touch.first : touch.last) += reach;
-    }
-    found_.push_back(touch);
+      return touch;
+    });
   }
 
   void add_whole(const View& view) {
     for (const Node* source : sources(view)) {
-      if (const auto at = plan_.stored.find(source); at != plan_.stored.end()) found_.push_back({at->second, false});
+      if (const auto at = plan_.stored.find(source); at != plan_.stored.end()) add_whole(at->second, false);
     }
   }
 
@@ -113,15 +134,26 @@ class Touches {
 
   const KernelPlan& plan_;
   const Partition& partition_;
-  const ir::DimensionValues& sizes_;
-  std::vector<Touch> found_;
+  const std::vector<BufferSlot>& slots_;
+  std::unordered_map<int, std::size_t> slot_of_;  ///< a buffer
+  std::vector<std::vector<Touch>> found_;         ///< by slot
 };
 
 }  // namespace
 
+Touch::Reach Touch::reach(const ir::DimensionValues& sizes) const {
+  Reach reach{offset.evaluate(sizes), 0, stride.evaluate(sizes)};
+  reach.last = reach.first;
+  for (const Axis& axis : axes) {
+    const std::int64_t length = axis.stride.evaluate(sizes) * (axis.size.evaluate(sizes) - 1);
+    (length < 0 ? reach.first : reach.last) += length;
+  }
+  return reach;
+}
+
 std::vector<Touch> touches(const Kernel& kernel, const KernelPlan& plan, const Partition& partition,
-                           const ir::DimensionValues& sizes) {
-  Touches all(plan, partition, sizes);
+                           const std::vector<BufferSlot>& slots) {
+  Touches all(plan, partition, slots);
   all.add(kernel);
   return all.take();
 }

@@ -2,20 +2,34 @@
 #pragma once
 
 #include "passes/partition.h"
+#include "passes/signature.h"
 
 namespace descent::passes {
 
-/// A piece of a buffer, in elements: for the indices [begin, end) of the shared axis it lies between
-/// first + begin * stride and last + (end - 1) * stride, both included. Where that is not known it is the whole buffer.
+/// Elements of a buffer, from where the kernel's slot in it begins (passes/signature.h): equal kernels touch the same
+/// elements of their slots.
 struct Touch {
-  int buffer;
+  struct Axis {
+    ir::Dimension stride, size;
+    friend bool operator==(const Axis&, const Axis&) = default;
+  };
+  int slot;  ///< of the signature
   bool written;
-  bool whole = true;
-  std::int64_t first = 0, last = 0, stride = 0;
+  bool whole = true;                     ///< which elements is not known: the whole buffer
+  ir::Dimension offset = 0, stride = 0;  ///< of the first element; along the axis that threads share
+  std::vector<Axis> axes = {};           ///< the others
+  friend bool operator==(const Touch&, const Touch&) = default;
+
+  /// For the indices [begin, end) of the shared axis all elements lie between first + begin * stride and
+  /// last + (end - 1) * stride, both included.
+  struct Reach {
+    std::int64_t first, last, stride;
+  };
+  Reach reach(const ir::DimensionValues& sizes) const;
 };
 
 /// All that the kernel touches but its workspace. What a part touches may be less.
 std::vector<Touch> touches(const Kernel& kernel, const KernelPlan& plan, const Partition& partition,
-                           const ir::DimensionValues& sizes);
+                           const std::vector<BufferSlot>& slots);
 
 }  // namespace descent::passes

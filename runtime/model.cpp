@@ -110,6 +110,7 @@ Model::Implementation::Implementation(const std::string& text, const std::string
     metrics = std::move(known->metrics);
     rows_are_independent = known->rows_are_independent;
     metrics_graph_ = std::move(known->metrics_graph);
+    initial_bytes_ = std::move(known->initial);
     digests_ = std::move(known->digests);
     settings.category_counts = std::move(known->category_counts);
     settings.index_counts = std::move(known->index_counts);
@@ -127,8 +128,8 @@ Model::Implementation::Implementation(const std::string& text, const std::string
   if (!cache_->is_open()) return;
   digests_ = codegen::digests_of(*program_);
   runtime::store_known(source_->text(),
-                       {interface, metrics, metrics_graph_, rows_are_independent, digests_, settings.category_counts,
-                        settings.index_counts},
+                       {interface, runtime::initial_bytes(program_->function("initial")), metrics, metrics_graph_,
+                        rows_are_independent, digests_, settings.category_counts, settings.index_counts},
                        *cache_);
 }
 
@@ -136,19 +137,18 @@ std::size_t Model::Implementation::loss_count() const {
   return interface.results_of("evaluate").size() - interface.results_of("predict").size() - metrics.parts.size();
 }
 
+const ir::Function& Model::Implementation::initial() {
+  const std::lock_guard lock(mutex_);
+  if (program_) return program_->function("initial");
+  if (!initial_) initial_ = runtime::read_initial(initial_bytes_);
+  return initial_->function("initial");
+}
+
 const ir::Program& Model::Implementation::program() {
   const std::lock_guard lock(mutex_);
   passes::DividedFunction same;
   if (!program_) program_ = optimized(source_->lower(), same);
   return *program_;
-}
-
-const codegen::KernelCalls& Model::Implementation::kernel_calls(const std::string& function) {
-  const std::lock_guard lock(mutex_);
-  const codegen::CompiledProgram& of = compiled(function);
-  auto at = kernel_calls_.find(&of);
-  if (at == kernel_calls_.end()) at = kernel_calls_.emplace(&of, codegen::kernel_calls(program(), of)).first;
-  return at->second;
 }
 
 std::shared_ptr<const codegen::CompiledProgram> Model::Implementation::compile(

@@ -34,10 +34,10 @@ struct Model::Implementation {
   /// Of the results of `evaluate`, which are losses: the first ones, the sum of all and those that have names.
   std::size_t loss_count() const;
 
+  /// How the variables begin: the function `initial`.
+  const ir::Function& initial();
   /// The optimized program; made when it is asked for, since code from the cache does not need it.
   const ir::Program& program();
-  /// The kernels of a compiled function, likewise.
-  const codegen::KernelCalls& kernel_calls(const std::string& function);
   /// A function compiled on first use; `compile_ms` counts what that took.
   const codegen::CompiledProgram& compiled(const std::string& function);
   /// Compiles several functions at the same time; what they have in common is made once.
@@ -53,8 +53,9 @@ struct Model::Implementation {
   codegen::Digests digests_;  ///< of the functions, where they are known
   std::optional<ir::Program> program_;
   std::shared_ptr<ir::Graph> metrics_graph_;  ///< of what `metrics` has
+  std::string initial_bytes_;                 ///< of a model from the cache
+  std::optional<ir::Program> initial_;        ///< with that function alone
   std::map<std::string, std::shared_ptr<const codegen::CompiledProgram>> compiled_;
-  std::map<const codegen::CompiledProgram*, codegen::KernelCalls> kernel_calls_;
   double compile_ms_ = 0;
 };
 

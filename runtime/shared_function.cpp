@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <limits>
 
-#include "passes/touches.h"
-
 namespace descent::runtime {
 
 namespace {
@@ -40,7 +38,7 @@ std::vector<std::pair<const SharedFunction::Touched*, const SharedFunction::Touc
   return found;
 }
 
-SharedFunction::SharedFunction(const codegen::KernelCalls& kernels, const std::string& function,
+SharedFunction::SharedFunction(const codegen::CompiledProgram& program, const std::string& function,
                                const ir::DimensionValues& sizes, std::vector<std::int64_t> dimensions,
                                const codegen::AddressTable& addresses, int threads, double barrier_us)
     : threads_(threads),
@@ -48,27 +46,26 @@ SharedFunction::SharedFunction(const codegen::KernelCalls& kernels, const std::s
       dimensions_(std::move(dimensions)),
       addresses_(static_cast<std::size_t>(threads), addresses),
       members_(std::make_unique<Member[]>(static_cast<std::size_t>(threads))) {
-  const passes::KernelPlan& plan = kernels.plans.at(function);
+  const codegen::KernelTable& table = program.kernels();
   double saved = 0;
-  for (const codegen::KernelCall& call : kernels.calls.at(function)) {
-    const passes::Kernel& kernel = plan.kernels[tasks_.size()];
-    tasks_.push_back({call, {}, {}, false});
-    saved += share(tasks_.back(), kernel, plan, sizes);
+  for (const codegen::KernelTable::Call& call : table.calls.at(function)) {
+    tasks_.push_back({table.kernels[call.kernel], program.kernel(call.kernel), call.first_slot, {}, {}, false});
+    saved += share(tasks_.back(), sizes);
   }
-  place_waits(plan, sizes);
+  const codegen::CompiledFunction& compiled = program.function(function);
+  place_waits(compiled, sizes);
   for (const Task& task : tasks_) {
     const bool waits =
         std::any_of(task.waits.begin(), task.waits.end(), [](const std::vector<Wait>& w) { return !w.empty(); });
     saved -= waits ? barrier_us_ : 0;
   }
   worth_it_ = saved > 4 * barrier_us_;
-  if (worth_it_) give_workspaces(plan, sizes);
+  if (worth_it_) give_workspaces(compiled, sizes);
 }
 
 /// Cuts the kernel in parts of about equal size, if that is worth a barrier; returns the time that it saves.
-double SharedFunction::share(Task& task, const passes::Kernel& kernel, const passes::KernelPlan& plan,
-                             const ir::DimensionValues& sizes) const {
-  const passes::Partition& partition = task.call.partition;
+double SharedFunction::share(Task& task, const ir::DimensionValues& sizes) const {
+  const passes::Partition& partition = task.kernel.partition;
   if (partition.axis == passes::Partition::Axis::none) return 0;
   const std::int64_t size = partition.size.evaluate(sizes), unit = partition.unit;
   // No part is shorter than a unit: the tiles at its end would reach into another.
@@ -76,7 +73,7 @@ double SharedFunction::share(Task& task, const passes::Kernel& kernel, const pas
   if (members < 2) return 0;
   const std::int64_t most = (units + members - 1) / members;
   const double largest = static_cast<double>(most) / static_cast<double>(units);
-  const double saved = passes::estimated_us(passes::work_of(kernel, plan, sizes)) * (1 - largest);
+  const double saved = passes::estimated_us(task.kernel.work, sizes) * (1 - largest);
   if (saved < 2 * barrier_us_) return 0;
   for (std::int64_t member = 0; member < threads_; ++member) {
     const auto boundary = [&](std::int64_t m) { return m == threads_ ? size : units * m / threads_ * unit; };
@@ -85,47 +82,55 @@ double SharedFunction::share(Task& task, const passes::Kernel& kernel, const pas
   return saved;
 }
 
-std::vector<SharedFunction::Touched> SharedFunction::touched(const Task& task, const passes::Kernel& kernel,
-                                                             const passes::KernelPlan& plan,
+std::vector<SharedFunction::Touched> SharedFunction::touched(const Task& task,
+                                                             const codegen::CompiledFunction& function,
                                                              const ir::DimensionValues& sizes) const {
   std::vector<Touched> result;
-  const auto whole = [&](int buffer) {
-    const auto b = static_cast<std::size_t>(buffer);
-    const auto* begin = static_cast<const std::byte*>(addresses_[0].buffer(b));
-    return Piece{begin, begin == nullptr ? nullptr : begin + passes::bytes_of(plan.buffers[b], sizes)};
+  const auto slot_of = [&](int slot) -> const codegen::Slot& {
+    return function.slots[task.first_slot + static_cast<std::size_t>(slot)];
   };
-  for (const passes::Touch& touch : passes::touches(kernel, plan, task.call.partition, sizes)) {
-    const Piece all = whole(touch.buffer);
+  const auto buffer_of = [&](int slot) -> const passes::Buffer& {
+    return function.plan.buffers[static_cast<std::size_t>(slot_of(slot).buffer)];
+  };
+  const auto whole = [&](int slot) {
+    const auto* begin =
+        static_cast<const std::byte*>(addresses_[0].buffer(static_cast<std::size_t>(slot_of(slot).buffer)));
+    return Piece{begin, begin == nullptr ? nullptr : begin + passes::bytes_of(buffer_of(slot), sizes)};
+  };
+  for (const passes::Touch& touch : task.kernel.touches) {
+    const Piece all = whole(touch.slot);
     if (all.begin == nullptr) continue;  // an input, which is only read
     Touched now{all, touch.written, false, {}};
-    const std::int64_t bytes = ir::element_bytes(plan.buffers[static_cast<std::size_t>(touch.buffer)].dtype);
-    for (std::size_t member = 0; !touch.whole && member < task.shares.size(); ++member) {
-      const auto [begin, end] = task.shares[member];
-      if (begin >= end) {
-        now.parts.push_back({all.begin, all.begin});
-        continue;
+    if (!touch.whole && !task.shares.empty()) {
+      const std::byte* origin = all.begin + slot_of(touch.slot).value;
+      const std::int64_t bytes = ir::element_bytes(buffer_of(touch.slot).dtype);
+      const passes::Touch::Reach reach = touch.reach(sizes);
+      for (const auto [begin, end] : task.shares) {
+        if (begin >= end) {
+          now.parts.push_back({all.begin, all.begin});
+          continue;
+        }
+        const auto [low, high] = std::minmax({begin * reach.stride, (end - 1) * reach.stride});
+        // Padding lies outside of the buffer, and is not read.
+        now.parts.push_back({std::max(all.begin, origin + (reach.first + low) * bytes),
+                             std::min(all.end, origin + (reach.last + high + 1) * bytes)});
       }
-      const std::int64_t low = std::min(begin * touch.stride, (end - 1) * touch.stride),
-                         high = std::max(begin * touch.stride, (end - 1) * touch.stride);
-      // Padding lies outside of the buffer, and is not read.
-      now.parts.push_back({std::max(all.begin, all.begin + (touch.first + low) * bytes),
-                           std::min(all.end, all.begin + (touch.last + high + 1) * bytes)});
     }
     result.push_back(std::move(now));
   }
-  if (kernel.workspace >= 0) result.push_back({whole(kernel.workspace), true, true, {}});
+  if (task.kernel.workspace >= 0) result.push_back({whole(task.kernel.workspace), true, true, {}});
   return result;
 }
 
 /// For each member of a task the last earlier task of every other member that touches the same memory, if it does not
 /// wait for that one, or for a later one of the same member, anyway.
-void SharedFunction::place_waits(const passes::KernelPlan& plan, const ir::DimensionValues& sizes) {
+void SharedFunction::place_waits(const codegen::CompiledFunction& function, const ir::DimensionValues& sizes) {
   const auto members = static_cast<std::size_t>(threads_);
   std::vector<std::vector<Touched>> all;
   std::vector<std::vector<std::size_t>> passed(members, std::vector<std::size_t>(members, 0));  // [who][for whom]
   for (std::size_t k = 0; k < tasks_.size(); ++k) {
     Task& task = tasks_[k];
-    all.push_back(touched(task, plan.kernels[k], plan, sizes));
+    all.push_back(touched(task, function, sizes));
     task.waits.resize(members);
     const auto works = [](const Task& t, std::size_t member) { return !t.shares.empty() || member == 0; };
     // Now and then all wait for all, so that what may be waited for is not far away.
@@ -155,18 +160,18 @@ void SharedFunction::place_waits(const passes::KernelPlan& plan, const ir::Dimen
   }
 }
 
-void SharedFunction::give_workspaces(const passes::KernelPlan& plan, const ir::DimensionValues& sizes) {
+void SharedFunction::give_workspaces(const codegen::CompiledFunction& function, const ir::DimensionValues& sizes) {
   std::int64_t most = 0;
-  for (std::size_t k = 0; k < tasks_.size(); ++k) {
-    const int workspace = plan.kernels[k].workspace;
-    if (workspace < 0 || tasks_[k].shares.empty()) continue;
-    most = std::max(most, passes::bytes_of(plan.buffers[static_cast<std::size_t>(workspace)], sizes));
+  std::vector<std::size_t> buffers;
+  for (const Task& task : tasks_) {
+    if (task.kernel.workspace < 0) continue;
+    const auto slot = task.first_slot + static_cast<std::size_t>(task.kernel.workspace);
+    buffers.push_back(static_cast<std::size_t>(function.slots[slot].buffer));
+    if (!task.shares.empty()) most = std::max(most, passes::bytes_of(function.plan.buffers[buffers.back()], sizes));
   }
   for (std::size_t member = 1; member < addresses_.size(); ++member) {
     auto& memory = workspaces_.emplace_back(static_cast<std::size_t>(most));
-    for (const passes::Kernel& kernel : plan.kernels) {
-      if (kernel.workspace >= 0) addresses_[member].set(static_cast<std::size_t>(kernel.workspace), memory.data());
-    }
+    for (std::size_t buffer : buffers) addresses_[member].set(buffer, memory.data());
   }
 }
 
@@ -177,7 +182,7 @@ void SharedFunction::set_buffer(std::size_t buffer, void* address) {
 void SharedFunction::perform(std::size_t task, std::size_t member, codegen::RunState* state) const {
   const Task& t = tasks_[task];
   const auto call = [&](Range range) {
-    t.call.code(addresses_[member].data() + t.call.first_slot, dimensions_.data(), state, range.begin, range.end);
+    t.code(addresses_[member].data() + t.first_slot, dimensions_.data(), state, range.begin, range.end);
   };
   if (!t.shares.empty()) {
     if (t.shares[member].begin < t.shares[member].end) call(t.shares[member]);

@@ -10,7 +10,8 @@
 
 #include <memory>
 
-#include "codegen/kernel_calls.h"
+#include "codegen/compile.h"
+#include "codegen/kernel_table.h"
 #include "runtime/progress.h"
 
 namespace descent::runtime {
@@ -19,7 +20,7 @@ class SharedFunction {
  public:
   /// For one batch size: `sizes`, and the same in native order. `addresses` are those of a run on one thread.
   /// `barrier_us` is what it is taken to cost that members wait for each other; with 0 all that can be shared is.
-  SharedFunction(const codegen::KernelCalls& kernels, const std::string& function, const ir::DimensionValues& sizes,
+  SharedFunction(const codegen::CompiledProgram& program, const std::string& function, const ir::DimensionValues& sizes,
                  std::vector<std::int64_t> dimensions, const codegen::AddressTable& addresses, int threads,
                  double barrier_us);
 
@@ -43,7 +44,9 @@ class SharedFunction {
     std::uint32_t tasks;  ///< until the member has done so many of this run
   };
   struct Task {
-    codegen::KernelCall call;
+    const passes::KernelOutline& kernel;
+    codegen::KernelCode code;
+    std::size_t first_slot;                ///< of its addresses
     std::vector<Range> shares;             ///< by member; empty: the first member makes all of it
     std::vector<std::vector<Wait>> waits;  ///< by member, before it begins
     bool is_awaited;                       ///< by some member: others say that they have done it
@@ -53,16 +56,15 @@ class SharedFunction {
     std::uint32_t before = 0;  ///< tasks of the runs before this one; known to the member alone
   };
   struct Touched;
-  double share(Task& task, const passes::Kernel& kernel, const passes::KernelPlan& plan,
-               const ir::DimensionValues& sizes) const;
-  std::vector<Touched> touched(const Task& task, const passes::Kernel& kernel, const passes::KernelPlan& plan,
+  double share(Task& task, const ir::DimensionValues& sizes) const;
+  std::vector<Touched> touched(const Task& task, const codegen::CompiledFunction& function,
                                const ir::DimensionValues& sizes) const;
   /// What two tasks touch that they may not touch in any order.
   static std::vector<std::pair<const Touched*, const Touched*>> conflicts(const std::vector<Touched>& earlier,
                                                                           const std::vector<Touched>& later);
-  void place_waits(const passes::KernelPlan& plan, const ir::DimensionValues& sizes);
+  void place_waits(const codegen::CompiledFunction& function, const ir::DimensionValues& sizes);
   void perform(std::size_t task, std::size_t member, codegen::RunState* state) const;
-  void give_workspaces(const passes::KernelPlan& plan, const ir::DimensionValues& sizes);
+  void give_workspaces(const codegen::CompiledFunction& function, const ir::DimensionValues& sizes);
 
   int threads_;
   double barrier_us_;

@@ -25,7 +25,7 @@ runtime::SharedFunction* Trainer::Implementation::shared_function(const std::str
   auto key = std::pair(name, dimensions);
   auto at = shared.find(key);
   if (at == shared.end()) {
-    runtime::SharedFunction made(model->kernel_calls(name), name, sizes, std::move(dimensions),
+    runtime::SharedFunction made(model->compiled(name), name, sizes, std::move(dimensions),
                                  workspaces.at(name).addresses, threads, barrier_us);
     at = shared.emplace(std::move(key), std::move(made)).first;
   }

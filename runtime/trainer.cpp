@@ -49,7 +49,7 @@ Trainer::Trainer(const Model& model, std::uint64_t seed) : implementation_(std::
   environment.seed = seed;
   environment.counters = {{"step", 0}, {"epoch", 0}};
   std::unordered_map<std::string, const ir::Node*> first_values;
-  for (const ir::Binding& update : program.initial.function("initial").updates) first_values[update.name] = update.node;
+  for (const ir::Binding& update : self.model->initial().updates) first_values[update.name] = update.node;
   for (const ir::Variable& v : program.variables) {
     runtime::Elements values(v.dtype, static_cast<std::size_t>(ir::element_count(v.shape).constant()));
     if (v.kind == ir::Variable::Kind::fitted) {
@@ -140,7 +140,7 @@ void Trainer::fit(const Tensors& tensors, std::int64_t rows) {
     for (std::size_t i = 0; i < values.size(); ++i) values[i] = tensor[i];
     add(input.name, input.shape, std::move(values));
   }
-  for (const ir::Binding& update : program.initial.function("initial").updates) {
+  for (const ir::Binding& update : self.model->initial().updates) {
     const ir::Variable& v = *program.find_variable(update.name);
     runtime::Elements& values = self.variables[static_cast<std::size_t>(&v - program.variables.data())];
     if (v.kind == ir::Variable::Kind::fitted) values.set(ir::interpret({update.node}, environment)[0].values);

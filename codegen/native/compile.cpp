@@ -1,12 +1,15 @@
 // From program to machine code: plans, then code from the object cache or made by LLVM.
 #include "codegen/compile.h"
 
+#include <iterator>
+#include <mutex>
+
 #include "codegen/backend.h"
-#include "codegen/native/buffer_text.h"
 #include "codegen/native/digest.h"
 #include "codegen/native/host.h"
 #include "codegen/native/object_cache.h"
 #include "codegen/native/object_image.h"
+#include "codegen/native/table_bytes.h"
 #include "descent/error.h"
 #include "ir/text.h"
 
@@ -16,7 +19,9 @@ namespace {
 
 class NativeProgram : public CompiledProgram {
  public:
-  NativeProgram(BufferTables tables, Linked code) : code_(std::move(code)) {
+  /// `kernels`: the bytes of the kernel table, read when it is asked for.
+  NativeProgram(BufferTables tables, std::string kernels, Linked code)
+      : code_(std::move(code)), kernel_bytes_(std::move(kernels)) {
     for (auto& [name, table] : tables) {
       const auto run = reinterpret_cast<RunFunction>(code_.symbols.at("descent_" + name));
       const auto* slots = static_cast<const Slot*>(code_.symbols.at(slots_name(name)));  // the first: their number
@@ -40,10 +45,17 @@ class NativeProgram : public CompiledProgram {
   KernelCode kernel(std::size_t index) const override {
     return reinterpret_cast<KernelCode>(code_.symbols.at(kernel_name(index)));
   }
+  const KernelTable& kernels() const override {
+    std::call_once(kernels_read_, [this] { kernels_ = kernel_table(kernel_bytes_); });
+    return kernels_;
+  }
   RunEpoch epoch() const override { return epoch_; }
 
  private:
   Linked code_;
+  std::string kernel_bytes_;
+  mutable std::once_flag kernels_read_;
+  mutable KernelTable kernels_;
   std::map<std::string, CompiledFunction> functions_;
   RunEpoch epoch_ = nullptr;
 };
@@ -64,10 +76,17 @@ std::string digest_of_function(const ir::Program& program, const ir::Function& f
 }
 
 struct Made {
-  BufferTables tables;
-  std::vector<std::string> objects;
+  std::vector<std::string> entry;  ///< of the cache: the tables of buffers and kernels, then the objects
   std::shared_ptr<const CompiledProgram> program;
 };
+
+std::shared_ptr<const CompiledProgram> load(std::vector<std::string> entry) {
+  if (entry.size() < 2) throw Error("there is no code");
+  BufferTables buffers = buffer_tables(entry[0]);
+  std::string kernels = std::move(entry[1]);
+  entry.erase(entry.begin(), entry.begin() + 2);
+  return std::make_shared<NativeProgram>(std::move(buffers), std::move(kernels), load_objects(entry));
+}
 
 Made make(const ir::Program& program, const std::vector<std::string>& functions, const passes::Machine& machine) {
   Plans plans;
@@ -76,11 +95,14 @@ Made make(const ir::Program& program, const std::vector<std::string>& functions,
     plans[name] = passes::plan_kernels(program, program.function(name), machine);
   }
   const KernelSet set = collect_kernels(plans);
-  Made made;
-  made.objects = backend().compile(program, plans, set, machine, CollectStageTimes::current());
-  for (auto& [name, plan] : plans) made.tables.emplace(name, static_cast<passes::BufferTable&&>(plan));
+  std::vector<std::string> objects = backend().compile(program, plans, set, machine, CollectStageTimes::current());
+  const std::string kernels = to_bytes(kernel_table(set, machine));
+  BufferTables buffers;
+  for (auto& [name, plan] : plans) buffers.emplace(name, static_cast<passes::BufferTable&&>(plan));
+  Made made{{to_bytes(buffers), kernels}, nullptr};
+  std::move(objects.begin(), objects.end(), std::back_inserter(made.entry));
   const StageTimer timer(Stage::link);
-  made.program = std::make_shared<NativeProgram>(made.tables, load_objects(made.objects));
+  made.program = load(made.entry);
   return made;
 }
 
@@ -97,11 +119,9 @@ Digests digests_of(const ir::Program& program) {
 std::shared_ptr<const CompiledProgram> find_compiled(const Digests& digests, ObjectCache& cache) {
   const StageTimer timer(Stage::cache);
   auto entry = cache.find(cache_key(digests));
-  if (!entry || entry->empty()) return nullptr;
+  if (!entry) return nullptr;
   try {
-    BufferTables tables = parse_buffers(entry->front());
-    entry->erase(entry->begin());
-    return std::make_shared<NativeProgram>(std::move(tables), load_objects(*entry));
+    return load(std::move(*entry));
   } catch (const std::exception&) {
     cache.count_damaged();  // nothing that this version knows: compiled again
     return nullptr;
@@ -112,10 +132,9 @@ std::shared_ptr<const CompiledProgram> compile_and_store(const ir::Program& prog
                                                          ObjectCache& cache) {
   std::vector<std::string> functions;
   for (const auto& [function, digest] : digests) functions.push_back(function);
-  Made made = make(program, functions, this_machine());
+  const Made made = make(program, functions, this_machine());
   const StageTimer timer(Stage::cache);
-  made.objects.insert(made.objects.begin(), print_buffers(made.tables));
-  cache.store(cache_key(digests), made.objects);
+  cache.store(cache_key(digests), made.entry);
   return made.program;
 }
 

@@ -12,8 +12,8 @@
 #include <random>
 
 #include "codegen/compile.h"
-#include "codegen/native/buffer_text.h"
 #include "codegen/native/object_image.h"
+#include "codegen/native/table_bytes.h"
 #include "frontend/frontend.h"
 #include "ir/interpreter.h"
 #include "passes/passes.h"
@@ -220,16 +220,9 @@ TEST_CASE("an_object_that_is_malformed_is_rejected_and_compiled_again") {
   const ir::Program program = example();
   const auto compiled = codegen::compile(program, {"step"}, &cache);
   const std::string key = folder.only_file().stem().string();
-  const Objects entry = *cache.find(key);  // the table of buffers, then the objects
-  const std::string& table = entry[0];
-  CHECK(codegen::print_buffers(codegen::parse_buffers(table)) == table);
-  for (std::size_t length = 0; length < table.size(); ++length) {
-    try {
-      codegen::parse_buffers(table.substr(0, length));
-    } catch (const std::runtime_error&) {
-    }
-  }
-  const Objects objects(entry.begin() + 1, entry.end());
+  const Objects entry = *cache.find(key);  // the tables of buffers and kernels, then the objects
+  REQUIRE(entry.size() > 2);
+  const Objects objects(entry.begin() + 2, entry.end());
   CHECK_NOTHROW(codegen::load_objects(objects));
   const std::string& object = objects[0];
   for (std::size_t length = 0; length < object.size(); length += 1 + length / 50) {
@@ -250,8 +243,37 @@ TEST_CASE("an_object_that_is_malformed_is_rejected_and_compiled_again") {
     } catch (const std::bad_alloc&) {
     }
   }
-  cache.store(key, {table, "no object"});
+  cache.store(key, {entry[0], entry[1], "no object"});
   CHECK(outcome(*codegen::compile(program, {"step"}, &cache)) == outcome(*compiled));
   CHECK(cache.statistics().damaged == 1);
   CHECK(cache.find(key) == entry);
+}
+
+TEST_CASE("the_tables_beside_the_code_read_back_as_the_same") {
+  const CacheFolder folder;
+  ObjectCache cache(folder.path());
+  codegen::compile(example(), {"step", "evaluate"}, &cache);
+  const Objects entry = *cache.find(folder.only_file().stem().string());
+  CHECK(codegen::to_bytes(codegen::buffer_tables(entry[0])) == entry[0]);
+  CHECK(codegen::to_bytes(codegen::kernel_table(entry[1])) == entry[1]);
+  // Whatever else the bytes are, reading ends.
+  const auto read_both = [](const std::string& bytes) {
+    try {
+      codegen::buffer_tables(bytes);
+    } catch (const Error&) {
+    }
+    try {
+      codegen::kernel_table(bytes);
+    } catch (const Error&) {
+    }
+  };
+  std::mt19937 random(3);
+  for (const std::string& bytes : {entry[0], entry[1]}) {
+    for (std::size_t length = 0; length < bytes.size(); ++length) {
+      read_both(bytes.substr(0, length));
+      std::string changed = bytes;
+      changed[random() % bytes.size()] = static_cast<char>(random());
+      read_both(changed);
+    }
+  }
 }

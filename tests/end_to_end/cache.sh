@@ -5,7 +5,7 @@ set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 model=$SOURCE_DIR/examples/tumour.descent
-train() { "$DESCENT" train "$model" --epochs 5 --save "$folder/$1" > /dev/null 2>&1; }
+train() { "$DESCENT" train "$model" --epochs 5 --save "$folder/$1" "${@:2}" > /dev/null 2> "$folder/messages"; }
 same() { cmp "$folder/none" "$folder/$1"; }
 
 train none  # DESCENT_CACHE=off
@@ -13,6 +13,9 @@ export DESCENT_CACHE=$folder/cache
 train cold && same cold
 "$DESCENT" cache info | grep -q "^$folder/cache: [1-9][0-9]* entries"
 train warm && same warm
+# On several threads neither: what these must know of the kernels is in the cache, so nothing is lowered or planned.
+train two --threads 2 --time-passes && same two
+for stage in shapes simplify differentiate plan "load LLVM"; do grep -Eq "^$stage +0\.00 " "$folder/messages"; done
 # From the cache the library with LLVM is not even opened; damaged entries are compiled again.
 opens_llvm() {
   LD_DEBUG=files "$DESCENT" train "$model" --epochs 5 > /dev/null 2> "$folder/files"

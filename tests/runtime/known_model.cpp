@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "frontend/frontend.h"
+#include "ir/program_bytes.h"
 #include "ir/text.h"
 #include "passes/passes.h"
 #include "runtime/model.h"
@@ -50,9 +51,16 @@ Outcome train(const Model& model, int threads = 1) {
   return {loss, trainer.implementation().variables, trainer.predict({x, kind}, 10), figures};
 }
 
+template <typename Part>
+std::string bytes_of(const Part& part) {
+  ir::ByteWriter out;
+  ir::write(out, part);
+  return out.take();
+}
+
 std::string all_of(const Model& model) {
-  const Model::Implementation& self = *model.implementation();
-  std::string text = ir::print(self.interface);
+  Model::Implementation& self = *model.implementation();
+  std::string text = bytes_of(self.interface) + bytes_of(self.initial());
   for (const auto& [name, count] : self.settings.category_counts) text += name + " " + std::to_string(count) + "\n";
   return text;
 }
@@ -125,16 +133,28 @@ TEST_CASE("a_damaged_entry_of_a_model_is_made_again") {
   CHECK(object_cache()->statistics().damaged > 0);
 }
 
-TEST_CASE("the_text_of_an_interface_reads_back_as_the_same") {
+TEST_CASE("the_bytes_of_an_interface_and_of_functions_read_back_as_the_same") {
   const std::filesystem::path examples = std::filesystem::path(SOURCE_DIR) / "examples";
   int count = 0;
   for (const auto& file : std::filesystem::directory_iterator(examples)) {
     if (file.path().extension() != ".descent") continue;
     const auto model = frontend::load_model(read(file.path().string()), file.path().string());
-    const ir::Interface interface = ir::interface_of(*model.program);
-    const std::string text = ir::print(interface);
-    CHECK(ir::print(ir::parse_interface(text)) == text);
-    CHECK(ir::parse_interface(text).dimensions() == model.program->dimensions());
+    const std::string bytes = bytes_of(ir::interface_of(*model.program));
+    ir::ByteReader in(bytes);
+    const ir::Interface interface = ir::read_interface(in);
+    CHECK(in.at_end());
+    CHECK(bytes_of(interface) == bytes);
+    CHECK(interface.dimensions() == model.program->dimensions());
+    const ir::Program optimized = passes::run_pipeline(*model.program);
+    for (const ir::Function& function : optimized.functions) {
+      const std::string nodes = bytes_of(function);
+      ir::ByteReader of_function(nodes);
+      ir::Graph graph;
+      const ir::Function again = ir::read_function(of_function, graph);
+      CHECK(of_function.at_end());
+      CHECK(bytes_of(again) == nodes);
+      CHECK(graph.size() == ir::reachable(again.roots()).size());
+    }
     ++count;
   }
   CHECK(count >= 10);

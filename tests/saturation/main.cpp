@@ -36,8 +36,9 @@ Figures figures_of(const ir::Program& derived, double milliseconds) {
   for (const ir::Node* node : ir::reachable(step.roots())) f.nodes += ir::is_leaf(node) || ir::is_view(node) ? 0 : 1;
   const passes::KernelPlan plan = passes::plan_kernels(program, step);
   for (const passes::Kernel& kernel : plan.kernels) {
-    const passes::Work work = passes::work_of(kernel, plan, {{"n", 128}});
-    f.flops += static_cast<double>(work.flops), f.bytes += static_cast<double>(work.bytes);
+    const passes::Work work = passes::work_of(kernel, plan);
+    f.flops += static_cast<double>(work.flops.evaluate({{"n", 128}})),
+        f.bytes += static_cast<double>(work.bytes.evaluate({{"n", 128}}));
   }
   f.warnings = passes::find_unstable(program).size();
   return f;
