@@ -191,6 +191,24 @@ TEST_CASE("standalone_examples_train_as_the_trainer_does") {
   });
 }
 
+TEST_CASE("a_standalone_model_takes_whole_numbers_and_updates_the_rows_of_a_table") {
+  const Model model = Model::from_string(R"(
+    model ratings {
+        input  person: [n] category(60)
+        input  film: [n] category(40)
+        target rating: [n]
+        output p = sum(embedding(person, 60, 3) * embedding(film, 40, 3), axis = 1)
+        loss = mse(p, rating)
+    }
+    train { optimizer = adam(0.1)  batch = 64 })");
+  std::vector<std::int32_t> person, film;
+  std::vector<float> rating;
+  for (int i = 0; i < 150; ++i)
+    person.push_back(i * 7 % 60), film.push_back(i * 11 % 40), rating.push_back(std::sin(static_cast<float>(i)));
+  Trainer trainer(model, 5);
+  agrees(trainer, {person, film, rating}, 150);
+}
+
 TEST_CASE("two_standalone_models_share_their_code_and_nothing_else") {
   const Model model = Model::from_string(test::model_text(test::model_bodies[1]));
   std::vector<float> x(14, 0.5f), y{0, 1};
