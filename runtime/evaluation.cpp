@@ -20,14 +20,15 @@ void run_once(Trainer::Implementation& self, const std::string& name, const ir::
   codegen::RunState state = self.state;
   const ir::Interface& program = self.model->interface;
   const codegen::CompiledFunction& function = self.model->compiled(name).function(name);
+  const auto run_alone = [&] { function.run(w.addresses.data(), runtime::in_order(program, sizes).data(), &state); };
   if (runtime::SharedFunction* shared = self.shared_function(name, sizes); shared != nullptr) {
     for (const ir::Input& input : program.inputs) {
       const auto buffer = static_cast<std::size_t>(function.plan.buffer(input.name));
       shared->set_buffer(buffer, w.addresses.buffer(buffer));
     }
-    return self.run_shared(*shared, &state);
+    return self.run_faster(*shared, &state, run_alone);
   }
-  function.run(w.addresses.data(), runtime::in_order(program, sizes).data(), &state);
+  run_alone();
 }
 
 /// Runs a function chunk by chunk; calls `use` with the plan, the addresses and the sizes of each.

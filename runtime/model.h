@@ -97,7 +97,7 @@ struct Trainer::Implementation {
     codegen::RunFunction run = nullptr;
     const void* loss = nullptr;
     ir::DType loss_dtype = ir::DType::f32;
-    runtime::SharedFunction* shared = nullptr;  ///< where several threads are faster
+    runtime::SharedFunction* shared = nullptr;  ///< where several threads may be faster
     bool fits(const Tensors& tensors, std::int64_t count) const;
   };
   Step prepared;
@@ -108,10 +108,11 @@ struct Trainer::Implementation {
   double barrier_us = 0.4;
   std::unique_ptr<runtime::Team> team;  ///< from the first run on that is worth it
   std::map<std::pair<std::string, std::vector<std::int64_t>>, runtime::SharedFunction> shared;
-  /// The function on several threads, for these sizes and the buffers of its workspace; null where one is faster.
+  /// The function on several threads, for these sizes and the buffers of its workspace; null where one is surely faster.
   runtime::SharedFunction* shared_function(const std::string& name, const ir::DimensionValues& sizes);
   void run_together(const std::function<void(int member)>& work);
-  void run_shared(runtime::SharedFunction& function, codegen::RunState* with);
+  /// The function on several threads, or by calling `alone`, whichever is faster.
+  void run_faster(runtime::SharedFunction& function, codegen::RunState* with, const std::function<void()>& alone);
   std::vector<std::size_t> apart;  ///< for tests: the order for SharedFunction::run_apart; empty: no such run
 
   std::vector<Figure> metrics(std::map<std::string, ir::Tensor> gathered, std::int64_t rows,

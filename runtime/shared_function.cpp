@@ -43,6 +43,7 @@ SharedFunction::SharedFunction(const codegen::CompiledProgram& program, const st
                                const codegen::AddressTable& addresses, int threads, double barrier_us)
     : threads_(threads),
       barrier_us_(barrier_us),
+      way_(barrier_us == 0),
       dimensions_(std::move(dimensions)),
       addresses_(static_cast<std::size_t>(threads), addresses),
       members_(std::make_unique<Member[]>(static_cast<std::size_t>(threads))) {

@@ -12,6 +12,7 @@
 
 #include "codegen/compile.h"
 #include "codegen/kernel_table.h"
+#include "runtime/faster_way.h"
 #include "runtime/progress.h"
 
 namespace descent::runtime {
@@ -24,8 +25,10 @@ class SharedFunction {
                  std::vector<std::int64_t> dimensions, const codegen::AddressTable& addresses, int threads,
                  double barrier_us);
 
-  /// Whether several threads are expected to be faster than one.
+  /// Whether several threads may be faster than one.
   bool is_worth_it() const { return worth_it_; }
+  /// Whether they are.
+  FasterWay& way() { return way_; }
   /// Another address for an input.
   void set_buffer(std::size_t buffer, void* address);
   /// What one member does; all members must call it, equally often. The first kernels begin at once, and some members
@@ -69,6 +72,7 @@ class SharedFunction {
   int threads_;
   double barrier_us_;
   bool worth_it_ = false;
+  FasterWay way_;
   std::vector<Task> tasks_;
   std::vector<std::int64_t> dimensions_;
   std::vector<codegen::AddressTable> addresses_;  ///< by member

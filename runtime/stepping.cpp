@@ -1,5 +1,6 @@
 // Steps and epochs of a trainer, on one thread or on several.
 #include <algorithm>
+#include <chrono>
 
 #include "runtime/model.h"
 #include "runtime/shuffle.h"
@@ -37,9 +38,36 @@ void Trainer::Implementation::run_together(const std::function<void(int)>& work)
   team->run(work);
 }
 
-void Trainer::Implementation::run_shared(runtime::SharedFunction& function, codegen::RunState* with) {
+namespace {
+
+/// Wall clock, since members wait for each other and for processors.
+class Stopwatch {
+ public:
+  double microseconds() const {
+    return std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - begin_).count();
+  }
+
+ private:
+  std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
+};
+
+}  // namespace
+
+void Trainer::Implementation::run_faster(runtime::SharedFunction& function, codegen::RunState* with,
+                                         const std::function<void()>& alone) {
   if (!apart.empty()) return function.run_apart(apart, with);
-  run_together([&](int member) { function.run(member, with); });
+  runtime::FasterWay& way = function.way();
+  const auto run = [&] {
+    if (!way.together()) return alone();
+    run_together([&](int member) { function.run(member, with); });
+  };
+  if (!way.is_timed()) {
+    run();
+    return way.ran(1, 0);
+  }
+  const Stopwatch watch;
+  run();
+  way.ran(1, watch.microseconds());
 }
 
 bool Trainer::Implementation::Step::fits(const Tensors& tensors, std::int64_t count) const {
@@ -81,59 +109,82 @@ double Trainer::step(const Tensors& tensors, std::int64_t rows) {
     if (step.shared != nullptr) step.shared->set_buffer(step.inputs[i], address);
   }
   ++self.state.step;
+  const auto run_alone = [&] { step.run(step.addresses.data(), step.dimensions.data(), &self.state); };
   if (step.shared != nullptr) {
-    self.run_shared(*step.shared, &self.state);
+    self.run_faster(*step.shared, &self.state, run_alone);
   } else {
-    step.run(step.addresses.data(), step.dimensions.data(), &self.state);
+    run_alone();
   }
   return ir::element(step.loss, step.loss_dtype, 0);
 }
 
 namespace {
 
-/// The epoch on several threads: what codegen/module.cpp writes for one, with the same numbers.
+/// The epoch on several threads, or on one where that is faster: what codegen/module.cpp writes for one, with the same
+/// numbers.
 class SharedEpoch {
  public:
   SharedEpoch(Trainer::Implementation& trainer, const codegen::EpochArguments& arguments,
               const ir::DimensionValues& sizes)
       : trainer_(trainer),
         program_(trainer.model->interface),
+        function_(trainer.model->compiled("step").function("step")),
         arguments_(arguments),
         step_(share(sizes, arguments.batch)),
         last_(share(sizes, last_rows())) {}
 
-  /// Whether several threads are faster, for the last, smaller batch too.
+  /// Whether several threads may be faster, for the last, smaller batch too.
   bool is_worth_it() const { return step_ != nullptr && last_ != nullptr; }
 
   /// Returns the sum over batches of loss * rows.
   double run() {
     const double first_epoch = trainer_.state.epoch;
     const double part = 1 / static_cast<double>(batches());
+    const auto loss = static_cast<std::size_t>(function_.plan.buffer("loss"));
     double loss_sum = 0;
-    const passes::BufferTable& plan = trainer_.model->compiled("step").function("step").plan;
-    const auto loss = static_cast<std::size_t>(plan.buffer("loss"));
-    trainer_.run_together([&](int member) {
-      for (std::int64_t index = 0; index < batches(); ++index) {
-        const std::int64_t count = index + 1 < batches() ? arguments_.batch : last_rows();
-        gather(plan, index, count, member);
-        if (member == 0) {
-          ++trainer_.state.step;
-          trainer_.state.epoch = first_epoch + static_cast<double>(index) * part;
-        }
-        trainer_.team->barrier();
-        (index + 1 < batches() ? step_ : last_)->run(member, &trainer_.state);
-        trainer_.team->barrier();
-        if (member == 0) {
-          loss_sum += ir::element(arguments_.buffers[loss], plan.buffers[loss].dtype, 0) * static_cast<double>(count);
-        }
+    const auto begin = [&](std::int64_t index) {
+      ++trainer_.state.step;
+      trainer_.state.epoch = first_epoch + static_cast<double>(index) * part;
+    };
+    const auto end = [&](std::int64_t index) {
+      loss_sum += ir::element(arguments_.buffers[loss], function_.plan.buffers[loss].dtype, 0) *
+                  static_cast<double>(rows_of(index));
+    };
+    const auto alone = [&](std::int64_t index) {
+      gather(index, 0, 1);
+      begin(index);
+      arguments_.dimensions[0] = rows_of(index);
+      function_.run(arguments_.addresses, arguments_.dimensions, &trainer_.state);
+      end(index);
+    };
+    const auto together = [&](std::int64_t index, int member) {
+      gather(index, member, trainer_.threads);
+      if (member == 0) begin(index);
+      trainer_.team->barrier();
+      (index + 1 < batches() ? step_ : last_)->run(member, &trainer_.state);
+      trainer_.team->barrier();
+      if (member == 0) end(index);
+    };
+    runtime::FasterWay& way = step_->way();
+    for (std::int64_t index = 0, next = 0; index < batches(); index = next) {
+      next = std::min(batches(), index + way.runs_left());
+      const Stopwatch watch;
+      if (way.together()) {
+        trainer_.run_together([&](int member) {
+          for (std::int64_t i = index; i < next; ++i) together(i, member);
+        });
+      } else {
+        for (std::int64_t i = index; i < next; ++i) alone(i);
       }
-    });
+      way.ran(next - index, watch.microseconds());
+    }
     trainer_.state.epoch = first_epoch + 1;
     return loss_sum;
   }
 
  private:
   std::int64_t batches() const { return (arguments_.rows + arguments_.batch - 1) / arguments_.batch; }
+  std::int64_t rows_of(std::int64_t index) const { return index + 1 < batches() ? arguments_.batch : last_rows(); }
   std::int64_t last_rows() const { return arguments_.rows - (batches() - 1) * arguments_.batch; }
 
   /// The step for so many rows, on the rows that are gathered.
@@ -141,20 +192,19 @@ class SharedEpoch {
     sizes[program_.dimensions()[0]] = rows;
     runtime::SharedFunction* step = trainer_.shared_function("step", sizes);
     if (step == nullptr) return nullptr;
-    const passes::BufferTable& plan = trainer_.model->compiled("step").function("step").plan;
     for (const ir::Input& input : program_.inputs) {
-      const auto buffer = static_cast<std::size_t>(plan.buffer(input.name));
+      const auto buffer = static_cast<std::size_t>(function_.plan.buffer(input.name));
       step->set_buffer(buffer, arguments_.buffers[buffer]);
     }
     return step;
   }
 
-  /// A member's share of the batch's rows, from all over the data into the input buffers.
-  void gather(const passes::BufferTable& plan, std::int64_t index, std::int64_t count, int member) {
-    const std::int64_t begin = count * member / trainer_.threads, end = count * (member + 1) / trainer_.threads;
+  /// One of several shares of the batch's rows, from all over the data into the input buffers.
+  void gather(std::int64_t index, int share, int shares) {
+    const std::int64_t count = rows_of(index), begin = count * share / shares, end = count * (share + 1) / shares;
     for (std::size_t i = 0; i < program_.inputs.size(); ++i) {
       const std::int64_t bytes = arguments_.widths[i] * ir::element_bytes(program_.inputs[i].dtype);
-      auto* to = static_cast<std::byte*>(arguments_.buffers[plan.buffer(program_.inputs[i].name)]);
+      auto* to = static_cast<std::byte*>(arguments_.buffers[function_.plan.buffer(program_.inputs[i].name)]);
       const auto* data = static_cast<const std::byte*>(arguments_.data[i]);
       for (std::int64_t row = begin; row < end; ++row) {
         const std::byte* from = data + arguments_.permutation[index * arguments_.batch + row] * bytes;
@@ -165,6 +215,7 @@ class SharedEpoch {
 
   Trainer::Implementation& trainer_;
   const ir::Interface& program_;
+  const codegen::CompiledFunction& function_;
   const codegen::EpochArguments& arguments_;
   runtime::SharedFunction *step_, *last_;
 };

@@ -122,6 +122,30 @@ TEST_CASE("few rows of large weights, by threads", "[threads]") {
   }
 }
 
+TEST_CASE("what is made by turns on one thread and on several", "[threads]") {
+  const Model model = Model::from_string(R"(
+    model turns {
+        input  x: [n, 30]
+        target y: [n, 1]
+        output p = x |> dense(64) |> tanh |> dropout(0.2) |> dense(1) |> sigmoid
+        loss = bce(p, y)
+    }
+    train { optimizer = sgd(lr = cosine(1e-1, epochs = 2)) })");
+  constexpr std::int64_t rows = 431, batch = 5;  // 87 batches: some are timed, and the last is smaller
+  const std::vector<float> x = numbers(rows * 30), y(rows, 1.0f);
+  const auto losses = [&](int threads) {
+    Trainer trainer(model, 5);
+    trainer.set_threads(threads);
+    trainer.implementation().barrier_us = 1e-9;  // everything is shared, or nothing is
+    std::vector<double> all;
+    for (int epoch = 0; epoch < 2; ++epoch) all.push_back(trainer.epoch({x, y}, rows, batch));
+    for (int step = 0; step < 100; ++step) all.push_back(trainer.step({x, y}, rows));
+    return all;
+  };
+  const std::vector<double> alone = losses(1);
+  for (int threads : {2, 3}) CHECK(losses(threads) == alone);
+}
+
 TEST_CASE("a small step is made by one thread", "[threads]") {
   const Model model = Model::from_string(
       "model m { input x: [n, 3]  target y: [n, 1]  output p = sigmoid(dense(x, 1))  loss = bce(p, y) }");
