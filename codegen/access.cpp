@@ -138,7 +138,7 @@ KernelEmitter::Place KernelEmitter::place(int buffer, const passes::View& view, 
       by_lane = by_lane == nullptr ? offset : builder_.CreateAdd(by_lane, offset);
   }
   llvm::Type* type = memory_type(buffer);
-  Value* shared = element(base.address, first, type);
+  Value* shared = element(element(base.address, first, type), begin.ahead, type);
   return {element(shared, size(view.offset - Dimension(base.element) + begin.fixed), type), by_lane};
 }
 

@@ -19,9 +19,12 @@ namespace descent::codegen {
 
 namespace {
 
-/// The kernels of a module, by their index in the set; one module also has the functions that run them.
+/// Kernels, by their index in the set, that may differ in sizes alone.
+using Family = std::vector<std::size_t>;
+
+/// The kernels of a module; one module also has the functions that run them.
 struct Part {
-  std::vector<std::size_t> kernels;
+  std::vector<Family> families;
   bool has_functions = false;
 };
 
@@ -48,19 +51,62 @@ std::int64_t estimated_instructions(const KernelSet::Entry& entry) {
   return elementwise + tiles + (blocking.pack_rhs ? 190 : 0) + (blocking.pack_lhs ? 100 : 0);
 }
 
+/// Equal texts: kernels that may become one function with their sizes as arguments, if their code is the same. Empty:
+/// one that keeps its sizes in the code, since it is small, or is made of several.
+std::string family_of(const KernelSet::Entry& entry) {
+  const passes::Kernel& kernel = *entry.kernel;
+  if (!kernel.phases.empty() || kernel.scan != nullptr) return {};
+  if (kernel.contraction != nullptr &&
+      (kernel.blocking.form != passes::Blocking::Form::tiles || kernel.blocking.outer ||
+       !passes::is_large(passes::contraction_axes(kernel.contraction, *entry.plan)))) {
+    return {};
+  }
+  // Its lines without any numbers, in an order that follows from nothing else (operands that may be exchanged are
+  // written down in one that does).
+  std::vector<std::string> lines(1);
+  for (char c : entry.signature.key) {
+    if (c == '\n')
+      lines.emplace_back();
+    else if (c < '0' || c > '9')
+      lines.back() += c;
+  }
+  std::sort(lines.begin(), lines.end());
+  return fmt::format("{}", fmt::join(lines, "\n"));
+}
+
+/// In the order of their first members.
+std::vector<Family> families_of(const KernelSet& set) {
+  std::vector<Family> families;
+  std::map<std::string, std::size_t> known;
+  for (std::size_t k = 0; k < set.kernels.size(); ++k) {
+    const std::string text = family_of(set.kernels[k]);
+    const auto [at, is_new] = known.try_emplace(text, families.size());
+    if (is_new || text.empty())
+      families.push_back({k});
+    else
+      families[at->second].push_back(k);
+  }
+  return families;
+}
+
 /// Parts of about equal work.
 std::vector<Part> share_work(const KernelSet& set, std::size_t parts) {
   std::vector<Part> result(parts);
   result[0].has_functions = true;
+  const std::vector<Family> families = families_of(set);
   std::vector<std::int64_t> load(parts, 0), work;
-  for (const KernelSet::Entry& entry : set.kernels) work.push_back(estimated_instructions(entry));
+  for (const Family& family : families) {
+    // The others are written, and found to be the same.
+    work.push_back(estimated_instructions(set.kernels[family[0]]) * (9 + static_cast<std::int64_t>(family.size())) /
+                   10);
+  }
   load[0] = 100;  // the functions
-  std::vector<std::size_t> order(set.kernels.size());
+  std::vector<std::size_t> order(families.size());
   std::iota(order.begin(), order.end(), 0);
   std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return work[a] > work[b]; });
   for (std::size_t k : order) {
     const auto least = static_cast<std::size_t>(std::min_element(load.begin(), load.end()) - load.begin());
-    result[least].kernels.push_back(k);
+    result[least].families.push_back(families[k]);
     load[least] += work[k];
   }
   return result;
@@ -79,7 +125,12 @@ Built build(const ir::Program& program, const Plans& plans, const KernelSet& set
   built.module->setDataLayout(target.createDataLayout());
   built.module->setTargetTriple(target.getTargetTriple());
   ModuleWriter writer(*built.module, program, set, machine);
-  for (std::size_t k : part.kernels) writer.add_kernel(k);
+  for (const Family& family : part.families) {
+    if (family.size() == 1)
+      writer.add_kernel(family[0]);
+    else
+      writer.add_family(family);
+  }
   if (part.has_functions) {
     for (const auto& [name, plan] : plans) {
       writer.add_function(name);

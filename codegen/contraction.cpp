@@ -118,6 +118,10 @@ bool fill_panels(const Dimension& lines, std::int64_t width) {
 
 }  // namespace
 
+bool KernelEmitter::fill_tiles(const Dimension& rows) const {
+  return fill_panels(rows, blocking_.tile_rows) && (sizes_ == nullptr || sizes_->whole_tiles);
+}
+
 /// Copies the operands into the kernel's workspace where they do not lie as the tiles read them: the second operand's
 /// panels first, all or those of a block's columns, then the first operand's. `product` is changed to what is packed.
 void KernelEmitter::pack_operands(Product& product, const passes::ContractionAxes& axes) {
@@ -126,7 +130,10 @@ void KernelEmitter::pack_operands(Product& product, const passes::ContractionAxe
   const Axis& k = axes.contracted.back();
   if (blocking_.packs_rhs_before()) read_packed_columns(product);
   if (blocking_.pack_lhs) {
-    product.a = element(address(kernel_.workspace), size(passes::packed_rhs_size(axes, blocking_, machine_)));
+    Value* columns = blocking_.slabs
+                         ? multiply(i64(blocking_.block_columns), size(passes::whole_depth(axes.contracted)))
+                         : size(passes::packed_rhs_size(axes, blocking_, machine_));
+    product.a = element(address(kernel_.workspace), columns);
     product.a_row = Dimension(1);
     product.contracted.back().lhs = Dimension(blocking_.tile_rows);
   }
@@ -138,7 +145,7 @@ void KernelEmitter::pack_operands(Product& product, const passes::ContractionAxe
     if (!blocking_.pack_lhs) return;
     const Range range = part(passes::Partition::Axis::rows, plain.rows);
     pack({element(plain.a, multiply(range.begin, size(plain.a_row))), builder_.CreateSub(range.end, range.begin),
-          plain.a_row, k.size, k.lhs, blocking_.tile_rows, k.size, fill_panels(plain.rows, blocking_.tile_rows)},
+          plain.a_row, k.size, k.lhs, blocking_.tile_rows, k.size, fill_tiles(plain.rows)},
          element(product.a, multiply(range.begin, size(k.size))));
   });
 }
@@ -146,7 +153,7 @@ void KernelEmitter::pack_operands(Product& product, const passes::ContractionAxe
 void KernelEmitter::read_packed_columns(Product& product) {
   product.b = address(kernel_.workspace);
   product.b_column = Dimension(1);
-  Dimension stride(blocking_.panel(machine_));
+  Dimension stride = literal(blocking_.panel(machine_));
   for (std::size_t axis = product.contracted.size(); axis-- > 0;) {
     product.contracted[axis].rhs = stride;
     stride = stride * product.contracted[axis].size;
@@ -337,8 +344,8 @@ void KernelEmitter::emit_pass(const Product& product, const Block& block, Value*
                               std::vector<Loop>& loops) {
   const std::int64_t panel = blocking_.panel(machine_);
   const Axis& k = product.contracted.back();
-  std::int64_t columns = 0;
-  const bool known = is_constant(size(product.columns), &columns);
+  const bool known = product.columns.is_constant();
+  const std::int64_t columns = product.columns.constant();
   const bool overlaps = known && columns >= panel && !blocking_.pack_rhs && !accumulate;  // each is added once
   Value* skipped = multiply(begin, size(k.rhs));
   loop(i64(0), block.column_count, i64(panel), [&](Value* j) {
@@ -377,8 +384,7 @@ void KernelEmitter::emit_pass(const Product& product, const Block& block, Value*
 /// The tiles of one panel of columns. Packed rows have a whole last panel.
 void KernelEmitter::emit_rows(const Product& product, const Block& block, Value* begin, const Tile& tile,
                               const Panel& panel, std::vector<Loop>& loops) {
-  std::int64_t total = 0;
-  const bool exact = is_constant(size(product.rows), &total) && total % blocking_.tile_rows == 0;
+  const bool exact = fill_tiles(product.rows);
   const Range all{i64(0), block.row_count};
   if (exact || !has_low_tiles()) return emit_tiles(product, block, begin, tile, all, exact, panel, loops);
   emit_tiles(product, block, begin, tile, {all.begin, block.high_rows}, exact, panel, loops);

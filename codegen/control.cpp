@@ -1,4 +1,6 @@
 // What kernels are built from: sizes, arithmetic on indices, loops and branches.
+#include <algorithm>
+
 #include "codegen/kernel_emitter.h"
 
 namespace descent::codegen {
@@ -6,13 +8,33 @@ namespace descent::codegen {
 using ir::Dimension;
 
 llvm::Value* KernelEmitter::size(const Dimension& dimension) {
-  Value* sum = i64(dimension.constant());
+  Value* sum = size(dimension.constant());
   for (const Dimension::Term& term : dimension.terms()) {
-    Value* product = i64(term.coefficient);
+    Value* product = size(term.coefficient);
     for (const std::string& symbol : term.symbols) product = multiply(product, symbols_.at(symbol));
     sum = add(sum, product);
   }
   return sum;
+}
+
+llvm::Value* KernelEmitter::size(std::int64_t number) {
+  if (!is_argument(number)) return i64(number);
+  auto& values = sizes_->values;
+  const auto at = static_cast<std::size_t>(std::find(values.begin(), values.end(), number) - values.begin());
+  if (at == values.size()) {
+    values.push_back(number);
+    llvm::BasicBlock& entry = function_->getEntryBlock();
+    llvm::IRBuilder<> at_entry(&entry, entry.begin());
+    Value* place = at_entry.CreateConstGEP1_64(at_entry.getInt64Ty(), function_->getArg(5), at);
+    size_values_.push_back(at_entry.CreateLoad(at_entry.getInt64Ty(), place));
+  }
+  return size_values_[at];
+}
+
+ir::Dimension KernelEmitter::literal(std::int64_t number) {
+  const std::string name = " " + std::to_string(number);  // as no size of a program is called
+  symbols_[name] = i64(number);
+  return Dimension::symbol(name);
 }
 
 llvm::Value* KernelEmitter::multiply(Value* a, Value* b) {

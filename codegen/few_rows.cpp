@@ -26,7 +26,8 @@ llvm::Value* KernelEmitter::begin_panel(const Product& product, const Block& blo
   Value* column = add(block.column, j);
   const bool known = product.columns.is_constant();
   if (known && product.columns.constant() >= panel) {
-    column = minimum(column, i64(product.columns.constant() - panel));  // a thread's part may end anywhere
+    // A thread's part may end anywhere.
+    column = minimum(column, builder_.CreateSub(size(product.columns), i64(panel)));
   } else {
     for (std::int64_t end = machine_.lanes; end <= panel; end += machine_.lanes) {
       const bool whole = known && product.columns.constant() >= end;
@@ -86,7 +87,7 @@ void KernelEmitter::emit_dot_tiles(const Product& product, const Block& block) {
   const std::int64_t lanes = machine_.lanes, rows = blocking_.few.tile_rows, columns = lanes / rows;
   Value *depth = size(k.size), *whole = builder_.CreateAnd(depth, i64(-lanes));
   loop(i64(0), block.column_count, i64(columns), [&](Value* j) {
-    Value* column = minimum(add(block.column, j), i64(product.columns.constant() - columns));
+    Value* column = minimum(add(block.column, j), builder_.CreateSub(size(product.columns), i64(columns)));
     Value* b = element(product.b, multiply(column, size(product.b_column)));
     loop(i64(0), block.row_count, i64(rows), [&](Value* i) {
       Value* a = element(product.a, multiply(add(block.row, i), size(product.a_row)));

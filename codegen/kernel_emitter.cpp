@@ -77,11 +77,15 @@ KernelEmitter::KernelEmitter(llvm::Module& module, const ir::Program& program, c
       blocking_(kernel.blocking),
       partition_(passes::partition_of(kernel, plan, machine_)) {}
 
-llvm::Function* KernelEmitter::emit(const std::string& name) {
+llvm::Function* KernelEmitter::emit(const std::string& name, Sizes* sizes) {
+  sizes_ = sizes;
   auto* pointer = llvm::PointerType::get(context_, 0);
   auto* i64_type = builder_.getInt64Ty();
-  auto* type = llvm::FunctionType::get(builder_.getVoidTy(), {pointer, pointer, pointer, i64_type, i64_type}, false);
-  function_ = llvm::Function::Create(type, llvm::Function::ExternalLinkage, name, module_);
+  std::vector<llvm::Type*> arguments{pointer, pointer, pointer, i64_type, i64_type};
+  if (sizes_ != nullptr) arguments.push_back(pointer);
+  auto* type = llvm::FunctionType::get(builder_.getVoidTy(), arguments, false);
+  const auto linkage = sizes_ != nullptr ? llvm::Function::InternalLinkage : llvm::Function::ExternalLinkage;
+  function_ = llvm::Function::Create(type, linkage, name, module_);
   function_->addFnAttr(llvm::Attribute::NoUnwind);
   for (unsigned argument = 0; argument < 3; ++argument) {
     function_->addParamAttr(argument, llvm::Attribute::NoAlias);

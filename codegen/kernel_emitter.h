@@ -2,8 +2,10 @@
 //
 // It makes the elements [begin, end) of the axis that threads share (passes/partition.h); an end beyond the axis is the
 // axis' own.
-// `addresses` holds for each of its buffers where the kernel begins in it, so that equal kernels over other buffers, or
-// over other slices, are one function (passes/signature.h); then the numbers of its random streams.
+// A kernel that may differ from others in its sizes alone takes them as a further argument, an array of numbers, so
+// that all of them are one function (codegen/module.cpp). `addresses` holds for each of its buffers where the kernel
+// begins in it, so that equal kernels over other buffers, or over other slices, are one function (passes/signature.h);
+// then the numbers of its random streams.
 #pragma once
 
 #include <llvm/IR/IRBuilder.h>
@@ -24,11 +26,21 @@ using passes::Machine;
 /// x, where the node is exp(-|x|); else null.
 const ir::Node* magnitude_of_decay(const ir::Node* node);
 
+/// The sizes that a kernel takes as arguments, in the order of the array: found while it is emitted, each number once.
+struct Sizes {
+  // What is known of all kernels that may share the code: the most elements of a space, and whether the rows of each
+  // fill its tiles.
+  std::int64_t most_elements = 0;
+  bool whole_tiles = true;
+  std::vector<std::int64_t> values = {};
+};
+
 class KernelEmitter {
  public:
   KernelEmitter(llvm::Module& module, const ir::Program& program, const passes::KernelPlan& plan,
                 const passes::Kernel& kernel, const passes::Signature& signature, const Machine& machine);
-  llvm::Function* emit(const std::string& name);
+  /// With `sizes`, its sizes are arguments; those below 32 are still numbers in the code.
+  llvm::Function* emit(const std::string& name, Sizes* sizes = nullptr);
 
  private:
   using Value = llvm::Value;
@@ -113,6 +125,7 @@ class KernelEmitter {
   struct Offset {
     Value* varying;
     Dimension fixed;
+    Value* ahead;  ///< the rest of the known part, where a stride is an argument
   };
   Offset split_offset(const std::vector<ir::Dimension>& strides, const std::vector<Loop>& loops);
   Value* offset_of(const std::vector<ir::Dimension>& strides, const std::vector<Loop>& loops);
@@ -160,6 +173,7 @@ class KernelEmitter {
   Range columns_of(const Product& product);
   void emit_blocks(const Product& whole, const Product& plain, std::vector<Loop>& loops);
   bool has_low_tiles() const;
+  bool fill_tiles(const Dimension& rows) const;  ///< none of a tile's rows is made for nothing
   struct TileCount {
     Value *all, *high;
   };
@@ -209,7 +223,8 @@ class KernelEmitter {
   Value* place_in(const Tile& tile, unsigned r, unsigned v);
   void emit_tile(const Product& product, const Tile& tile);
   Values tile_sums(const Product& product, const Tile& tile);
-  void emit_tile_step(const Product& product, const Tile& tile, Value* a, Value* b, Value** sums);
+  void emit_tile_step(const Product& product, const Tile& tile, llvm::ArrayRef<Value*> a, Value* b, Value** sums);
+  std::int64_t rows_together(const Product& product, const Tile& tile) const;
   Values walk_depth(const Product& product, const Tile& tile, Value* a, Value* b, Value* depth, Values sums);
   void emit_dot_products(const Product& product, std::vector<Loop>& loops);
   Values dot_rows(const Product& product, unsigned rows, Value* first, bool written_out);
@@ -281,6 +296,10 @@ class KernelEmitter {
   unsigned width() const { return lanes_.width(); }  ///< lanes of a vector; of all those that are made side by side
   Value* i64(std::int64_t value) { return builder_.getInt64(static_cast<std::uint64_t>(value)); }
   Value* size(const ir::Dimension& dimension);
+  bool is_argument(std::int64_t size) const { return sizes_ != nullptr && size >= 32; }
+  Value* size(std::int64_t number);
+  /// A size that is a number in the code, whatever sizes of the kernel happen to be as large.
+  Dimension literal(std::int64_t number);
   Value* multiply(Value* a, Value* b);
   Value* add(Value* a, Value* b);
   /// What an element is in memory: booleans are the floats 0 and 1.
@@ -335,6 +354,8 @@ class KernelEmitter {
   llvm::Function* function_ = nullptr;
   std::map<int, Pointer> pointers_;        // by buffer
   std::map<std::string, Value*> symbols_;  // symbolic size → value
+  Sizes* sizes_ = nullptr;
+  std::vector<Value*> size_values_;  // those of `sizes_`
   Value* state_ = nullptr;
   std::map<double, Value*> streams_;  // of random numbers: the kernel's argument for each
   std::vector<Accumulator> accumulators_;

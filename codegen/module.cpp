@@ -9,19 +9,77 @@
 
 #include "codegen/compile.h"
 #include "codegen/kernel_emitter.h"
+#include "codegen/same_code.h"
 
 namespace descent::codegen {
 
-void ModuleWriter::add_kernel(std::size_t index) {
+KernelEmitter ModuleWriter::emitter(std::size_t index) {
   const KernelSet::Entry& entry = kernels_.kernels[index];
-  KernelEmitter emitter(module_, program_, *entry.plan, *entry.kernel, entry.signature, machine_);
-  emitter.emit(kernel_name(index));
+  return {module_, program_, *entry.plan, *entry.kernel, entry.signature, machine_};
+}
+
+void ModuleWriter::add_kernel(std::size_t index) { emitter(index).emit(kernel_name(index)); }
+
+/// Each is written with its sizes as arguments, which is right whatever the others are. Where the code of several turns
+/// out the same, it is kept once, and each of them becomes a call of it with numbers of its own. A kernel that stands
+/// alone has its sizes in the code.
+void ModuleWriter::add_family(const std::vector<std::size_t>& indices) {
+  struct Member {
+    std::size_t index;
+    Sizes sizes;
+  };
+  struct Shared {
+    llvm::Function* code;
+    std::vector<Member> members;
+  };
+  Sizes common;
+  for (std::size_t index : indices) {
+    const KernelSet::Entry& entry = kernels_.kernels[index];
+    const ir::Dimension count = ir::element_count(entry.kernel->space);
+    if (count.is_constant()) common.most_elements = std::max(common.most_elements, count.constant());
+    if (entry.kernel->contraction == nullptr) continue;
+    const ir::Dimension rows = passes::contraction_axes(entry.kernel->contraction, *entry.plan).rows.back().size;
+    if (rows.constant() % entry.kernel->blocking.tile_rows != 0) common.whole_tiles = false;
+  }
+  std::vector<Shared> all;
+  for (std::size_t index : indices) {
+    Member member{index, common};
+    llvm::Function* code = emitter(index).emit("shared_" + kernel_name(index), &member.sizes);
+    const auto same = std::find_if(all.begin(), all.end(), [&](const Shared& s) { return same_code(*s.code, *code); });
+    if (same == all.end()) {
+      all.push_back({code, {std::move(member)}});
+    } else {
+      code->eraseFromParent();
+      same->members.push_back(std::move(member));
+    }
+  }
+  for (const Shared& shared : all) {
+    if (shared.members.size() == 1) {
+      shared.code->eraseFromParent();
+      add_kernel(shared.members[0].index);
+      continue;
+    }
+    for (const Member& member : shared.members) {
+      auto* run = create(kernel_name(member.index), kernel_parameters());
+      llvm::SmallVector<Value*, 6> arguments;
+      for (llvm::Argument& argument : run->args()) arguments.push_back(&argument);
+      const auto& values = member.sizes.values;
+      auto* none = llvm::ConstantPointerNull::get(builder_.getPtrTy());
+      arguments.push_back(values.empty() ? static_cast<Value*>(none) : table(values, "sizes"));
+      builder_.CreateCall(shared.code, arguments)->setTailCall();
+      builder_.CreateRetVoid();
+    }
+  }
+}
+
+std::vector<llvm::Type*> ModuleWriter::kernel_parameters() {
+  auto* pointer = builder_.getPtrTy();
+  auto* whole = builder_.getInt64Ty();
+  return {pointer, pointer, pointer, whole, whole};
 }
 
 llvm::FunctionCallee ModuleWriter::kernel(std::size_t index) {
-  auto* pointer = builder_.getPtrTy();
-  auto* whole = builder_.getInt64Ty();
-  auto* type = llvm::FunctionType::get(builder_.getVoidTy(), {pointer, pointer, pointer, whole, whole}, false);
+  auto* type = llvm::FunctionType::get(builder_.getVoidTy(), kernel_parameters(), false);
   llvm::FunctionCallee function = module_.getOrInsertFunction(kernel_name(index), type);
   // It is linked with this module: its address needs no table.
   llvm::cast<llvm::Function>(function.getCallee())->setDSOLocal(true);

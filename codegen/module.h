@@ -6,6 +6,7 @@
 
 #include <functional>
 
+#include "codegen/kernel_emitter.h"
 #include "codegen/kernel_set.h"
 
 namespace descent::codegen {
@@ -20,6 +21,8 @@ class ModuleWriter {
       : module_(module), program_(program), kernels_(kernels), machine_(machine), builder_(module.getContext()) {}
 
   void add_kernel(std::size_t index);
+  /// Kernels that may differ in sizes alone: those that do are one function.
+  void add_family(const std::vector<std::size_t>& indices);
   /// The function descent_NAME; kernels that are not in this module are declared.
   void add_function(const std::string& name);
   /// void descent_epoch(EpochArguments*): for every batch gathers its rows, counts the step, steps, adds the loss.
@@ -30,6 +33,8 @@ class ModuleWriter {
  private:
   using Value = llvm::Value;
   llvm::Function* create(const std::string& name, const std::vector<llvm::Type*>& parameters);
+  KernelEmitter emitter(std::size_t index);
+  std::vector<llvm::Type*> kernel_parameters();
   llvm::FunctionCallee kernel(std::size_t index);
   bool walks_rows() const;
   void gather(const passes::KernelPlan& plan, Value* buffers, Value* data, Value* widths, Value* order, Value* count);

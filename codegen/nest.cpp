@@ -18,7 +18,10 @@ KernelEmitter::Range KernelEmitter::part(passes::Partition::Axis axis, const Dim
 
 void KernelEmitter::emit_elementwise() {
   std::vector<Loop> loops;
-  for (const Dimension& d : axes_) loops.push_back(Loop{i64(0), size(d), d});
+  for (const Dimension& d : axes_) {
+    loops.push_back(Loop{i64(0), size(d), d});
+    loops.back().whole_vectors = d.is_constant() && d.constant() % machine_.lanes == 0;
+  }
   if (is_shared(passes::Partition::Axis::first)) {
     const Range range = part(passes::Partition::Axis::first, partition_.size);
     Value* scale = size(merged_);

@@ -57,7 +57,8 @@ void KernelEmitter::pack_contiguous(const Panels& panels, Value* to) {
   } else {
     // Where the next piece lies far from this one, the processor does not fetch it ahead by itself.
     constexpr std::int64_t kAhead = 8, kFar = 1024;  // contracted elements; bytes
-    const bool far = !panels.depth_step.is_constant() || panels.depth_step.constant() * machine_.element >= kFar;
+    const bool far = sizes_ != nullptr || !panels.depth_step.is_constant() ||
+                     panels.depth_step.constant() * machine_.element >= kFar;
     carry(i64(0), depth, i64(1), {panels.from, to}, [&](Value*, Values rows) {
       loop(i64(0), whole, width, [&](Value* first) {
         Value *source = element(rows[0], first), *target = element(rows[1], multiply(first, size(panels.panel_depth)));

@@ -15,7 +15,8 @@ using ir::Dimension;
 /// second-level cache beside the rest.
 std::vector<KernelEmitter::Rows> KernelEmitter::large_rows(std::size_t row_axis, std::size_t column_axis) {
   const Dimension count = ir::element_count(kernel_.space);
-  if (!count.is_constant() || count.constant() * machine_.element < machine_.level2 / 4) return {};
+  const std::int64_t most = sizes_ != nullptr ? sizes_->most_elements : count.constant();
+  if (!count.is_constant() || most * machine_.element < machine_.level2 / 4) return {};
   std::vector<Rows> result;
   std::vector<int> buffers;
   const auto add_rows = [&](Value* base, const std::vector<Dimension>& strides, ir::DType dtype, bool written) {

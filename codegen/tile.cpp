@@ -14,7 +14,8 @@ using ir::Dimension;
 using Axis = passes::ContractionAxes::Axis;
 
 /// One step of the contracted axis: sums[r * vectors + v] += a[r] * b[v].
-void KernelEmitter::emit_tile_step(const Product& product, const Tile& tile, Value* a, Value* b, Value** sums) {
+void KernelEmitter::emit_tile_step(const Product& product, const Tile& tile, llvm::ArrayRef<Value*> a, Value* b,
+                                   Value** sums) {
   auto* type = product_vector();
   const auto width = static_cast<unsigned>(machine_.lanes);
   Value *a_step = size(product.a_row), *b_step = size(product.b_column);
@@ -29,8 +30,9 @@ void KernelEmitter::emit_tile_step(const Product& product, const Tile& tile, Val
     }
   }
   for (unsigned r = 0; r < tile.rows; ++r) {
-    Value* number = builder_.CreateLoad(
-        product_type(), element(a, tile.row_offsets.empty() ? multiply(i64(r), a_step) : tile.row_offsets[r]));
+    const auto together = static_cast<unsigned>(rows_together(product, tile));
+    Value* offset = tile.row_offsets.empty() ? multiply(i64(r % together), a_step) : tile.row_offsets[r];
+    Value* number = builder_.CreateLoad(product_type(), element(a[r / together], offset));
     Value* repeated = builder_.CreateVectorSplat(width, number);
     for (unsigned v = 0; v < tile.vectors; ++v) {
       Value*& sum = sums[r * tile.vectors + v];
@@ -39,23 +41,33 @@ void KernelEmitter::emit_tile_step(const Product& product, const Tile& tile, Val
   }
 }
 
+/// Rows of a tile that are reached from one address. Where their distance is an argument, each needs a register for its
+/// own: of rows further on another address saves some.
+std::int64_t KernelEmitter::rows_together(const Product& product, const Tile& tile) const {
+  return is_argument(product.a_row.constant()) && tile.row_offsets.empty() ? 4 : tile.rows;
+}
+
 /// The innermost contracted axis: `splits` steps at a time, each with sums of its own.
 KernelEmitter::Values KernelEmitter::walk_depth(const Product& product, const Tile& tile, Value* a, Value* b,
                                                 Value* depth, Values sums) {
   const Axis& k = product.contracted.back();
   const std::size_t count = std::size_t{tile.rows} * tile.vectors;
   Value *a_step = size(k.lhs), *b_step = size(k.rhs);
-  const auto steps = [&](Value* from, Value* to, unsigned number, Values values) {
-    return carry_many(from, to, i64(number), std::move(values), [&](Value*, Values now) {
+  Values values;
+  for (std::int64_t row = 0; row < tile.rows; row += rows_together(product, tile))
+    values.push_back(element(a, multiply(i64(row), size(product.a_row))));
+  const std::size_t pointers = values.size(), first = pointers + 1;  // sum
+  values.push_back(b);
+  const auto steps = [&](Value* from, Value* to, unsigned number, Values before) {
+    return carry_many(from, to, i64(number), std::move(before), [&](Value*, Values now) {
       for (unsigned s = 0; s < number; ++s) {
-        emit_tile_step(product, tile, now[0], now[1], &now[2 + s * count]);
-        now[0] = element(now[0], a_step);
-        now[1] = element(now[1], b_step);
+        emit_tile_step(product, tile, llvm::ArrayRef(now).take_front(pointers), now[pointers], &now[first + s * count]);
+        for (std::size_t p = 0; p < pointers; ++p) now[p] = element(now[p], a_step);
+        now[pointers] = element(now[pointers], b_step);
       }
       return now;
     });
   };
-  Values values{a, b};
   values.append(sums.begin(), sums.end());
   if (tile.splits > 1) {
     values.append(count * (tile.splits - 1), llvm::Constant::getNullValue(product_vector()));
@@ -64,14 +76,14 @@ KernelEmitter::Values KernelEmitter::walk_depth(const Product& product, const Ti
     // Sums of the same element are added in a fixed order.
     for (unsigned s = 1; s < tile.splits; ++s) {
       for (std::size_t i = 0; i < count; ++i)
-        values[2 + i] = builder_.CreateFAdd(values[2 + i], values[2 + s * count + i]);
+        values[first + i] = builder_.CreateFAdd(values[first + i], values[first + s * count + i]);
     }
-    values.truncate(2 + count);
+    values.truncate(first + count);
     values = steps(whole, depth, 1, values);
   } else {
     values = steps(i64(0), depth, 1, values);
   }
-  return Values(values.begin() + 2, values.end());
+  return Values(values.begin() + static_cast<std::ptrdiff_t>(first), values.end());
 }
 
 llvm::Value* KernelEmitter::place_in(const Tile& tile, unsigned r, unsigned v) {

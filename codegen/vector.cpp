@@ -14,18 +14,21 @@ using ir::Op;
 
 KernelEmitter::Offset KernelEmitter::split_offset(const std::vector<Dimension>& strides,
                                                   const std::vector<Loop>& loops) {
-  Offset offset{i64(0), Dimension(0)};
+  Offset offset{i64(0), Dimension(0), i64(0)};
   for (std::size_t i = 0; i < loops.size(); ++i) {
     if (strides[i] == Dimension(0)) continue;
     offset.varying = add(offset.varying, multiply(loops[i].index, size(strides[i])));
-    offset.fixed = offset.fixed + strides[i] * Dimension(loops[i].ahead);
+    if (is_argument(strides[i].constant()))
+      offset.ahead = add(offset.ahead, multiply(i64(loops[i].ahead), size(strides[i])));
+    else
+      offset.fixed = offset.fixed + strides[i] * Dimension(loops[i].ahead);
   }
   return offset;
 }
 
 llvm::Value* KernelEmitter::offset_of(const std::vector<Dimension>& strides, const std::vector<Loop>& loops) {
   const Offset offset = split_offset(strides, loops);
-  return add(offset.varying, size(offset.fixed));
+  return add(offset.varying, add(offset.ahead, size(offset.fixed)));
 }
 
 /// The numbers that do not change while the kernel runs.

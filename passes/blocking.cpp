@@ -34,8 +34,18 @@ double column_cycles(std::int64_t rows, const Tile& tile, std::int64_t low, std:
   return row_tiles(rows, tile.rows, low).cycles(tile_cycles(tile.rows, tile.vectors, depth, m), lower);
 }
 
-/// The tile with the fewest cycles for the whole matrix. Of an unknown number of rows, a batch: for the sizes that
-/// people choose.
+/// Cycles for the whole matrix. Of an unknown number of rows, a batch: on the average of the sizes that people choose.
+double matrix_cycles(const Dimension& rows, const Dimension& columns, const Tile& tile, std::int64_t low,
+                     std::int64_t depth, const Machine& m) {
+  const auto column_tiles = static_cast<double>(divide_up(divide_up(estimate(columns), m.lanes), tile.vectors));
+  if (rows.is_constant()) return column_tiles * column_cycles(rows.constant(), tile, low, depth, m);
+  double column = 0;
+  for (const std::int64_t batch : {32, 64, 100, 128, 256})
+    column += column_cycles(batch, tile, low, depth, m) / static_cast<double>(batch);
+  return column_tiles * column;
+}
+
+/// The tile with the fewest cycles for the whole matrix.
 Tile choose_tile(const Dimension& rows, const Dimension& columns, std::int64_t depth, bool is_large, bool by_columns,
                  const Machine& m) {
   Tile best{1, 1};
@@ -43,18 +53,9 @@ Tile choose_tile(const Dimension& rows, const Dimension& columns, std::int64_t d
   const std::int64_t row_count = estimate(rows), vector_count = divide_up(estimate(columns), m.lanes);
   const std::int64_t widest = by_columns ? divide_up(vector_count, 2) : vector_count;
   for (std::int64_t v = 1; v <= std::min<std::int64_t>(widest, 8); ++v) {
-    const auto column_tiles = static_cast<double>(divide_up(vector_count, v));
     for (std::int64_t r = 1; r <= std::min<std::int64_t>(row_count, 16); ++r) {
       if (!fits_registers(r, v, m)) break;
-      const std::int64_t low = low_rows({r, v}, is_large, m);
-      double column = 0;
-      if (rows.is_constant()) {
-        column = column_cycles(row_count, {r, v}, low, depth, m);
-      } else {
-        for (const std::int64_t batch : {32, 64, 100, 128, 256})
-          column += column_cycles(batch, {r, v}, low, depth, m) / static_cast<double>(batch);
-      }
-      const double total = column_tiles * column;
+      const double total = matrix_cycles(rows, columns, {r, v}, low_rows({r, v}, is_large, m), depth, m);
       if (least == 0 || total < least) best = {r, v}, least = total;
     }
   }
@@ -113,13 +114,12 @@ Blocking choose_blocking(const ContractionAxes& axes, const Machine& m, bool by_
   const bool turned = blocking.form == Blocking::Form::turned;
   const Dimension rows = turned ? column.size : row.size, columns = turned ? row.size : column.size;
   const std::int64_t depth = estimated_depth(axes);
-  constexpr std::int64_t large = 400'000;  // multiply-adds
-  const bool is_large = estimate(rows) * estimate(columns) * depth >= large;
-  Tile tile = choose_tile(rows, columns, depth, is_large, by_columns, m);
+  const bool large = is_large(axes);
+  Tile tile = choose_tile(rows, columns, depth, large, by_columns, m);
   if (!rows.is_constant()) tile = for_batches(tile, m);
   const bool fits_batches = !rows.is_constant() && std::has_single_bit(static_cast<std::uint64_t>(tile.rows));
   blocking.tile_rows = tile.rows;
-  blocking.low_rows = fits_batches ? tile.rows : low_rows(tile, is_large, m);
+  blocking.low_rows = fits_batches ? tile.rows : low_rows(tile, large, m);
   blocking.tile_vectors = tile.vectors;
   blocking.splits = splits_for(tile.rows * tile.vectors, tile.vectors, m);
 
@@ -170,6 +170,16 @@ Blocking choose_blocking(const ContractionAxes& axes, const Machine& m, bool by_
   }
   choose_few_rows(blocking, axes, m);
   return blocking;
+}
+
+double estimated_cycles(const Blocking& blocking, const ContractionAxes& axes, const Machine& m) {
+  return matrix_cycles(axes.rows.back().size, axes.columns.back().size, {blocking.tile_rows, blocking.tile_vectors},
+                       blocking.low_rows, estimated_depth(axes), m);
+}
+
+bool is_large(const ContractionAxes& axes) {
+  constexpr std::int64_t large = 400'000;  // multiply-adds
+  return estimate(axes.rows.back().size) * estimate(axes.columns.back().size) * estimated_depth(axes) >= large;
 }
 
 Dimension whole_depth(const std::vector<ContractionAxes::Axis>& contracted) {

@@ -31,6 +31,7 @@ struct FewRows {
   std::int64_t tile_rows = 1, low_rows = 1, tile_vectors = 1, splits = 1;
   std::int64_t row_vectors = 1, row_splits = 1;  ///< of a single row
   std::int64_t block_columns = 1;
+  friend bool operator==(const FewRows&, const FewRows&) = default;
 };
 
 struct Blocking {
@@ -52,6 +53,7 @@ struct Blocking {
   bool packs_before() const { return pack_lhs || packs_rhs_before(); }
   bool packs_rhs_before() const { return pack_rhs && !slabs; }
   std::int64_t panel(const Machine& machine) const { return tile_vectors * machine.lanes; }
+  friend bool operator==(const Blocking&, const Blocking&) = default;
 };
 
 /// How rows are shared out to tiles of two heights: no more tiles than high ones alone would be, of which so many are
@@ -69,8 +71,16 @@ RowTiles row_tiles(std::int64_t rows, std::int64_t high, std::int64_t low);
 /// columns, for which there should be several panels.
 Blocking choose_blocking(const ContractionAxes& axes, const Machine& machine, bool by_columns = false);
 
+/// About how many cycles the product takes when it is cut so; of an unknown number of rows, for each row.
+double estimated_cycles(const Blocking& blocking, const ContractionAxes& axes, const Machine& machine);
+/// The same of few rows, on the average.
+double estimated_cycles(const FewRows& few, const ContractionAxes& axes, const Machine& machine);
+
 /// Completes `blocking`, in which all but `few` is chosen.
 void choose_few_rows(Blocking& blocking, const ContractionAxes& axes, const Machine& machine);
+
+/// Whether a product takes some microseconds: of that many multiply-adds.
+bool is_large(const ContractionAxes& axes);
 
 /// Contracted elements of each element of the result: the product of the contracted axes.
 ir::Dimension whole_depth(const std::vector<ContractionAxes::Axis>& contracted);

@@ -92,7 +92,26 @@ void choose_tiles(FewRows& few, const Product& product, const Machine& m) {
   }
 }
 
+Product product_of(const ContractionAxes& axes, const Machine& m) {
+  const std::int64_t columns = estimate(axes.columns.back().size);
+  Product product{divide_up(columns, m.lanes), 1, true, true};
+  for (const auto& axis : axes.contracted) product.depth *= std::max<std::int64_t>(1, estimate(axis.size));
+  product.is_aligned = estimate(axes.contracted.back().rhs) * m.element % 64 == 0;
+  product.is_held = product.depth * columns * m.element <= m.level1 * 3 / 4;
+  return product;
+}
+
 }  // namespace
+
+double estimated_cycles(const FewRows& few, const ContractionAxes& axes, const Machine& m) {
+  const Product product = product_of(axes, m);
+  const double high = cycles(few.tile_rows, few.tile_vectors, product, m),
+               low = cycles(few.low_rows, few.tile_vectors, product, m);
+  double sum = 0;
+  for (std::int64_t r = few.tiles_from; r < few.below; ++r)
+    sum += row_tiles(r, few.tile_rows, few.low_rows).cycles(high, low) / static_cast<double>(r);
+  return sum / static_cast<double>(std::max<std::int64_t>(1, few.below - few.tiles_from));
+}
 
 void choose_few_rows(Blocking& blocking, const ContractionAxes& axes, const Machine& m) {
   FewRows& few = blocking.few;
@@ -102,10 +121,7 @@ void choose_few_rows(Blocking& blocking, const ContractionAxes& axes, const Mach
       (blocking.packs_before() && !one_matrix)) {
     return;
   }
-  Product product{divide_up(estimate(column.size), m.lanes), 1, true, true};
-  for (const auto& axis : axes.contracted) product.depth *= std::max<std::int64_t>(1, estimate(axis.size));
-  product.is_aligned = estimate(axes.contracted.back().rhs) * m.element % 64 == 0;
-  product.is_held = product.depth * estimate(column.size) * m.element <= m.level1 * 3 / 4;
+  const Product product = product_of(axes, m);
 
   // Single rows take as many vectors as make a good piece of memory of each row of the second operand.
   few.row_vectors = std::min<std::int64_t>(8, product.vectors);

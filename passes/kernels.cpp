@@ -5,6 +5,7 @@
 #include <set>
 
 #include "ir/op.h"
+#include "passes/equal_blockings.h"
 #include "passes/kernel_access.h"
 #include "passes/partition.h"
 #include "passes/planner.h"
@@ -60,12 +61,21 @@ void Planner::require(int g, const std::vector<const Node*>& nodes) {
 Kernel& Planner::group(int index) { return groups_[static_cast<std::size_t>(index)]; }
 
 void Planner::cut_contractions() {
+  std::vector<CutProduct> products;
   for (Kernel& kernel : groups_) {
     const Node* node = kernel.contraction;
     if (node == nullptr) continue;
-    const ContractionAxes axes = contraction_axes(node, plan_);
+    CutProduct product{&kernel, contraction_axes(node, plan_), false};
+    product.by_columns = shares_columns_alone(kernel, plan_, product.axes);
     const Machine machine = for_elements(machine_, ir::element_bytes(node->type.dtype));
-    kernel.blocking = choose_blocking(axes, machine, shares_columns_alone(kernel, plan_, axes));
+    kernel.blocking = choose_blocking(product.axes, machine, product.by_columns);
+    products.push_back(std::move(product));
+  }
+  make_blockings_equal(products, plan_, machine_);
+  for (const auto& [cut, axes, by_columns] : products) {
+    Kernel& kernel = *cut;
+    const Node* node = kernel.contraction;
+    const Machine machine = for_elements(machine_, ir::element_bytes(node->type.dtype));
     if (!kernel.blocking.pack_lhs && !kernel.blocking.pack_rhs) continue;
     const Dimension numbers = packed_lhs_size(axes, kernel.blocking) + packed_rhs_size(axes, kernel.blocking, machine);
     kernel.workspace = add_buffer(Buffer::Kind::temporary, "", {node->type.dtype, {numbers}});
