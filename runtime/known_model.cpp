@@ -77,11 +77,12 @@ ir::Program read_initial(const std::string& bytes) {
 std::optional<KnownModel> find_known(const std::string& text, codegen::ObjectCache& cache) {
   const StageTimer timer(Stage::cache);
   if (text.empty()) return std::nullopt;
-  auto pieces = cache.find(key_of(text));
-  if (!pieces) return std::nullopt;
+  const auto entry = cache.find(key_of(text));
+  if (!entry) return std::nullopt;
+  const auto pieces = entry->pieces();
   try {
-    if (pieces->size() != 2) throw Error("another number of pieces");
-    ByteReader in(pieces->at(0));
+    if (pieces.size() != 2) throw Error("another number of pieces");
+    ByteReader in(pieces[0]);
     std::optional<KnownModel> known(std::in_place);
     known->interface = ir::read_interface(in);
     known->metrics_graph = std::make_shared<ir::Graph>();
@@ -94,7 +95,7 @@ std::optional<KnownModel> find_known(const std::string& text, codegen::ObjectCac
     known->category_counts = read_counts(in);
     known->index_counts = read_counts(in);
     in.expect_end();
-    known->initial = std::move(pieces->at(1));
+    known->initial = pieces[1];
     return known;
   } catch (const Error&) {
     cache.count_damaged();
@@ -115,7 +116,9 @@ void store_known(const std::string& text, const KnownModel& model, codegen::Obje
   }
   write(out, model.category_counts);
   write(out, model.index_counts);
-  cache.store(key_of(text), {out.take(), model.initial});
+  const std::string bytes = out.take();
+  const std::string_view pieces[] = {bytes, model.initial};
+  cache.store(key_of(text), pieces);
 }
 
 }  // namespace descent::runtime

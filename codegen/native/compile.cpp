@@ -80,12 +80,12 @@ struct Made {
   std::shared_ptr<const CompiledProgram> program;
 };
 
-std::shared_ptr<const CompiledProgram> load(std::vector<std::string> entry) {
+std::vector<std::string_view> views_of(const std::vector<std::string>& texts) { return {texts.begin(), texts.end()}; }
+
+std::shared_ptr<const CompiledProgram> load(std::span<const std::string_view> entry) {
   if (entry.size() < 2) throw Error("there is no code");
-  BufferTables buffers = buffer_tables(entry[0]);
-  std::string kernels = std::move(entry[1]);
-  entry.erase(entry.begin(), entry.begin() + 2);
-  return std::make_shared<NativeProgram>(std::move(buffers), std::move(kernels), load_objects(entry));
+  return std::make_shared<NativeProgram>(buffer_tables(entry[0]), std::string(entry[1]),
+                                         load_objects(entry.subspan(2)));
 }
 
 Made make(const ir::Program& program, const std::vector<std::string>& functions, const passes::Machine& machine) {
@@ -102,7 +102,7 @@ Made make(const ir::Program& program, const std::vector<std::string>& functions,
   Made made{{to_bytes(buffers), kernels}, nullptr};
   std::move(objects.begin(), objects.end(), std::back_inserter(made.entry));
   const StageTimer timer(Stage::link);
-  made.program = load(made.entry);
+  made.program = load(views_of(made.entry));
   return made;
 }
 
@@ -118,10 +118,10 @@ Digests digests_of(const ir::Program& program) {
 
 std::shared_ptr<const CompiledProgram> find_compiled(const Digests& digests, ObjectCache& cache) {
   const StageTimer timer(Stage::cache);
-  auto entry = cache.find(cache_key(digests));
+  const auto entry = cache.find(cache_key(digests));
   if (!entry) return nullptr;
   try {
-    return load(std::move(*entry));
+    return load(entry->pieces());
   } catch (const std::exception&) {
     cache.count_damaged();  // nothing that this version knows: compiled again
     return nullptr;
@@ -134,7 +134,7 @@ std::shared_ptr<const CompiledProgram> compile_and_store(const ir::Program& prog
   for (const auto& [function, digest] : digests) functions.push_back(function);
   const Made made = make(program, functions, this_machine());
   const StageTimer timer(Stage::cache);
-  cache.store(cache_key(digests), made.entry);
+  cache.store(cache_key(digests), views_of(made.entry));
   return made.program;
 }
 

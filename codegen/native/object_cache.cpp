@@ -39,53 +39,29 @@ bool is_trusted_folder(const std::string& path) {
   return ::lstat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode) && is_trusted(status);
 }
 
-/// All bytes of a regular file of ours; nothing otherwise.
-std::optional<std::string> read_trusted(const std::string& path) {
-  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
-  struct stat status = {};
-  if (file.number() < 0 || ::fstat(file.number(), &status) != 0) return std::nullopt;
-  if (!S_ISREG(status.st_mode) || !is_trusted(status)) return std::nullopt;
-  std::string bytes(static_cast<std::size_t>(status.st_size), '\0');
-  if (read_all(file.number(), bytes.data(), bytes.size()) != bytes.size()) return std::nullopt;
-  // Used now: kept longest. Once an hour is often enough.
-  if (status.st_mtime + 3600 < ::time(nullptr)) ::futimens(file.number(), nullptr);
-  return bytes;
-}
-
-std::optional<std::vector<std::string>> unpack(const std::string& bytes) {
-  Header header = {};
-  if (bytes.size() < sizeof header) return std::nullopt;
-  std::memcpy(&header, bytes.data(), sizeof header);
-  if (std::memcmp(header.magic, kMagic, sizeof kMagic) != 0) return std::nullopt;
-  if (XXH3_64bits(bytes.data() + sizeof header, bytes.size() - sizeof header) != header.checksum) return std::nullopt;
-  std::vector<std::string> pieces;
-  std::size_t at = sizeof header;
-  for (std::uint64_t i = 0; i < header.count; ++i) {
-    std::uint64_t size = 0;
-    if (bytes.size() - at < sizeof size) return std::nullopt;
-    std::memcpy(&size, bytes.data() + at, sizeof size);
-    at += sizeof size;
-    if (bytes.size() - at < size) return std::nullopt;
-    pieces.push_back(bytes.substr(at, size));
-    at += size;
-  }
-  if (at != bytes.size()) return std::nullopt;
-  return pieces;
-}
-
-std::string pack(const std::vector<std::string>& pieces) {
+/// The head of an entry of these pieces.
+Header header_of(std::string_view body, std::size_t pieces) {
   Header header = {};
   std::memcpy(header.magic, kMagic, sizeof kMagic);
-  header.count = pieces.size();
-  std::string bytes(sizeof header, '\0');
-  for (const std::string& piece : pieces) {
-    const std::uint64_t size = piece.size();
-    bytes.append(reinterpret_cast<const char*>(&size), sizeof size);
-    bytes += piece;
+  header.count = pieces;
+  header.checksum = XXH3_64bits(body.data(), body.size());
+  return header;
+}
+
+/// The pieces of a body; nothing where it is not one of so many.
+std::optional<std::vector<std::string_view>> pieces_of(std::string_view body, std::uint64_t count) {
+  std::vector<std::string_view> pieces;
+  for (std::uint64_t i = 0; i < count; ++i) {
+    std::uint64_t size = 0;
+    if (body.size() < sizeof size) return std::nullopt;
+    std::memcpy(&size, body.data(), sizeof size);
+    body.remove_prefix(sizeof size);
+    if (body.size() < size) return std::nullopt;
+    pieces.push_back(body.substr(0, size));
+    body.remove_prefix(size);
   }
-  header.checksum = XXH3_64bits(bytes.data() + sizeof header, bytes.size() - sizeof header);
-  std::memcpy(bytes.data(), &header, sizeof header);
-  return bytes;
+  if (!body.empty()) return std::nullopt;
+  return pieces;
 }
 
 struct Entry {
@@ -125,25 +101,47 @@ void remove_least_used(const std::string& folder, std::uint64_t limit) {
 
 ObjectCache::ObjectCache(std::string folder, std::uint64_t limit) : folder_(std::move(folder)), limit_(limit) {}
 
-std::optional<std::vector<std::string>> ObjectCache::find(const std::string& key) {
+/// The pieces of a regular file of ours; nothing otherwise.
+std::optional<CacheEntry> ObjectCache::read(const std::string& path) {
+  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  struct stat status = {};
+  if (file.number() < 0 || ::fstat(file.number(), &status) != 0) return std::nullopt;
+  if (!S_ISREG(status.st_mode) || !is_trusted(status)) return std::nullopt;
+  const auto size = static_cast<std::size_t>(status.st_size);
+  Header header = {};
+  if (size < sizeof header) return std::nullopt;
+  CacheEntry entry;
+  entry.bytes_ = std::make_unique_for_overwrite<char[]>(size);
+  if (read_all(file.number(), entry.bytes_.get(), size) != size) return std::nullopt;
+  std::memcpy(&header, entry.bytes_.get(), sizeof header);
+  const std::string_view body(entry.bytes_.get() + sizeof header, size - sizeof header);
+  const Header expected = header_of(body, header.count);
+  if (std::memcmp(&header, &expected, sizeof header) != 0) return std::nullopt;
+  auto pieces = pieces_of(body, header.count);
+  if (!pieces) return std::nullopt;
+  entry.pieces_ = std::move(*pieces);
+  // Used now: kept longest. Once an hour is often enough.
+  if (status.st_mtime + 3600 < ::time(nullptr)) ::futimens(file.number(), nullptr);
+  return entry;
+}
+
+std::optional<CacheEntry> ObjectCache::find(const std::string& key) {
   const std::string path = folder_ + "/" + key + kSuffix;
   if (folder_.empty() || ::access(path.c_str(), F_OK) != 0) {
     ++misses_;
     return std::nullopt;
   }
   if (is_trusted_folder(folder_)) {
-    if (const auto bytes = read_trusted(path)) {
-      if (auto pieces = unpack(*bytes)) {
-        ++hits_;
-        return pieces;
-      }
+    if (auto entry = read(path)) {
+      ++hits_;
+      return entry;
     }
   }
   ++damaged_;
   return std::nullopt;
 }
 
-void ObjectCache::store(const std::string& key, const std::vector<std::string>& pieces) {
+void ObjectCache::store(const std::string& key, std::span<const std::string_view> pieces) {
   if (folder_.empty()) return;
   std::error_code ignored;
   if (!fs::exists(folder_, ignored)) {
@@ -157,8 +155,14 @@ void ObjectCache::store(const std::string& key, const std::vector<std::string>& 
   {
     const Descriptor file(::open(unfinished.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
     if (file.number() < 0) return;
-    const std::string bytes = pack(pieces);
-    const std::string_view all[] = {bytes};
+    std::string body;
+    for (const std::string_view piece : pieces) {
+      const std::uint64_t size = piece.size();
+      body.append(reinterpret_cast<const char*>(&size), sizeof size);
+      body += piece;
+    }
+    const Header header = header_of(body, pieces.size());
+    const std::string_view all[] = {{reinterpret_cast<const char*>(&header), sizeof header}, body};
     if (write_all(file.number(), all) != 0 || ::rename(unfinished.c_str(), path.c_str()) != 0) {
       ::unlink(unfinished.c_str());
       return;

@@ -8,11 +8,25 @@
 
 #include <atomic>
 #include <cstdint>
+#include <memory>
 #include <optional>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace descent::codegen {
+
+/// What was stored under a key, as it was read: the pieces lie one behind the other.
+class CacheEntry {
+ public:
+  std::span<const std::string_view> pieces() const { return pieces_; }
+
+ private:
+  friend class ObjectCache;
+  std::unique_ptr<char[]> bytes_;
+  std::vector<std::string_view> pieces_;
+};
 
 class ObjectCache {
  public:
@@ -23,9 +37,9 @@ class ObjectCache {
 
   /// The pieces stored under the key: object files, and texts that belong to them. Nothing where there is no such
   /// entry, or one that cannot be trusted: damaged, of another user, or in a folder to which others may write.
-  std::optional<std::vector<std::string>> find(const std::string& key);
+  std::optional<CacheEntry> find(const std::string& key);
   /// Failure is silent: a full disk is no reason not to train.
-  void store(const std::string& key, const std::vector<std::string>& pieces);
+  void store(const std::string& key, std::span<const std::string_view> pieces);
   /// Removes every entry; returns how many there were.
   std::uint64_t clear();
 
@@ -40,6 +54,8 @@ class ObjectCache {
   std::uint64_t limit() const { return limit_; }
 
  private:
+  static std::optional<CacheEntry> read(const std::string& path);
+
   std::string folder_;
   std::uint64_t limit_;
   std::atomic<std::uint64_t> hits_ = 0, misses_ = 0, damaged_ = 0;

@@ -41,7 +41,7 @@ void write_jump(unsigned char* at, std::uint64_t target) {
 /// One object file: its headers, checked before they are followed.
 class Object {
  public:
-  explicit Object(const std::string& bytes) : bytes_(bytes) {
+  explicit Object(std::string_view bytes) : bytes_(bytes) {
     header_ = at<Elf64_Ehdr>(0);
     if (std::memcmp(header_.e_ident, ELFMAG, SELFMAG) != 0 || header_.e_ident[EI_CLASS] != ELFCLASS64 ||
         header_.e_type != ET_REL || header_.e_machine != kMachine || header_.e_shentsize != sizeof(Elf64_Shdr)) {
@@ -78,7 +78,7 @@ class Object {
   /// The file, with the address of every section in its header.
   template <typename AddressOf>
   std::string with_addresses(AddressOf address_of) const {
-    std::string copy = bytes_;
+    std::string copy(bytes_);
     for (std::size_t i = 0; i < sections_.size(); ++i) {
       Elf64_Shdr section = sections_[i];
       section.sh_addr = address_of(i);
@@ -95,7 +95,7 @@ class Object {
   }
 
  private:
-  const std::string& bytes_;
+  std::string_view bytes_;
   Elf64_Ehdr header_;
   std::vector<Elf64_Shdr> sections_;
 };
@@ -130,9 +130,7 @@ std::size_t aligned(std::size_t offset, std::uint64_t to) {
 
 class Loader {
  public:
-  explicit Loader(const std::vector<std::string>& files) {
-    for (const std::string& file : files) objects_.emplace_back(file);
-  }
+  explicit Loader(std::span<const std::string_view> files) : objects_(files.begin(), files.end()) {}
 
   Linked run() {
     lay_out();
@@ -330,6 +328,6 @@ class Loader {
 
 }  // namespace
 
-Linked load_objects(const std::vector<std::string>& objects) { return Loader(objects).run(); }
+Linked load_objects(std::span<const std::string_view> objects) { return Loader(objects).run(); }
 
 }  // namespace descent::codegen

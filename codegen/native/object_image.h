@@ -6,8 +6,9 @@
 
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
-#include <vector>
+#include <string_view>
 
 namespace descent::codegen {
 
@@ -19,6 +20,6 @@ struct Linked {
 
 /// The symbols are all that are not local to an object. Throws std::runtime_error for an object that
 /// is malformed or that has something the loader does not know.
-Linked load_objects(const std::vector<std::string>& objects);
+Linked load_objects(std::span<const std::string_view> objects);
 
 }  // namespace descent::codegen

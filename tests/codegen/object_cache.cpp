@@ -50,6 +50,13 @@ std::string read(const fs::path& path) {
 void write(const fs::path& path, const std::string& bytes) { std::ofstream(path, std::ios::binary) << bytes; }
 
 using Objects = std::vector<std::string>;
+std::vector<std::string_view> views_of(const Objects& objects) { return {objects.begin(), objects.end()}; }
+void store(ObjectCache& cache, const std::string& key, const Objects& objects) { cache.store(key, views_of(objects)); }
+std::optional<Objects> find(ObjectCache& cache, const std::string& key) {
+  const auto entry = cache.find(key);
+  if (!entry) return std::nullopt;
+  return Objects(entry->pieces().begin(), entry->pieces().end());
+}
 const Objects two{std::string("one\0more", 8), ""};
 
 ir::Program example() {
@@ -82,63 +89,63 @@ std::vector<float> outcome(const codegen::CompiledProgram& program) {
 TEST_CASE("the_cache_gives_back_what_was_stored_and_nothing_else") {
   const CacheFolder folder;
   ObjectCache cache(folder.path());
-  CHECK(!cache.find("a"));
-  cache.store("a", two);
-  cache.store("b", {});
-  CHECK(cache.find("a") == two);
-  CHECK(cache.find("b") == Objects{});
-  CHECK(!cache.find("c"));
+  CHECK(!find(cache, "a"));
+  store(cache, "a", two);
+  store(cache, "b", {});
+  CHECK(find(cache, "a") == two);
+  CHECK(find(cache, "b") == Objects{});
+  CHECK(!find(cache, "c"));
   const auto s = ObjectCache(folder.path()).statistics();
   CHECK(s.entries == 2);
   CHECK(cache.statistics().hits == 2);
   CHECK(cache.statistics().misses == 2);
   CHECK(cache.statistics().damaged == 0);
   CHECK(cache.clear() == 2);
-  CHECK(!cache.find("a"));
+  CHECK(!find(cache, "a"));
   ObjectCache none("");
-  none.store("a", two);
-  CHECK(!none.find("a"));
+  store(none, "a", two);
+  CHECK(!find(none, "a"));
 }
 
 TEST_CASE("a_damaged_entry_is_no_entry") {
   const CacheFolder folder;
   ObjectCache cache(folder.path());
-  cache.store("a", two);
+  store(cache, "a", two);
   const fs::path file = folder.only_file();
   const std::string bytes = read(file);
   for (std::size_t length = 0; length < bytes.size(); ++length) {
     write(file, bytes.substr(0, length));
-    REQUIRE(!cache.find("a"));
+    REQUIRE(!find(cache, "a"));
   }
   for (std::size_t at = 0; at < bytes.size(); ++at) {
     std::string changed = bytes;
     changed[at] = static_cast<char>(changed[at] ^ 4);
     write(file, changed);
-    REQUIRE(!cache.find("a"));
+    REQUIRE(!find(cache, "a"));
   }
   write(file, bytes + "x");
-  CHECK(!cache.find("a"));
+  CHECK(!find(cache, "a"));
   CHECK(cache.statistics().damaged == 2 * bytes.size() + 1);
   write(file, bytes);
-  CHECK(cache.find("a") == two);
+  CHECK(find(cache, "a") == two);
 }
 
 TEST_CASE("what_others_may_write_is_not_trusted") {
   const CacheFolder folder;
   ObjectCache cache(folder.path());
-  cache.store("a", two);
+  store(cache, "a", two);
   ::chmod(folder.path().c_str(), 0777);
-  CHECK(!cache.find("a"));
+  CHECK(!find(cache, "a"));
   ::chmod(folder.path().c_str(), 0700);
-  CHECK(cache.find("a"));
+  CHECK(find(cache, "a"));
   ::chmod(folder.only_file().c_str(), 0666);
-  CHECK(!cache.find("a"));
+  CHECK(!find(cache, "a"));
   ::chmod(folder.only_file().c_str(), 0600);
-  CHECK(cache.find("a"));
+  CHECK(find(cache, "a"));
   const fs::path elsewhere = folder.path() + "-elsewhere";
   fs::rename(folder.only_file(), elsewhere);
   fs::create_symlink(elsewhere, folder.path() + "/a.objects");
-  CHECK(!cache.find("a"));
+  CHECK(!find(cache, "a"));
   fs::remove(elsewhere);
 }
 
@@ -150,14 +157,14 @@ TEST_CASE("the_least_recently_used_entries_make_room") {
     fs::last_write_time(folder.path() + "/" + key + ".objects",
                         fs::file_time_type::clock::now() - std::chrono::hours(hours));
   };
-  cache.store("a", kilobyte);
-  cache.store("b", kilobyte);
+  store(cache, "a", kilobyte);
+  store(cache, "b", kilobyte);
   age("a", 5), age("b", 3);
-  CHECK(cache.find("a"));  // used now
-  cache.store("c", kilobyte);
-  CHECK(cache.find("a"));
-  CHECK(!cache.find("b"));
-  CHECK(cache.find("c"));
+  CHECK(find(cache, "a"));  // used now
+  store(cache, "c", kilobyte);
+  CHECK(find(cache, "a"));
+  CHECK(!find(cache, "b"));
+  CHECK(find(cache, "c"));
 }
 
 TEST_CASE("processes_that_die_while_they_store_leave_a_cache_that_holds_no_wrong_entry") {
@@ -171,9 +178,9 @@ TEST_CASE("processes_that_die_while_they_store_leave_a_cache_that_holds_no_wrong
       ObjectCache cache(folder.path());
       for (int i = 0; i < 2000; ++i) {
         const int key = (i * 7 + child) % 20;
-        const auto found = cache.find(std::to_string(key));
+        const auto found = find(cache, std::to_string(key));
         if (found && *found != objects_of(key)) ::_exit(1);
-        cache.store(std::to_string(key), objects_of(key));
+        store(cache, std::to_string(key), objects_of(key));
       }
       ::_exit(0);
     }
@@ -192,7 +199,7 @@ TEST_CASE("processes_that_die_while_they_store_leave_a_cache_that_holds_no_wrong
   }
   ObjectCache cache(folder.path());
   for (int key = 0; key < 20; ++key) {
-    const auto found = cache.find(std::to_string(key));
+    const auto found = find(cache, std::to_string(key));
     if (found) CHECK(*found == objects_of(key));
   }
   CHECK(cache.statistics().damaged == 0);
@@ -220,13 +227,13 @@ TEST_CASE("an_object_that_is_malformed_is_rejected_and_compiled_again") {
   const ir::Program program = example();
   const auto compiled = codegen::compile(program, {"step"}, &cache);
   const std::string key = folder.only_file().stem().string();
-  const Objects entry = *cache.find(key);  // the tables of buffers and kernels, then the objects
+  const Objects entry = *find(cache, key);  // the tables of buffers and kernels, then the objects
   REQUIRE(entry.size() > 2);
   const Objects objects(entry.begin() + 2, entry.end());
-  CHECK_NOTHROW(codegen::load_objects(objects));
+  CHECK_NOTHROW(codegen::load_objects(views_of(objects)));
   const std::string& object = objects[0];
   for (std::size_t length = 0; length < object.size(); length += 1 + length / 50) {
-    REQUIRE_THROWS_AS(codegen::load_objects({object.substr(0, length)}), std::runtime_error);
+    REQUIRE_THROWS_AS(codegen::load_objects(views_of({object.substr(0, length)})), std::runtime_error);
   }
   // Whatever stands in its headers, loading ends, in an error or not.
   std::mt19937 random(2);
@@ -238,22 +245,22 @@ TEST_CASE("an_object_that_is_malformed_is_rejected_and_compiled_again") {
       bytes[random() % range] = static_cast<char>(random());
     }
     try {
-      codegen::load_objects(changed);
+      codegen::load_objects(views_of(changed));
     } catch (const std::runtime_error&) {
     } catch (const std::bad_alloc&) {
     }
   }
-  cache.store(key, {entry[0], entry[1], "no object"});
+  store(cache, key, {entry[0], entry[1], "no object"});
   CHECK(outcome(*codegen::compile(program, {"step"}, &cache)) == outcome(*compiled));
   CHECK(cache.statistics().damaged == 1);
-  CHECK(cache.find(key) == entry);
+  CHECK(find(cache, key) == entry);
 }
 
 TEST_CASE("the_tables_beside_the_code_read_back_as_the_same") {
   const CacheFolder folder;
   ObjectCache cache(folder.path());
   codegen::compile(example(), {"step", "evaluate"}, &cache);
-  const Objects entry = *cache.find(folder.only_file().stem().string());
+  const Objects entry = *find(cache, folder.only_file().stem().string());
   CHECK(codegen::to_bytes(codegen::buffer_tables(entry[0])) == entry[0]);
   CHECK(codegen::to_bytes(codegen::kernel_table(entry[1])) == entry[1]);
   // Whatever else the bytes are, reading ends.

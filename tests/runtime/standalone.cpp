@@ -47,7 +47,7 @@ class Loaded {
       : interface_(trainer.implementation().model->interface),
         settings_(trainer.implementation().model->settings),
         files(runtime::build_standalone(trainer, "m.descent", {})),
-        code_(codegen::load_objects({files.object})),
+        code_(codegen::load_objects(std::vector<std::string_view>{files.object})),
         memory_(static_cast<std::size_t>(files.memory_bytes) + kAround, std::byte{0xCD}) {
     auto* memory = memory_.data() + kAround / 2;
     CHECK(create(memory + 4, 5) == nullptr);
