@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <optional>
 #include <utility>
 
 #include "descent/error.h"
@@ -148,7 +149,30 @@ const Node* Graph::dimension(const Dimension& size, DType dtype) {
   return make(Op::dimension, {}, std::move(a));
 }
 
+namespace {
+
+/// The nodes of a small expression, however large its graph is; nothing where it is not small.
+std::optional<std::vector<const Node*>> reachable_of_few(const std::vector<const Node*>& roots) {
+  constexpr std::size_t few = 32;
+  std::vector<const Node*> nodes;
+  const auto meet = [&](const Node* node) {
+    if (std::find(nodes.begin(), nodes.end(), node) == nodes.end()) nodes.push_back(node);
+  };
+  for (const Node* root : roots) meet(root);
+  for (std::size_t i = 0; i < nodes.size() && nodes.size() <= few; ++i) {
+    for (const Node* operand : nodes[i]->operands) meet(operand);
+  }
+  if (nodes.size() > few) return std::nullopt;
+  std::sort(nodes.begin(), nodes.end(), [](const Node* a, const Node* b) { return a->id < b->id; });
+  return nodes;
+}
+
+}  // namespace
+
 std::vector<const Node*> reachable(const std::vector<const Node*>& roots) {
+  if (roots.size() == 1) {
+    if (auto nodes = reachable_of_few(roots)) return std::move(*nodes);
+  }
   std::size_t count = 0;
   for (const Node* root : roots) count = std::max<std::size_t>(count, root->id + 1);
   std::vector<const Node*> nodes(count, nullptr);  // by id; operands have smaller ones than their users

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <charconv>
+#include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 
 #include "ir/interpreter.h"
@@ -128,23 +130,39 @@ void Trainer::fit(const Tensors& tensors, std::int64_t rows) {
   environment.seed = self.state.seed;
   environment.counters = {{"step", 0}, {"epoch", 0}};
   environment.dimensions = runtime::sizes_of_call(program, tensors, rows, false);
+  self.given.read(self.model->interface, self.model->settings, tensors);  // reports numbers that cannot be
+  const auto values_of = [&](const ir::Variable& v) -> runtime::Elements& {
+    return self.variables[static_cast<std::size_t>(&v - program.variables.data())];
+  };
   const auto add = [&](const std::string& name, const ir::Shape& shape, std::vector<double> values) {
     environment.tensors[name] = {ir::evaluate(shape, environment.dimensions), std::move(values)};
   };
-  self.given.read(self.model->interface, self.model->settings, tensors);  // reports numbers that cannot be
-  std::size_t at = 0;
-  for (const ir::Input& input : program.inputs) {
-    if (input.is_target && tensors.size() != program.inputs.size()) continue;
-    const TensorView& tensor = tensors[at++];
-    std::vector<double> values(tensor.size());
-    for (std::size_t i = 0; i < values.size(); ++i) values[i] = tensor[i];
-    add(input.name, input.shape, std::move(values));
+  // What a node reads, where it is not there yet: only what is fitted needs the data.
+  const auto add_leaf = [&](const ir::Node* node) {
+    const std::string& name = node->attributes.name;
+    if (name.empty() || environment.tensors.contains(name)) return;
+    if (const ir::Variable* v = program.find_variable(name)) return add(name, v->shape, values_of(*v).values());
+    const bool all = tensors.size() == program.inputs.size();
+    std::size_t at = 0;
+    for (const ir::Input& input : program.inputs) {
+      if (input.is_target && !all) continue;
+      const TensorView& tensor = tensors[at++];
+      if (input.name != name) continue;
+      std::vector<double> values(tensor.size());
+      for (std::size_t i = 0; i < values.size(); ++i) values[i] = tensor[i];
+      add(name, input.shape, std::move(values));
+    }
+  };
+  std::unordered_set<std::string_view> fitted;
+  for (const ir::Variable& v : program.variables) {
+    if (v.kind == ir::Variable::Kind::fitted) fitted.insert(v.name);
   }
   for (const ir::Binding& update : self.model->initial().updates) {
+    if (!fitted.contains(update.name)) continue;
     const ir::Variable& v = *program.find_variable(update.name);
-    runtime::Elements& values = self.variables[static_cast<std::size_t>(&v - program.variables.data())];
-    if (v.kind == ir::Variable::Kind::fitted) values.set(ir::interpret({update.node}, environment)[0].values);
-    add(v.name, v.shape, values.values());
+    for (const ir::Node* node : ir::reachable({update.node})) add_leaf(node);
+    values_of(v).set(ir::interpret({update.node}, environment)[0].values);
+    add(v.name, v.shape, values_of(v).values());
   }
   self.fitted = true;
 }

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <catch2/catch.hpp>
 
 #include "descent/error.h"
@@ -101,5 +102,23 @@ TEST_CASE("a_root_in_pieces_is_the_root_as_a_whole") {
       });
       CHECK(values == interpret({root.node}, e)[0].values);
     }
+  }
+}
+
+TEST_CASE("what_a_root_reaches_is_found_in_order_whether_it_is_little_or_much") {
+  Graph graph;
+  const Node* x = graph.leaf(Op::input, "x", {});
+  std::vector<const Node*> sums{x};  // each reaches those before it, and a constant of its own
+  std::vector<std::size_t> counts{1};
+  for (int i = 1; i < 100; ++i) {
+    sums.push_back(graph.make(Op::add, {sums.back(), graph.constant(i)}));
+    counts.push_back(counts.back() + 2);
+  }
+  for (std::size_t i = 0; i < sums.size(); ++i) {
+    const std::vector<const Node*> nodes = reachable({sums[i]});
+    CHECK(nodes.size() == counts[i]);
+    CHECK(std::is_sorted(nodes.begin(), nodes.end(), [](auto* a, auto* b) { return a->id < b->id; }));
+    CHECK(nodes.back() == sums[i]);
+    CHECK(reachable({sums[i], sums[i / 2], sums[i]}) == nodes);
   }
 }
