@@ -1,6 +1,7 @@
 // Several threads or one: what is measured decides.
 #include "runtime/faster_way.h"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 
 using descent::runtime::FasterWay;
