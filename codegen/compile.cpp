@@ -38,7 +38,7 @@ std::int64_t estimated_instructions(const KernelSet::Entry& entry) {
   using passes::Blocking;
   const Blocking& blocking = entry.kernel->blocking;
   if (blocking.outer) return elementwise + 50;
-  if (blocking.form == Blocking::Form::dots) return elementwise + 300;
+  if (blocking.form == Blocking::Form::dots) return elementwise + 220;
   if (blocking.form == Blocking::Form::turned) return elementwise + 80;
   const std::int64_t for_each_sum = nodes <= 10 ? 14 : 4;
   const passes::FewRows& few = blocking.few;

@@ -145,7 +145,11 @@ class KernelEmitter {
   Value* counted(const Accumulator& accumulator);
   const ir::Node* find_logarithm(const ir::Node* reduction) const;
   void accumulate_logarithm(Accumulator& accumulator);
+  void take_logarithms(Accumulator& accumulator, Value* product, Value* all);
   void add_logarithms(Accumulator& accumulator, Value* product);
+  /// Whether logarithms are taken after a block, not after a vector.
+  bool is_by_block() const { return kernel_.contraction != nullptr && blocking_.form == passes::Blocking::Form::dots; }
+  void end_block(Value* is_last);
   void accumulate_each(const Accumulator& accumulator, Value* value);
   bool is_whole(const Accumulator& accumulator) const;
 

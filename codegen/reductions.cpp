@@ -90,7 +90,8 @@ void KernelEmitter::begin_reductions() {
 void KernelEmitter::end_reductions() {
   for (Accumulator& a : accumulators_) {
     if (!is_whole(a)) continue;
-    if (a.logarithm != nullptr) add_logarithms(a, builder_.CreateLoad(vector_type(a.node->type.dtype), a.product));
+    if (a.logarithm != nullptr && !is_by_block())
+      add_logarithms(a, builder_.CreateLoad(vector_type(a.node->type.dtype), a.product));
     Value* total = reduce_lanes(a.node, builder_.CreateLoad(vector_type(a.node->type.dtype), a.vector));
     builder_.CreateStore(total, address(a.buffer));
   }
@@ -200,7 +201,6 @@ const Node* KernelEmitter::find_logarithm(const Node* reduction) const {
 /// (1 + p) (1 + e) = 1 + (p + e + p e): small numbers are summed as they would be without the logarithm, and large
 /// products multiply to within a rounding each. Long before they overflow, their logarithm is taken.
 void KernelEmitter::accumulate_logarithm(Accumulator& a) {
-  constexpr double large = 0x1p60;
   Value* e = lane_value(a.logarithm->operands[0]);
   if (Value* lanes = counted(a); lanes != nullptr) {
     e = builder_.CreateSelect(lanes, e, llvm::Constant::getNullValue(e->getType()));
@@ -213,15 +213,30 @@ void KernelEmitter::accumulate_logarithm(Accumulator& a) {
         builder_.CreateIntrinsic(llvm::Intrinsic::fma, {type}, {product, factor, builder_.CreateFAdd(product, factor)});
     builder_.CreateStore(product, a.product);
   });
+  if (!is_by_block()) take_logarithms(a, product, nullptr);
+}
+
+/// Where the product has become large, or all of it is wanted.
+void KernelEmitter::take_logarithms(Accumulator& a, Value* product, Value* all) {
+  constexpr double large = 0x1p60;
   auto* type = product->getType();
   Value* limit = llvm::ConstantFP::get(type, large);
-  branch(builder_.CreateOrReduce(builder_.CreateFCmpOGT(product, limit)), [&] {
+  Value* wanted = builder_.CreateOrReduce(builder_.CreateFCmpOGT(product, limit));
+  branch(all == nullptr ? wanted : builder_.CreateOr(wanted, all), [&] {
     const unsigned lanes = width();
     lanes_.set_width(static_cast<unsigned>(machine_.lanes));
     add_logarithms(a, product);
     lanes_.set_width(lanes);
     builder_.CreateStore(llvm::Constant::getNullValue(type), a.product);
   });
+}
+
+/// After a block of so few rows that the products have not become too large on the way: there is code for it once.
+void KernelEmitter::end_block(Value* is_last) {
+  for (Accumulator& a : accumulators_) {
+    if (a.logarithm == nullptr) continue;
+    take_logarithms(a, builder_.CreateLoad(vector_type(a.node->type.dtype), a.product), is_last);
+  }
 }
 
 void KernelEmitter::add_logarithms(Accumulator& a, Value* product) {

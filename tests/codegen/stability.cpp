@@ -458,20 +458,28 @@ TEST_CASE("textbook_forms_of_rows_are_right_for_every_size_of_their_elements") {
 // factors next to 1 may lose anything. Tolerance: 4 ULP, and for the sum itself a rounding for each of its `count`
 // summands of a lane, of which half are as large as the sum.
 TEST_CASE("a_mean_loss_is_right_for_any_number_of_rows") {
-  const char* source = "model m { input z: [n, 1]  target y: [n, 1]  output p = sigmoid(z)  loss = bce(p, y) }";
-  const ir::Program program = passes::run_pipeline(*frontend::load_model(source, "loss.descent").program);
-  const auto runner = test::compiled(program, {"evaluate"});
-  for (const double z : {0.0, 1e-3, -1e-3, 1.0, -3.0, 15.0, -15.0, 40.0, 1e4, -1e4}) {
-    for (const double y : {0.0, 1.0, 0.25}) {
-      for (const std::int64_t rows : {1, 7, 64, 509, 20000}) {
-        runner->dimensions = {{"n", rows}};
-        const auto count = static_cast<std::size_t>(rows);
-        const auto exact = static_cast<double>(static_cast<float>(z));
-        runner->tensors = {{"z", std::vector<double>(count, exact)}, {"y", std::vector<double>(count, y)}};
-        const double expected = softplus(exact) - y * exact, scale = std::max(expected, std::fabs(y * exact));
-        const double lanes = static_cast<double>(rows) / 8;
-        INFO("z = " << z << ", y = " << y << ", " << rows << " rows");
-        CHECK(std::fabs(runner->run("evaluate").at("loss")[0] - expected) <= (8 + lanes / 2) * 0x1p-24 * scale);
+  // The logits are read, or made block by block by a product of which the first factor alone is not 0.
+  for (const std::string logits : {"z", "dense(z, 1)"}) {
+    const std::size_t width = logits == "z" ? 1 : 4;
+    const std::string source = "model m { input z: [n, " + std::to_string(width) +
+                               "]  target y: [n, 1]  output p = sigmoid(" + logits + ")  loss = bce(p, y) }";
+    const ir::Program program = passes::run_pipeline(*frontend::load_model(source, "loss.descent").program);
+    const auto runner = test::compiled(program, {"evaluate"});
+    for (const double z : {0.0, 1e-3, -1e-3, 1.0, -3.0, 15.0, -15.0, 40.0, 1e4, -1e4}) {
+      for (const double y : {0.0, 1.0, 0.25}) {
+        for (const std::int64_t rows : {1, 7, 64, 509, 20000}) {
+          runner->dimensions = {{"n", rows}};
+          const auto count = static_cast<std::size_t>(rows);
+          const auto exact = static_cast<double>(static_cast<float>(z));
+          std::vector<double> read(count * width, 0);
+          for (std::size_t i = 0; i < count; ++i) read[i * width] = exact;
+          runner->tensors = {{"z", read}, {"y", std::vector<double>(count, y)}};
+          if (width > 1) runner->tensors["dense.0.w"] = {1, 0, 0, 0};
+          const double expected = softplus(exact) - y * exact, scale = std::max(expected, std::fabs(y * exact));
+          const double lanes = static_cast<double>(rows) / 8;
+          INFO("z = " << z << ", y = " << y << ", " << rows << " rows, logits " << logits);
+          CHECK(std::fabs(runner->run("evaluate").at("loss")[0] - expected) <= (8 + lanes / 2) * 0x1p-24 * scale);
+        }
       }
     }
   }
