@@ -53,6 +53,7 @@ SharedFunction::SharedFunction(const codegen::CompiledProgram& program, const st
     tasks_.push_back({table.kernels[call.kernel], program.kernel(call.kernel), call.first_slot, {}, {}, false});
     saved += share(tasks_.back(), sizes);
   }
+  if (saved <= 4 * barrier_us_) return;  // waits only make it less
   const codegen::CompiledFunction& compiled = program.function(function);
   place_waits(compiled, sizes);
   for (const Task& task : tasks_) {
@@ -147,15 +148,22 @@ void SharedFunction::place_waits(const codegen::CompiledFunction& function, cons
       }
     }
     for (std::size_t e = k; e-- > k / kWindow * kWindow;) {
-      const auto met = conflicts(all[e], all[k]);
-      for (std::size_t who = 0; !met.empty() && who < members; ++who) {
+      const auto may_wait = [&](std::size_t who, std::size_t other) {
+        return who != other && passed[who][other] <= e && works(task, who) && works(tasks_[e], other);
+      };
+      std::vector<std::pair<std::size_t, std::size_t>> pairs;
+      for (std::size_t who = 0; who < members; ++who) {
         for (std::size_t other = 0; other < members; ++other) {
-          if (who == other || passed[who][other] > e || !works(task, who) || !works(tasks_[e], other)) continue;
-          const bool parts_meet = std::any_of(met.begin(), met.end(), [&](const auto& pair) {
-            return pair.first->part(other).meets(pair.second->part(who));
-          });
-          if (parts_meet) wait_for(who, other, e);
+          if (may_wait(who, other)) pairs.emplace_back(who, other);
         }
+      }
+      if (pairs.empty()) continue;
+      const auto met = conflicts(all[e], all[k]);
+      for (const auto& [who, other] : pairs) {
+        const bool parts_meet = std::any_of(met.begin(), met.end(), [&, w = who, o = other](const auto& pair) {
+          return pair.first->part(o).meets(pair.second->part(w));
+        });
+        if (parts_meet) wait_for(who, other, e);
       }
     }
   }
