@@ -225,7 +225,7 @@ milliseconds of all threads together:
 
 {stages}
 
-What LLVM does grows with the number of different kernels, everything before it with the number of nodes of the graph.
+What LLVM does grows with the number of different kernels (of large products those that differ in sizes alone are one), everything before it with the number of nodes of the graph.
 """
 
 
