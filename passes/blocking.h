@@ -19,8 +19,10 @@ namespace descent::passes {
 struct ContractionAxes {
   struct Axis {
     ir::Dimension size, lhs, rhs, out;
+    friend bool operator==(const Axis&, const Axis&) = default;
   };
   std::vector<Axis> batch, rows, columns, contracted;
+  friend bool operator==(const ContractionAxes&, const ContractionAxes&) = default;
 };
 
 /// How rows are made where their number is known at run time only, and happens to be small: the product of a batch of

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <iterator>
 #include <map>
 #include <set>
@@ -51,27 +52,34 @@ bool is_nearly_as_fast(const Blocking& other, const Blocking& own, const Contrac
          estimated_cycles(other.few, axes, m) <= for_few * estimated_cycles(own.few, axes, m);
 }
 
+/// Products of the same sizes: what is decided for the first one holds for all, however many equal layers there are.
+using EqualProducts = std::vector<const CutProduct*>;
+
 /// Of all their cuts the one that suits the most of them, and of several the fastest; then again for the others.
-void make_equal(std::vector<const CutProduct*> products, const Machine& machine) {
+void make_equal(std::vector<const EqualProducts*> products, const Machine& machine) {
   while (products.size() > 1) {
-    const Machine m = for_elements(machine, ir::element_bytes(products[0]->kernel->contraction->type.dtype));
-    std::vector<const CutProduct*> best, others;
+    const ir::DType dtype = products[0]->front()->kernel->contraction->type.dtype;
+    const Machine m = for_elements(machine, ir::element_bytes(dtype));
+    std::vector<const EqualProducts*> best, others;
     Blocking chosen;
     double least = 0;
-    for (const CutProduct* candidate : products) {
-      const Blocking& cut = candidate->kernel->blocking;
-      std::vector<const CutProduct*> suited, rest;
+    for (const EqualProducts* candidate : products) {
+      const Blocking& cut = candidate->front()->kernel->blocking;
+      std::vector<const EqualProducts*> suited, rest;
       double total = 0;
-      for (const CutProduct* product : products) {
-        const bool suits = is_nearly_as_fast(cut, product->kernel->blocking, product->axes, m);
-        (suits ? suited : rest).push_back(product);
-        if (suits) total += estimated_cycles(cut, product->axes, m);
+      for (const EqualProducts* equal : products) {
+        const ContractionAxes& axes = equal->front()->axes;
+        const bool suits = is_nearly_as_fast(cut, equal->front()->kernel->blocking, axes, m);
+        (suits ? suited : rest).push_back(equal);
+        if (suits) total += estimated_cycles(cut, axes, m);
       }
       if (suited.size() < best.size() || (suited.size() == best.size() && total >= least)) continue;
       chosen = cut, least = total;
       best = std::move(suited), others = std::move(rest);
     }
-    for (const CutProduct* product : best) product->kernel->blocking = chosen;
+    for (const EqualProducts* equal : best) {
+      for (const CutProduct* product : *equal) product->kernel->blocking = chosen;
+    }
     products = std::move(others);
   }
 }
@@ -79,13 +87,23 @@ void make_equal(std::vector<const CutProduct*> products, const Machine& machine)
 }  // namespace
 
 void make_blockings_equal(const std::vector<CutProduct>& products, const KernelPlan& plan, const Machine& machine) {
-  std::map<std::string, std::vector<const CutProduct*>> families;
+  std::map<std::string, std::vector<EqualProducts>> families;
   for (const CutProduct& product : products) {
     const Blocking& own = product.kernel->blocking;
-    if (own.form == Blocking::Form::tiles && !own.outer && is_large(product.axes))
-      families[text_of(product, plan)].push_back(&product);
+    if (own.form != Blocking::Form::tiles || own.outer || !is_large(product.axes)) continue;
+    std::vector<EqualProducts>& family = families[text_of(product, plan)];
+    const auto same = std::find_if(family.begin(), family.end(),
+                                   [&](const EqualProducts& equal) { return equal.front()->axes == product.axes; });
+    if (same == family.end())
+      family.push_back({&product});
+    else
+      same->push_back(&product);
   }
-  for (auto& [text, family] : families) make_equal(std::move(family), machine);
+  for (const auto& [text, family] : families) {
+    std::vector<const EqualProducts*> all;
+    for (const EqualProducts& equal : family) all.push_back(&equal);
+    make_equal(std::move(all), machine);
+  }
 }
 
 }  // namespace descent::passes
