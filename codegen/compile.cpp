@@ -30,25 +30,28 @@ struct Part {
 
 /// About how many instructions LLVM gets of a kernel, by what `descent dump --stage=llvm` shows of many kernels: so
 /// much for each node, for each sum of a tile (twice where the rest of the kernel follows in registers), for a second
-/// tile for the rows that are left, for rows one by one where there may be few, and for packing.
+/// tile for the rows that are left, for rows one by one where there may be few, and for packing, mostly where squares
+/// are turned.
 std::int64_t estimated_instructions(const KernelSet::Entry& entry) {
   const auto nodes = std::count(entry.signature.key.begin(), entry.signature.key.end(), '\n');
-  const std::int64_t elementwise = 20 + 4 * nodes;
+  const std::int64_t elementwise = 20 + 2 * nodes;
   if (entry.kernel->contraction == nullptr) return elementwise;
   using passes::Blocking;
   const Blocking& blocking = entry.kernel->blocking;
-  if (blocking.outer) return elementwise + 50;
-  if (blocking.form == Blocking::Form::dots) return elementwise + 220;
-  if (blocking.form == Blocking::Form::turned) return elementwise + 80;
-  const std::int64_t for_each_sum = nodes <= 10 ? 14 : 4;
+  if (blocking.outer) return elementwise + 35;
+  if (blocking.form == Blocking::Form::dots) return elementwise + 385;
+  if (blocking.form == Blocking::Form::turned) return elementwise + 95;
+  const std::int64_t for_each_sum = nodes <= 10 ? 12 : 3;
   const passes::FewRows& few = blocking.few;
   const bool has_low_tile = blocking.low_rows < blocking.tile_rows;
   const std::int64_t rows = blocking.tile_rows + (has_low_tile ? blocking.low_rows : 0);
-  std::int64_t tiles = 50 + rows * blocking.tile_vectors * for_each_sum;
-  if (few.below > 1 && few.tiles_from > 1) tiles += 80;
+  std::int64_t tiles = 40 + rows * blocking.tile_vectors * for_each_sum;
+  if (few.below > 1 && few.tiles_from > 1) tiles += 70;
   if (few.tiles_from < few.below)
-    tiles += 50 + 4 * few.tile_vectors * (few.tile_rows + (few.low_rows < few.tile_rows ? few.low_rows : 0));
-  return elementwise + tiles + (blocking.pack_rhs ? 190 : 0) + (blocking.pack_lhs ? 100 : 0);
+    tiles += 40 + 3 * few.tile_vectors * (few.tile_rows + (few.low_rows < few.tile_rows ? few.low_rows : 0));
+  const passes::ContractionAxes axes = passes::contraction_axes(entry.kernel->contraction, *entry.plan);
+  const std::int64_t pack_rhs = !blocking.pack_rhs ? 0 : axes.columns.back().rhs.is_one() ? 190 : 335;
+  return elementwise + tiles + pack_rhs + (blocking.pack_lhs ? 100 : 0);
 }
 
 /// Equal texts: kernels that may become one function with their sizes as arguments, if their code is the same. Empty:
@@ -100,7 +103,7 @@ std::vector<Part> share_work(const KernelSet& set, std::size_t parts) {
     work.push_back(estimated_instructions(set.kernels[family[0]]) * (9 + static_cast<std::int64_t>(family.size())) /
                    10);
   }
-  load[0] = 100;  // the functions
+  load[0] = 250;  // the functions, by the time that they take
   std::vector<std::size_t> order(families.size());
   std::iota(order.begin(), order.end(), 0);
   std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return work[a] > work[b]; });
