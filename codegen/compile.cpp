@@ -39,7 +39,7 @@ std::int64_t estimated_instructions(const KernelSet::Entry& entry) {
   using passes::Blocking;
   const Blocking& blocking = entry.kernel->blocking;
   if (blocking.outer) return elementwise + 35;
-  if (blocking.form == Blocking::Form::dots) return elementwise + 385;
+  if (blocking.form == Blocking::Form::dots) return elementwise + 450;
   if (blocking.form == Blocking::Form::turned) return elementwise + 95;
   const std::int64_t for_each_sum = nodes <= 10 ? 12 : 3;
   const passes::FewRows& few = blocking.few;
@@ -50,7 +50,7 @@ std::int64_t estimated_instructions(const KernelSet::Entry& entry) {
   if (few.tiles_from < few.below)
     tiles += 40 + 3 * few.tile_vectors * (few.tile_rows + (few.low_rows < few.tile_rows ? few.low_rows : 0));
   const passes::ContractionAxes axes = passes::contraction_axes(entry.kernel->contraction, *entry.plan);
-  const std::int64_t pack_rhs = !blocking.pack_rhs ? 0 : axes.columns.back().rhs.is_one() ? 190 : 335;
+  const std::int64_t pack_rhs = !blocking.pack_rhs ? 0 : axes.columns.back().rhs.is_one() ? 190 : 370;
   return elementwise + tiles + pack_rhs + (blocking.pack_lhs ? 100 : 0);
 }
 
