@@ -108,7 +108,8 @@ struct Trainer::Implementation {
   double barrier_us = 0.4;
   std::unique_ptr<runtime::Team> team;  ///< from the first run on that is worth it
   std::map<std::pair<std::string, std::vector<std::int64_t>>, runtime::SharedFunction> shared;
-  /// The function on several threads, for these sizes and the buffers of its workspace; null where one is surely faster.
+  /// The function on several threads, for these sizes and the buffers of its workspace; null where one is surely
+  /// faster.
   runtime::SharedFunction* shared_function(const std::string& name, const ir::DimensionValues& sizes);
   void run_together(const std::function<void(int member)>& work);
   /// The function on several threads, or by calling `alone`, whichever is faster.
