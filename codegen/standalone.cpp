@@ -46,11 +46,6 @@ class StandaloneWriter {
   Value* i64(std::int64_t v) { return builder_.getInt64(static_cast<std::uint64_t>(v)); }
   Value* at(Value* base, Value* bytes) { return builder_.CreateGEP(builder_.getInt8Ty(), base, bytes); }
   Value* at(Value* base, std::int64_t bytes) { return at(base, i64(bytes)); }
-  Type* type_of(ir::DType dtype) {
-    return dtype == ir::DType::f64   ? builder_.getDoubleTy()
-           : dtype == ir::DType::i32 ? static_cast<Type*>(builder_.getInt32Ty())
-                                     : builder_.getFloatTy();
-  }
   llvm::BasicBlock* block(const char* name) {
     return llvm::BasicBlock::Create(module_.getContext(), name, builder_.GetInsertBlock()->getParent());
   }
@@ -160,7 +155,9 @@ class StandaloneWriter {
     return builder_.CreateLoad(loss_type(call.function), result(call, plan, loss_of(call.function).name));
   }
   const ir::Binding& loss_of(const std::string& function) const { return program_.function(function).results[0]; }
-  Type* loss_type(const std::string& function) { return type_of(loss_of(function).node->type.dtype); }
+  Type* loss_type(const std::string& function) {
+    return loss_of(function).node->type.dtype == ir::DType::f64 ? builder_.getDoubleTy() : builder_.getFloatTy();
+  }
 
   // The functions.
 
@@ -258,9 +255,8 @@ class StandaloneWriter {
   }
   /// Of an output that does not have the batch as its first axis.
   Value* size_of(const Call& call, const ir::Type& type) {
-    Value* elements = i64(0);
     const ir::Dimension count = ir::element_count(type.shape);
-    elements = builder_.CreateAdd(elements, i64(count.constant()));
+    Value* elements = i64(count.constant());
     for (const ir::Dimension::Term& term : count.terms()) {
       Value* product = i64(term.coefficient);
       for (std::size_t i = 0; i < term.symbols.size(); ++i) product = builder_.CreateMul(product, call.rows());

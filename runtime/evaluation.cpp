@@ -53,7 +53,8 @@ void run_chunks(Trainer::Implementation& self, const std::string& name, const Te
     for (const ir::Input& input : program.inputs) {
       if (input.is_target && tensors.size() != program.inputs.size()) continue;
       auto* first = static_cast<std::byte*>(const_cast<void*>(addresses[at++]));  // kernels only read
-      const std::int64_t skipped = program.has_rows(input.shape) ? begin * runtime::row_width(input, sizes) : 0;
+      const std::int64_t skipped =
+          begin > 0 && program.has_rows(input.shape) ? begin * runtime::row_width(input, sizes) : 0;
       w.addresses.set(static_cast<std::size_t>(function.plan.buffer(input.name)),
                       first + skipped * ir::element_bytes(input.dtype));
     }
