@@ -63,7 +63,6 @@ class CompiledProgram {
  public:
   virtual ~CompiledProgram() = default;
   virtual const CompiledFunction& function(const std::string& name) const = 0;  ///< throws descent::Error if not there
-  virtual std::vector<std::string> functions() const = 0;                       ///< that were compiled together
   /// The code of a kernel, by its index in the table of the kernels of all functions.
   virtual KernelCode kernel(std::size_t index) const = 0;
   virtual const KernelTable& kernels() const = 0;

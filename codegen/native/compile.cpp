@@ -37,11 +37,6 @@ class NativeProgram : public CompiledProgram {
     if (at == functions_.end()) throw Error("the function '" + name + "' was not compiled");
     return at->second;
   }
-  std::vector<std::string> functions() const override {
-    std::vector<std::string> names;
-    for (const auto& [name, function] : functions_) names.push_back(name);
-    return names;
-  }
   KernelCode kernel(std::size_t index) const override {
     return reinterpret_cast<KernelCode>(code_.symbols.at(kernel_name(index)));
   }
