@@ -31,15 +31,25 @@ const Node* changed_on_the_way(ir::Graph& graph, const Node* root, const Change&
   return rebuilt.at(root);
 }
 
-/// The same graph with every value on the way moved by epsilon of itself; a remainder also by that of what it is left
-/// of, since it may be 0 where the two are the same over the real numbers; and what is 0 only because float64 ends,
-/// e^-1000, off 0.
+/// A tensor like `like` of epsilon and -epsilon, drawn for every element.
+ir::Expr drawn_steps(ir::Graph& graph, const Node* like, double epsilon, std::uint32_t stream) {
+  ir::Attributes attributes;
+  attributes.shape = like->type.shape, attributes.value = stream;
+  const ir::Expr uniform(graph, graph.make(ir::Op::rng_uniform, {}, attributes));
+  return ir::select(uniform < 0.5, ir::like(uniform, -epsilon), ir::like(uniform, epsilon));
+}
+
+/// The same graph with every element on the way moved by epsilon of itself, each up or down on its own, as a sum that
+/// cancels moves by what its terms do and not by what it is; a remainder also by that of what it is left of, since it
+/// may be 0 where the two are the same over the real numbers; and what is 0 only because float64 ends, e^-1000, off 0.
 const Node* with_noise(ir::Graph& graph, const Node* root, const Precision& precision, std::uint32_t seed) {
   return changed_on_the_way(graph, root, [&](const Node* node, const ir::Expr& value) {
+    if (ir::is_view(node)) return value;
     const auto bits = ir::threefry2x32(seed, 5, node->id, 0);
-    const auto step = [&](std::uint32_t drawn) { return ((drawn & 1) != 0 ? 1 : -1) * precision.epsilon; };
-    const ir::Expr moved = value * (1 + step(bits[0]));
-    if (node->op == ir::Op::remainder) return moved + ir::Expr(graph, value.node->operands[0]) * step(bits[1]);
+    const ir::Expr moved = value * (1 + drawn_steps(graph, node, precision.epsilon, bits[0]));
+    if (node->op == ir::Op::remainder) {
+      return moved + ir::Expr(graph, value.node->operands[0]) * drawn_steps(graph, node, precision.epsilon, bits[1]);
+    }
     const bool is_never_0 =
         node->op == ir::Op::exponential || node->op == ir::Op::logistic || node->op == ir::Op::softplus;
     return is_never_0 ? moved + 1e-300 : moved;

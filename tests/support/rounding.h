@@ -24,7 +24,7 @@ struct Precision {
 
 /// The values of `root` by the interpreter, and how far those of another way of computing the same over the real
 /// numbers may be from them: 10 epsilon of the largest value on the way, and 20 times what the value moves by when
-/// every value on the way is moved by epsilon of itself, up or down, in any of the draws. A sum that cancels is not
+/// every element on the way is moved by epsilon of itself, up or down, in any of the draws. A sum that cancels is not
 /// known better than its terms; a comparison of what rounding decides is not known at all.
 ///
 /// Nothing where a value on the way is beyond kLargest: rules are right over the real numbers (docs/numerics.md).
