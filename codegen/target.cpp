@@ -131,16 +131,10 @@ std::unique_ptr<llvm::TargetMachine> make_target_machine(const Target& target) {
 passes::Machine describe(const llvm::TargetMachine& target) {
   passes::Machine machine = this_machine();  // whose caches serve for every target
   const llvm::MCSubtargetInfo& features = *target.getMCSubtargetInfo();
-  if (target.getTargetTriple().isX86()) {
-    const bool wide = features.checkFeatures("+avx512f");
-    machine.lanes = wide ? 16 : features.checkFeatures("+avx2") ? 8 : 4;
-    machine.registers = wide ? 32 : 16;
-    machine.scales = wide;
-  } else {
-    machine.lanes = 4;
-    machine.registers = 32;
-    machine.scales = false;
-  }
+  passes::set_vectors(machine, !target.getTargetTriple().isX86()    ? passes::Vectors::neon
+                               : features.checkFeatures("+avx512f") ? passes::Vectors::avx512
+                               : features.checkFeatures("+avx2")    ? passes::Vectors::avx2
+                                                                    : passes::Vectors::sse);
   return machine;
 }
 

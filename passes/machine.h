@@ -18,6 +18,16 @@ struct Machine {
   static constexpr std::int64_t latency = 4;        ///< cycles until the sum of a multiply-add can be used
 };
 
+/// The vectors of a processor: AArch64's are NEON's on every machine.
+enum class Vectors { sse, avx2, avx512, neon };
+
+inline void set_vectors(Machine& machine, Vectors vectors) {
+  const bool wide = vectors == Vectors::avx512;
+  machine.lanes = wide ? 16 : vectors == Vectors::avx2 ? 8 : 4;
+  machine.registers = wide || vectors == Vectors::neon ? 32 : 16;
+  machine.scales = wide;
+}
+
 /// The machine as it is for numbers of so many bytes.
 inline Machine for_elements(Machine machine, std::int64_t bytes) {
   machine.lanes = machine.lanes * machine.element / bytes;

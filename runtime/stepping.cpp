@@ -40,8 +40,8 @@ void Trainer::Implementation::run_together(const std::function<void(int)>& work)
 
 namespace {
 
-/// Wall clock, since members wait for each other and for processors.
-class Stopwatch {
+/// The time on the wall and not a thread's own, since members wait for each other and for processors.
+class WallClock {
  public:
   double microseconds() const {
     return std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - begin_).count();
@@ -65,9 +65,9 @@ void Trainer::Implementation::run_faster(runtime::SharedFunction& function, code
     run();
     return way.ran(1, 0);
   }
-  const Stopwatch watch;
+  const WallClock clock;
   run();
-  way.ran(1, watch.microseconds());
+  way.ran(1, clock.microseconds());
 }
 
 bool Trainer::Implementation::Step::fits(const Tensors& tensors, std::int64_t count) const {
@@ -168,7 +168,7 @@ class SharedEpoch {
     runtime::FasterWay& way = step_->way();
     for (std::int64_t index = 0, next = 0; index < batches(); index = next) {
       next = std::min(batches(), index + way.runs_left());
-      const Stopwatch watch;
+      const WallClock clock;
       if (way.together()) {
         trainer_.run_together([&](int member) {
           for (std::int64_t i = index; i < next; ++i) together(i, member);
@@ -176,7 +176,7 @@ class SharedEpoch {
       } else {
         for (std::int64_t i = index; i < next; ++i) alone(i);
       }
-      way.ran(next - index, watch.microseconds());
+      way.ran(next - index, clock.microseconds());
     }
     trainer_.state.epoch = first_epoch + 1;
     return loss_sum;

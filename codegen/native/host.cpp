@@ -22,13 +22,11 @@ passes::Machine this_machine() {
   passes::Machine machine;
 #if defined(__x86_64__)
   __builtin_cpu_init();
-  const bool wide = __builtin_cpu_supports("avx512f");
-  machine.lanes = wide ? 16 : __builtin_cpu_supports("avx2") ? 8 : 4;
-  machine.registers = wide ? 32 : 16;
-  machine.scales = wide;
+  passes::set_vectors(machine, __builtin_cpu_supports("avx512f") ? passes::Vectors::avx512
+                               : __builtin_cpu_supports("avx2")  ? passes::Vectors::avx2
+                                                                 : passes::Vectors::sse);
 #else
-  machine.lanes = 4;
-  machine.registers = 32;
+  passes::set_vectors(machine, passes::Vectors::neon);
 #endif
   machine.level1 = cache_size(_SC_LEVEL1_DCACHE_SIZE, machine.level1);
   machine.level2 = cache_size(_SC_LEVEL2_CACHE_SIZE, machine.level2);
