@@ -22,7 +22,7 @@ struct Backend {
   /// Relocatable object files with the kernels, descent_NAME for every function, and descent_epoch if there is a step
   /// over batches.
   std::vector<std::string> (*compile)(const ir::Program& program, const Plans& plans, const KernelSet& kernels,
-                                      const passes::Machine& machine, StageTimes* times);
+                                      const passes::Machine& machine, const Target& target, StageTimes* times);
   std::string (*print_llvm)(const ir::Program& program, const std::string& function, const Target& target,
                             StageTimes* times);
   std::string (*print_assembly)(const ir::Program& program, const std::string& function, const Target& target,

@@ -175,14 +175,14 @@ SpareTarget& spare_target() {
 void prepare() { spare_target().make(); }
 
 std::vector<std::string> compile_program(const ir::Program& program, const Plans& plans, const KernelSet& set,
-                                         const passes::Machine& machine, StageTimes* times) {
+                                         const passes::Machine& machine, const Target& target, StageTimes* times) {
   const std::size_t threads = std::max<std::size_t>(1, std::thread::hardware_concurrency());
   const std::vector<Part> parts = share_work(set, std::min(threads, set.kernels.size() / 2 + 1));
   const auto make = [&](const Part& part) {
     const CollectStageTimes collect(times);  // of this thread
-    const auto target = spare_target().take();
-    const Built built = build(program, plans, set, part, machine, *target);
-    return emit_object(*built.module, *target);
+    const auto made = target.is_this_machine() ? spare_target().take() : make_target_machine(target);
+    const Built built = build(program, plans, set, part, machine, *made);
+    return emit_object(*built.module, *made);
   };
   std::vector<std::future<std::string>> others;
   for (std::size_t p = 1; p < parts.size(); ++p) {

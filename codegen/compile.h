@@ -83,20 +83,27 @@ std::shared_ptr<const CompiledProgram> find_compiled(const Digests& digests, Obj
 std::shared_ptr<const CompiledProgram> compile_and_store(const ir::Program& program, const Digests& digests,
                                                          ObjectCache& cache);
 
-/// Compiles the named functions of an optimized program (passes::run_pipeline) for this machine, or takes them from the
-/// cache if one is given. `plan_for`: plans kernels for another machine of the same instructions: smaller caches, fewer
-/// registers.
-std::shared_ptr<const CompiledProgram> compile(const ir::Program& program, const std::vector<std::string>& functions,
-                                               ObjectCache* cache = nullptr,
-                                               const std::optional<passes::Machine>& plan_for = std::nullopt);
-
-/// What the planner knows of the machine that this program runs on.
-passes::Machine this_machine();
-
 /// A machine to make code for; empty names: this one.
 struct Target {
   std::string triple, cpu;
+  bool is_this_machine() const { return triple.empty() && cpu.empty(); }
 };
+
+/// A machine whose code this one runs as well: of an older processor, planned for smaller caches or fewer registers.
+struct OlderMachine {
+  Target target;
+  passes::Machine machine;
+};
+OlderMachine older_machine(const std::string& cpu);
+
+/// Compiles the named functions of an optimized program (passes::run_pipeline) for this machine, or takes them from the
+/// cache if one is given; or for another, whose code is not kept.
+std::shared_ptr<const CompiledProgram> compile(const ir::Program& program, const std::vector<std::string>& functions,
+                                               ObjectCache* cache = nullptr,
+                                               const std::optional<OlderMachine>& older = std::nullopt);
+
+/// What the planner knows of the machine that this program runs on.
+passes::Machine this_machine();
 
 /// The LLVM IR, or the assembly, that `compile` makes of one function.
 std::string print_llvm(const ir::Program& program, const std::string& function, const Target& target = {});

@@ -102,7 +102,7 @@ void KernelEmitter::emit_dot_tiles(const Product& product, const Block& block) {
           Value* row = load_vector(element(a, add(offsets[r], at)), i64(1), true, mask);
           for (std::size_t c = 0; c < column_vectors.size(); ++c) {
             Value*& sum = sums[r * column_vectors.size() + c];
-            sum = builder_.CreateIntrinsic(llvm::Intrinsic::fma, {product_vector()}, {row, column_vectors[c], sum});
+            sum = builder_.CreateIntrinsic(llvm::Intrinsic::fmuladd, {product_vector()}, {row, column_vectors[c], sum});
           }
         }
         return sums;

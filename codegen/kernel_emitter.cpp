@@ -68,7 +68,7 @@ KernelEmitter::KernelEmitter(llvm::Module& module, const ir::Program& program, c
     : module_(module),
       context_(module.getContext()),
       builder_(context_),
-      lanes_(builder_, static_cast<unsigned>(machine_for(kernel, plan, signature, machine).lanes), machine.scales),
+      lanes_(builder_, static_cast<unsigned>(machine_for(kernel, plan, signature, machine).lanes), machine),
       program_(program),
       plan_(plan),
       kernel_(kernel),

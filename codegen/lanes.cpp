@@ -39,7 +39,7 @@ ir::LaneHandle VectorEmitter::emit(Instruction instruction, ir::LaneHandle first
     case Instruction::f_div:
       return ir.CreateFDiv(a, b);
     case Instruction::f_fma:
-      return intrinsic(llvm::Intrinsic::fma, {a, b, c});
+      return machine_.fuses ? intrinsic(llvm::Intrinsic::fma, {a, b, c}) : fuse(a, b, c);
     case Instruction::f_min:
       return ir.CreateSelect(ir.CreateFCmpOLT(a, b), a, b);
     case Instruction::f_max:
@@ -55,7 +55,7 @@ ir::LaneHandle VectorEmitter::emit(Instruction instruction, ir::LaneHandle first
     case Instruction::f_copysign:
       return intrinsic(llvm::Intrinsic::copysign, {a, b});
     case Instruction::f_round:
-      return intrinsic(llvm::Intrinsic::roundeven, {a});
+      return machine_.rounds ? intrinsic(llvm::Intrinsic::roundeven, {a}) : round(a);
     case Instruction::f_lt:
       return ir.CreateFCmpOLT(a, b);
     case Instruction::f_le:
@@ -117,6 +117,48 @@ ir::LaneHandle VectorEmitter::emit(Instruction instruction, ir::LaneHandle first
       return ir.CreateNot(a);
   }
   return nullptr;
+}
+
+/// a * b + c as if rounded once, where the machine has no instruction for it and LLVM would call a function of the
+/// mathematical library for every number. In float32 by float64, in which the product is exact; in float64 by the exact
+/// error of the product (Veltkamp's and Dekker's) and of the sum (Knuth's).
+llvm::Value* VectorEmitter::fuse(llvm::Value* a, llvm::Value* b, llvm::Value* c) {
+  llvm::IRBuilder<>& ir = builder_;
+  if (!a->getType()->getScalarType()->isDoubleTy()) {
+    const auto wide = [&](Value* v) { return ir.CreateFPExt(v, vector(ir.getDoubleTy())); };
+    return ir.CreateFPTrunc(ir.CreateFAdd(ir.CreateFMul(wide(a), wide(b)), wide(c)), a->getType());
+  }
+  const auto add = [&](Value* x, Value* y) { return ir.CreateFAdd(x, y); };
+  const auto subtract = [&](Value* x, Value* y) { return ir.CreateFSub(x, y); };
+  const auto multiply = [&](Value* x, Value* y) { return ir.CreateFMul(x, y); };
+  const auto high_half = [&](Value* x) {
+    Value* large = multiply(x, llvm::ConstantFP::get(x->getType(), 0x1p27 + 1));
+    return subtract(large, subtract(large, x));
+  };
+  Value *a_high = high_half(a), *b_high = high_half(b);
+  Value *a_low = subtract(a, a_high), *b_low = subtract(b, b_high);
+  Value* product = multiply(a, b);
+  Value* cross =
+      subtract(subtract(subtract(product, multiply(a_high, b_high)), multiply(a_low, b_high)), multiply(a_high, b_low));
+  Value* product_error = subtract(multiply(a_low, b_low), cross);
+  Value* sum = add(product, c);
+  Value* added = subtract(sum, product);
+  Value* sum_error = add(subtract(product, subtract(sum, added)), subtract(c, added));
+  Value* better = add(sum, add(product_error, sum_error));
+  // Halves and errors of what is infinite, or nearly, are no numbers.
+  return ir.CreateSelect(ir.CreateFCmpORD(better, better), better, sum);
+}
+
+/// To the nearest whole number, of two the even one: what adding and taking away 2^23 (2^52) leaves of a magnitude
+/// below it; larger numbers are whole.
+llvm::Value* VectorEmitter::round(llvm::Value* a) {
+  llvm::IRBuilder<>& ir = builder_;
+  const bool wide = a->getType()->getScalarType()->isDoubleTy();
+  Value* large = llvm::ConstantFP::get(a->getType(), wide ? 0x1p52 : 0x1p23);
+  Value* size = ir.CreateUnaryIntrinsic(llvm::Intrinsic::fabs, a);
+  Value* rounded = ir.CreateFSub(ir.CreateFAdd(size, large), large);
+  Value* with_sign = ir.CreateBinaryIntrinsic(llvm::Intrinsic::copysign, rounded, a);
+  return ir.CreateSelect(ir.CreateFCmpOLT(size, large), with_sign, a);
 }
 
 /// 512 bits at a time.

@@ -4,16 +4,17 @@
 #include <llvm/IR/IRBuilder.h>
 
 #include "ir/scalar.h"
+#include "passes/machine.h"
 
 namespace descent::codegen {
 
 class VectorEmitter : public ir::ScalarEmitter {
  public:
-  /// `scales`: the machine multiplies vectors of 512 bits by powers of two in one instruction.
-  VectorEmitter(llvm::IRBuilder<>& builder, unsigned width, bool scales)
-      : builder_(builder), width_(width), scales_(scales) {}
+  VectorEmitter(llvm::IRBuilder<>& builder, unsigned width, const passes::Machine& machine)
+      : builder_(builder), width_(width), machine_(machine) {}
+  /// Vectors of 512 bits.
   bool scales(ir::LaneKind kind) const override {
-    return scales_ && width_ % (kind == ir::LaneKind::f64 ? 8 : 16) == 0;
+    return machine_.scales && width_ % (kind == ir::LaneKind::f64 ? 8 : 16) == 0;
   }
   ir::LaneHandle emit(ir::Instruction instruction, ir::LaneHandle a, ir::LaneHandle b, ir::LaneHandle c) override;
   ir::LaneHandle f32(float value) override;
@@ -27,10 +28,12 @@ class VectorEmitter : public ir::ScalarEmitter {
 
  private:
   llvm::Value* scale(llvm::Value* a, llvm::Value* exponents);
+  llvm::Value* fuse(llvm::Value* a, llvm::Value* b, llvm::Value* c);
+  llvm::Value* round(llvm::Value* a);
 
   llvm::IRBuilder<>& builder_;
   unsigned width_;
-  bool scales_;
+  passes::Machine machine_;
 };
 
 }  // namespace descent::codegen

@@ -209,8 +209,8 @@ void KernelEmitter::accumulate_logarithm(Accumulator& a) {
   for_each_vector(e, [&](Value* factor) {
     auto* type = factor->getType();
     product = builder_.CreateLoad(type, a.product);
-    product =
-        builder_.CreateIntrinsic(llvm::Intrinsic::fma, {type}, {product, factor, builder_.CreateFAdd(product, factor)});
+    product = builder_.CreateIntrinsic(llvm::Intrinsic::fmuladd, {type},
+                                       {product, factor, builder_.CreateFAdd(product, factor)});
     builder_.CreateStore(product, a.product);
   });
   if (!is_by_block()) take_logarithms(a, product, nullptr);

@@ -113,7 +113,7 @@ std::unique_ptr<llvm::TargetMachine> make_target_machine(const Target& target) {
     throw Error("there is no code generator for the target '" + target.triple + "'",
                 "write one such as x86_64-linux-gnu or aarch64-linux-gnu");
   }
-  const bool host = target.cpu.empty() && target.triple.empty();
+  const bool host = target.is_this_machine();
   const std::string cpu = host ? llvm::sys::getHostCPUName().str() : target.cpu;
   const std::unique_ptr<llvm::MCSubtargetInfo> known(found->createMCSubtargetInfo(triple, "", ""));
   if (!cpu.empty() && !known->isCPUStringValid(cpu)) {
@@ -131,10 +131,15 @@ std::unique_ptr<llvm::TargetMachine> make_target_machine(const Target& target) {
 passes::Machine describe(const llvm::TargetMachine& target) {
   passes::Machine machine = this_machine();  // whose caches serve for every target
   const llvm::MCSubtargetInfo& features = *target.getMCSubtargetInfo();
-  passes::set_vectors(machine, !target.getTargetTriple().isX86()    ? passes::Vectors::neon
-                               : features.checkFeatures("+avx512f") ? passes::Vectors::avx512
-                               : features.checkFeatures("+avx2")    ? passes::Vectors::avx2
-                                                                    : passes::Vectors::sse);
+  if (!target.getTargetTriple().isX86()) {
+    passes::set_vectors(machine, passes::Vectors::neon);
+    return machine;
+  }
+  const bool fuses = features.checkFeatures("+avx2,+fma");
+  passes::set_vectors(machine, fuses && features.checkFeatures("+avx512f") ? passes::Vectors::avx512
+                               : fuses                                     ? passes::Vectors::avx2
+                               : features.checkFeatures("+sse4.1")         ? passes::Vectors::sse4
+                                                                           : passes::Vectors::sse2);
   return machine;
 }
 

@@ -36,7 +36,7 @@ void KernelEmitter::emit_tile_step(const Product& product, const Tile& tile, llv
     Value* repeated = builder_.CreateVectorSplat(width, number);
     for (unsigned v = 0; v < tile.vectors; ++v) {
       Value*& sum = sums[r * tile.vectors + v];
-      sum = builder_.CreateIntrinsic(llvm::Intrinsic::fma, {type}, {repeated, columns[v], sum});
+      sum = builder_.CreateIntrinsic(llvm::Intrinsic::fmuladd, {type}, {repeated, columns[v], sum});
     }
   }
 }
@@ -163,7 +163,7 @@ KernelEmitter::Values KernelEmitter::dot_rows(const Product& product, unsigned r
     Value* b = load_vector(element(product.b, multiply(i, b_step)), b_step, k.rhs.is_one(), mask);
     for (unsigned r = 0; r < rows; ++r) {
       Value* a = load_vector(element(base, add(multiply(i64(r), a_step), i)), i64(1), true, mask);
-      sums[r] = builder_.CreateIntrinsic(llvm::Intrinsic::fma, {type}, {a, b, sums[r]});
+      sums[r] = builder_.CreateIntrinsic(llvm::Intrinsic::fmuladd, {type}, {a, b, sums[r]});
     }
     return sums;
   };

@@ -83,14 +83,17 @@ std::shared_ptr<const CompiledProgram> load(std::span<const std::string_view> en
                                          load_objects(entry.subspan(2)));
 }
 
-Made make(const ir::Program& program, const std::vector<std::string>& functions, const passes::Machine& machine) {
+Made make(const ir::Program& program, const std::vector<std::string>& functions,
+          const OlderMachine& made_for = {{}, this_machine()}) {
+  const auto& [target, machine] = made_for;
   Plans plans;
   for (const std::string& name : functions) {
     const StageTimer timer(Stage::plan);
     plans[name] = passes::plan_kernels(program, program.function(name), machine);
   }
   const KernelSet set = collect_kernels(plans);
-  std::vector<std::string> objects = backend().compile(program, plans, set, machine, CollectStageTimes::current());
+  std::vector<std::string> objects =
+      backend().compile(program, plans, set, machine, target, CollectStageTimes::current());
   const std::string kernels = to_bytes(kernel_table(set, machine));
   BufferTables buffers;
   for (auto& [name, plan] : plans) buffers.emplace(name, static_cast<passes::BufferTable&&>(plan));
@@ -127,20 +130,26 @@ std::shared_ptr<const CompiledProgram> compile_and_store(const ir::Program& prog
                                                          ObjectCache& cache) {
   std::vector<std::string> functions;
   for (const auto& [function, digest] : digests) functions.push_back(function);
-  const Made made = make(program, functions, this_machine());
+  const Made made = make(program, functions);
   const StageTimer timer(Stage::cache);
   cache.store(cache_key(digests), views_of(made.entry));
   return made.program;
 }
 
 std::shared_ptr<const CompiledProgram> compile(const ir::Program& program, const std::vector<std::string>& functions,
-                                               ObjectCache* cache, const std::optional<passes::Machine>& plan_for) {
+                                               ObjectCache* cache, const std::optional<OlderMachine>& older) {
   // The keys of a cache know of this machine alone.
-  if (cache == nullptr || plan_for) return make(program, functions, plan_for.value_or(this_machine())).program;
+  if (older) return make(program, functions, *older).program;
+  if (cache == nullptr) return make(program, functions).program;
   Digests digests;
   for (const std::string& name : functions) digests[name] = digest_of_function(program, program.function(name));
   if (auto known = find_compiled(digests, *cache)) return known;
   return compile_and_store(program, digests, *cache);
+}
+
+OlderMachine older_machine(const std::string& cpu) {
+  const Target target{"", cpu};
+  return {target, backend().machine_of(target)};
 }
 
 std::string print_llvm(const ir::Program& program, const std::string& function, const Target& target) {

@@ -22,9 +22,11 @@ passes::Machine this_machine() {
   passes::Machine machine;
 #if defined(__x86_64__)
   __builtin_cpu_init();
-  passes::set_vectors(machine, __builtin_cpu_supports("avx512f") ? passes::Vectors::avx512
-                               : __builtin_cpu_supports("avx2")  ? passes::Vectors::avx2
-                                                                 : passes::Vectors::sse);
+  const bool fuses = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+  passes::set_vectors(machine, fuses && __builtin_cpu_supports("avx512f") ? passes::Vectors::avx512
+                               : fuses                                    ? passes::Vectors::avx2
+                               : __builtin_cpu_supports("sse4.1")         ? passes::Vectors::sse4
+                                                                          : passes::Vectors::sse2);
 #else
   passes::set_vectors(machine, passes::Vectors::neon);
 #endif

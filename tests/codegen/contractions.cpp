@@ -61,7 +61,7 @@ void compare(const Product& p, const passes::Machine& machine, bool in_doubles =
   const ir::Program program = in_doubles ? test::in_doubles(program_of(p)) : program_of(p);
   const ir::Program optimized = passes::run_pipeline(program);
   const auto exact = test::interpreted(program);
-  const auto code = test::compiled(optimized, {"predict"}, machine);
+  const auto code = test::compiled(optimized, {"predict"}, codegen::OlderMachine{{}, machine});
   std::uint32_t count = 0;
   for (test::Runner* runner : {exact.get(), code.get()}) {
     if (p.symbolic) runner->dimensions["n"] = p.rows;

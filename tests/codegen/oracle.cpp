@@ -1,6 +1,6 @@
 // Generated code, after all passes, against the float64 interpreter on the graph as it is: random graphs of every op.
-// 100 graphs here; more by DESCENT_GRAPHS=20000 (./dev oracle), from the seed DESCENT_SEED on. A graph that differs is
-// shrunk and printed.
+// For this machine and for older processors whose code it runs, in turn. 100 graphs here; more by DESCENT_GRAPHS=20000
+// (./dev oracle), from the seed DESCENT_SEED on. A graph that differs is shrunk and printed.
 //
 // Tolerance: that of tests/support/rounding.h with 2^-22 in float32 and 2^-51 in float64, two units in the last place
 // for every op, which is the bound of the elementary functions (in float64 the interpreter rounds too, less). Where the
@@ -24,10 +24,13 @@ using ir::Node;
 namespace {
 
 /// What of the results is out of bounds; empty if nothing is.
-std::string mistake(const ir::Program& program, const ir::Environment& e, bool in_doubles, int* compared = nullptr) {
+std::string mistake(const ir::Program& program, const ir::Environment& e, bool in_doubles, const std::string& processor,
+                    int* compared = nullptr) {
   try {
     const ir::Program optimized = passes::run_pipeline(in_doubles ? test::in_doubles(program) : program);
-    const auto code = test::compiled(optimized, {"predict"});
+    std::optional<codegen::OlderMachine> older;
+    if (!processor.empty()) older = codegen::older_machine(processor);
+    const auto code = test::compiled(optimized, {"predict"}, older);
     code->dimensions = e.dimensions, code->seed = e.seed;
     code->step = static_cast<std::int64_t>(e.counters.at("step")), code->epoch = e.counters.at("epoch");
     for (const auto& [name, tensor] : e.tensors) code->tensors[name] = tensor.values;
@@ -59,15 +62,17 @@ namespace {
 void compare_random_graphs(bool in_doubles) {
   const std::uint32_t first = test::setting("DESCENT_SEED", 1), count = test::setting("DESCENT_GRAPHS", 100);
   WARN("seeds " << first << " to " << first + count - 1);
+  const std::vector<std::string> processors = test::processors();
   int compared = 0;
   for (std::uint32_t seed = first; seed < first + count; ++seed) {
     const test::RandomGraph g = test::random_graph(seed);
-    const std::string wrong = mistake(g.program, g.environment, in_doubles, &compared);
+    const std::string processor = processors[seed % processors.size()];
+    const std::string wrong = mistake(g.program, g.environment, in_doubles, processor, &compared);
     if (wrong.empty()) continue;
     std::string of_smallest;
     const auto fails = [&](ir::Graph& in, const Node* root, const ir::Environment& e) {
       const std::string found =
-          root->type.dtype == ir::DType::f32 ? mistake(test::program_of(in, root), e, in_doubles) : "";
+          root->type.dtype == ir::DType::f32 ? mistake(test::program_of(in, root), e, in_doubles, processor) : "";
       if (!found.empty()) of_smallest = found;
       return !found.empty();
     };
@@ -76,7 +81,9 @@ void compare_random_graphs(bool in_doubles) {
       if (smallest.empty() && fails(*g.program.graph, result.node, g.environment))
         smallest = test::shrink(*g.program.graph, result.node, g.environment, fails);
     }
-    FAIL("seed " << seed << ": " << wrong << "; smallest part that fails, " << of_smallest << ":\n" << smallest);
+    FAIL("seed " << seed << (processor.empty() ? "" : ", for " + processor) << ": " << wrong
+                 << "; smallest part that fails, " << of_smallest << ":\n"
+                 << smallest);
   }
   CHECK(compared > 2 * static_cast<int>(count));  // of 3 results each
 }
@@ -91,7 +98,8 @@ TEST_CASE("generated_code_agrees_on_graphs_that_once_showed_a_mistake") {
   for (const test::SavedGraph& saved : test::saved_graphs()) {
     INFO(saved.name);
     for (const bool in_doubles : {false, true}) {
-      CHECK(mistake(saved.graph.program, saved.graph.environment, in_doubles) == "");
+      for (const std::string& processor : test::processors())
+        CHECK(mistake(saved.graph.program, saved.graph.environment, in_doubles, processor) == "");
     }
   }
 }

@@ -71,6 +71,13 @@ says 0 "" ./both
 # Other machines.
 says 0 "" "$DESCENT" build "$examples/embed/xor.descent" -o arm.o --header arm.h --target aarch64-linux-gnu --cpu neoverse-n1
 says 0 "" "$DESCENT" build "$examples/embed/xor.descent" -o avx2.o --header avx2.h --cpu x86-64-v3
+# Also where there are no instructions for a multiply-add and rounding, nothing is called but memcpy and memset.
+says 0 "" "$DESCENT" build "$examples/embed/xor.descent" -o old.o --header xor.h --target x86_64-linux-gnu --cpu x86-64
+says 1 "" grep -vqE ' (memcpy|memset)$' <(nm -u old.o)
+if [ "$(uname -m)" = x86_64 ]; then
+  says 0 "" cc -std=c11 $warnings -O2 -I. "$examples/embed/standalone.c" old.o -o old
+  says 0 "0 xor 1 = 0.9" ./old
+fi
 says 2 "there is no processor 'z80'" "$DESCENT" build "$examples/embed/xor.descent" -o no.o --header no.h --cpu z80
 says 2 "there is no code generator for the target 'mips-linux'" \
   "$DESCENT" build "$examples/embed/xor.descent" -o no.o --header no.h --target mips-linux

@@ -1,8 +1,10 @@
 // The error of every elementary function, in the vector code that kernels are made of: over all 2^32 floats, and over a
 // sample of the doubles.
 //
-//   numerics [--stride N] [f32|f64] [NAME ...]     all functions of one number, or the named ones; every Nth float and
-//                                                  sample of the doubles, or of one type alone
+//   numerics [--stride N] [--cpu NAME] [f32|f64] [NAME ...]
+//
+// All functions of one number, or the named ones; every Nth float and sample of the doubles, or of one type alone; the
+// code for an older processor, such as x86-64 (without FMA), if this one runs it.
 //
 // The exact value is libm's in the next wider type. An error is counted in units in the last place of the number
 // nearest to it; NaN and infinity must come where they are due. Exits with 1 if a function exceeds its bound, which
@@ -16,6 +18,7 @@
 #include <cstdio>
 #include <cstring>
 #include <limits>
+#include <optional>
 #include <set>
 #include <string>
 #include <thread>
@@ -124,8 +127,10 @@ double ulps(Number got, typename Traits<Number>::Wide exact) {
   return static_cast<double>(std::ldexp(std::fabs(Wide{got} - exact), -unit));
 }
 
+using Older = std::optional<codegen::OlderMachine>;
+
 /// The op compiled as a kernel over [n].
-std::shared_ptr<const codegen::CompiledProgram> compile(ir::Op op, ir::DType dtype) {
+std::shared_ptr<const codegen::CompiledProgram> compile(ir::Op op, ir::DType dtype, const Older& older) {
   ir::Program program;
   program.name = "numerics";
   const ir::Shape shape{ir::Dimension::symbol("n")};
@@ -133,7 +138,7 @@ std::shared_ptr<const codegen::CompiledProgram> compile(ir::Op op, ir::DType dty
   program.inputs.back().dtype = dtype;
   const ir::Node* x = program.graph->leaf(ir::Op::input, "x", shape, dtype);
   program.functions.push_back({"predict", {{"y", program.graph->make(op, {x})}}, {}});
-  return codegen::compile(program, {"predict"});
+  return codegen::compile(program, {"predict"}, nullptr, older);
 }
 
 /// The largest error over the numbers with the indices `begin`, `begin` + `stride`, ... before `end`.
@@ -183,10 +188,10 @@ double sample(std::uint64_t i) {
 
 /// The same over all floats or the samples of the doubles, by as many threads as there are cores.
 template <typename Number>
-Worst<Number> measure_all(ir::Op op, double range, std::uint64_t stride) {
+Worst<Number> measure_all(ir::Op op, double range, std::uint64_t stride, const Older& older) {
   using Bits = typename Traits<Number>::Bits;
   constexpr bool all = sizeof(Number) == 4;
-  const auto program = compile(op, Traits<Number>::dtype);
+  const auto program = compile(op, Traits<Number>::dtype, older);
   const codegen::CompiledFunction& function = program->function("predict");
   const std::uint64_t threads = std::max(1u, std::thread::hardware_concurrency());
   const std::uint64_t count = all ? std::uint64_t{1} << 32 : kSamples;
@@ -215,10 +220,10 @@ Worst<Number> measure_all(ir::Op op, double range, std::uint64_t stride) {
 
 /// Prints the largest error of a function; whether it keeps the bound.
 template <typename Number>
-bool keeps(const Bound& bound, double ulp, double range, std::uint64_t stride) {
+bool keeps(const Bound& bound, double ulp, double range, std::uint64_t stride, const Older& older) {
   const ir::Op op = *ir::find_op(bound.name);
   const auto start = std::chrono::steady_clock::now();
-  const Worst<Number> worst = measure_all<Number>(op, range, stride);
+  const Worst<Number> worst = measure_all<Number>(op, range, stride, older);
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   ir::Graph graph;
   const int instructions =
@@ -236,9 +241,12 @@ bool keeps(const Bound& bound, double ulp, double range, std::uint64_t stride) {
 int main(int argc, char** argv) {
   std::set<std::string> names;
   std::uint64_t stride = 1;
+  Older older;
   for (int i = 1; i < argc; ++i) {
     if (std::strcmp(argv[i], "--stride") == 0 && i + 1 < argc)
       stride = std::max<std::uint64_t>(1, std::stoull(argv[++i]));
+    else if (std::strcmp(argv[i], "--cpu") == 0 && i + 1 < argc)
+      older = codegen::older_machine(argv[++i]);
     else
       names.insert(argv[i]);
   }
@@ -247,8 +255,8 @@ int main(int argc, char** argv) {
   const bool all = names.empty();
   for (const Bound& bound : kBounds) {
     if (!all && names.erase(bound.name) == 0) continue;
-    if (!f64_alone && !keeps<float>(bound, bound.f32, bound.f32_range, stride)) failed = true;
-    if (!f32_alone && !keeps<double>(bound, bound.f64, bound.f64_range, stride)) failed = true;
+    if (!f64_alone && !keeps<float>(bound, bound.f32, bound.f32_range, stride, older)) failed = true;
+    if (!f32_alone && !keeps<double>(bound, bound.f64, bound.f64_range, stride, older)) failed = true;
   }
   for (const std::string& name : names) {
     fmt::print(stderr, "numerics: no bound is stated for '{}'\n", name);

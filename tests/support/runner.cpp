@@ -40,8 +40,8 @@ class InterpretedRunner : public Runner {
 class CompiledRunner : public Runner {
  public:
   CompiledRunner(const ir::Program& program, const std::vector<std::string>& functions,
-                 const std::optional<passes::Machine>& plan_for)
-      : program_(program), code_(codegen::compile(program, functions, nullptr, plan_for)) {}
+                 const std::optional<codegen::OlderMachine>& older)
+      : program_(program), code_(codegen::compile(program, functions, nullptr, older)) {}
 
   Values run(const std::string& name) override {
     const codegen::CompiledFunction& function = code_->function(name);
@@ -72,8 +72,17 @@ class CompiledRunner : public Runner {
 std::unique_ptr<Runner> interpreted(const ir::Program& program) { return std::make_unique<InterpretedRunner>(program); }
 
 std::unique_ptr<Runner> compiled(const ir::Program& program, const std::vector<std::string>& functions,
-                                 const std::optional<passes::Machine>& plan_for) {
-  return std::make_unique<CompiledRunner>(program, functions, plan_for);
+                                 const std::optional<codegen::OlderMachine>& older) {
+  return std::make_unique<CompiledRunner>(program, functions, older);
+}
+
+std::vector<std::string> processors() {
+#ifdef __x86_64__
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return {"x86-64", "x86-64-v3", ""};
+  return {"x86-64", ""};
+#else
+  return {""};
+#endif
 }
 
 }  // namespace descent::test

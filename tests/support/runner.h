@@ -32,8 +32,11 @@ class Runner {
 /// In float64, on the program as it is. A function that contains gradients must have been differentiated.
 std::unique_ptr<Runner> interpreted(const ir::Program& program);
 /// In float32, by code compiled for these functions of an optimized program. Throws if code writes beyond a buffer.
-/// `plan_for`: as of codegen::compile.
+/// `older`: as of codegen::compile.
 std::unique_ptr<Runner> compiled(const ir::Program& program, const std::vector<std::string>& functions,
-                                 const std::optional<passes::Machine>& plan_for = std::nullopt);
+                                 const std::optional<codegen::OlderMachine>& older = std::nullopt);
+
+/// The processors whose code this one runs, from the oldest on: the last one, without a name, is this one.
+std::vector<std::string> processors();
 
 }  // namespace descent::test
