@@ -165,6 +165,7 @@ class StandaloneWriter {
   void write_create() {
     auto* pointer = builder_.getPtrTy();
     llvm::Function* create = begin("create", pointer, {pointer, builder_.getInt32Ty()});
+    llvm::GlobalAlias::create(model_.prefix + "_create_" + model_.header_digest, create);
     Value* memory = create->getArg(0);
     Value* whole = builder_.CreatePtrToInt(memory, builder_.getInt64Ty());
     Value* rest = builder_.CreateAnd(whole, i64(StandaloneLayout::kAlignment - 1));

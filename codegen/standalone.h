@@ -31,6 +31,7 @@ struct StandaloneLayout {
 /// What `descent build` makes machine code of.
 struct Standalone {
   std::string prefix;                 ///< of the names of the functions
+  std::string header_digest;          ///< NAME_create is also called NAME_create_DIGEST
   std::int64_t batch = 0;             ///< the most rows that the memory has room for
   bool rows_are_independent = false;  ///< of the outputs: more rows are made some at a time
   StandaloneLayout layout;

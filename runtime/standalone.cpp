@@ -129,12 +129,13 @@ StandaloneFiles build_standalone(Trainer& trainer, const std::string& header_for
   Layout layout(program, plans, set, self.variables, model.batch);
   model.layout = layout.layout;
   model.first_values = std::move(layout.first_values);
-  StandaloneFiles files;
-  files.object = codegen::backend().build(program, plans, set, model, target, CollectStageTimes::current());
   StandaloneHeader header{
       program,     model, header_for, {}, self.model->settings.index_counts, self.categories, layout.state_bytes,
       layout.bytes};
   for (std::size_t i = 0; i < program.variables.size(); ++i) header.places.push_back(layout.place(i));
+  model.header_digest = header.digest();
+  StandaloneFiles files;
+  files.object = codegen::backend().build(program, plans, set, model, target, CollectStageTimes::current());
   files.header = header.text();
   files.prefix = model.prefix;
   files.memory_bytes = layout.bytes;

@@ -8,6 +8,8 @@
 #include <set>
 #include <string_view>
 
+#include "codegen/native/digest.h"
+
 namespace descent::runtime {
 
 namespace {
@@ -138,6 +140,16 @@ std::string StandaloneHeader::variables() const {
   return text;
 }
 
+std::string StandaloneHeader::declarations() const {
+  std::string text = create();
+  for (const char* name : {"step", "evaluate", "predict"}) {
+    if (program.find_function(name) != nullptr) text += function(name);
+  }
+  return text + variables();
+}
+
+std::string StandaloneHeader::digest() const { return codegen::digest_of(declarations()).substr(0, 16); }
+
 std::string StandaloneHeader::text() const {
   std::string text = fmt::format(
       "// The model '{0}', made by `descent build` from {1}.\n"
@@ -145,12 +157,12 @@ std::string StandaloneHeader::text() const {
       "#ifndef DESCENT_{2}_H\n#define DESCENT_{2}_H\n\n#include <stdint.h>\n\n"
       "#ifdef __cplusplus\nextern \"C\" {{\n#endif\n\n",
       program.name, as_comment(source), upper(model.prefix));
-  text += create();
-  for (const char* name : {"step", "evaluate", "predict"}) {
-    if (program.find_function(name) != nullptr) text += function(name);
-  }
-  text += variables();
-  return text + "\n#ifdef __cplusplus\n}\n#endif\n\n#endif\n";
+  text += fmt::format(
+      "// Links with the object file that was made with this header, and with that of no other machine, batch or\n"
+      "// version of the model.\n"
+      "#define {0}_create {0}_create_{1}\n\n",
+      model.prefix, model.header_digest);
+  return text + declarations() + "\n#ifdef __cplusplus\n}\n#endif\n\n#endif\n";
 }
 
 }  // namespace descent::runtime

@@ -26,9 +26,13 @@ struct StandaloneHeader {
   std::int64_t state_bytes;                           ///< of what a training run changes: in front of everything else
   std::int64_t bytes;                                 ///< of the model's memory
 
+  /// Of all that a program takes from the header: the header of another model, machine or batch has another.
+  std::string digest() const;
+  /// With the digest that `model` has. By it the header links with its own object file alone.
   std::string text() const;
 
  private:
+  std::string declarations() const;
   std::string create() const;
   std::string function(const std::string& name) const;
   std::string variables() const;

@@ -82,6 +82,10 @@ says 2 "there is no processor 'z80'" "$DESCENT" build "$examples/embed/xor.desce
 says 2 "there is no code generator for the target 'mips-linux'" \
   "$DESCENT" build "$examples/embed/xor.descent" -o no.o --header no.h --target mips-linux
 
+# The header of another batch.
+says 0 "" "$DESCENT" build "$examples/embed/xor.descent" -o more.o --header xor.h --batch 99
+says 1 "xor_create_" cc -I. "$examples/embed/standalone.c" xor.o -o mixed
+
 # Mistakes leave no files.
 says 2 "--header is required" "$DESCENT" build "$examples/embed/xor.descent" -o no.o
 says 1 "write: --weights weights.safetensors" "$DESCENT" build "$examples/tumour.descent" -o no.o --header no.h
