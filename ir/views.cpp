@@ -179,12 +179,28 @@ Type infer_windows(const OpInfo&, std::span<const Node* const> x, const Attribut
 // Element i was read as element k of window o where i = stride * o + dilation * k. The adjoint of i is therefore the
 // sum over k of those of the windows (i - dilation * k) / stride: with the windows' adjoints spread by the stride and
 // padded, the sum over the diagonal of windows of the reversed order, one beginning at every i.
+//
+// Windows without overlap leave each element in one of them, or in none: their adjoints side by side.
 Adjoints derivative_windows(Expr y, Expr g, std::span<const Expr> x) {
   const Attributes& a = y.node->attributes;
   const int axis = a.axes[0], size = a.window[0], stride = a.window[1], dilation = a.window[2];
   const std::size_t rank = y.shape().size();
   Shape low(rank, Dimension(0)), high = low;
   std::vector<int> interior(rank, 0);
+  const Dimension covered = along(y.shape(), axis) * stride, rest = along(x[0].shape(), axis) - covered;
+  if (dilation == 1 && stride >= size && rest.is_constant()) {
+    along(high, axis + 1) = Dimension(stride - size);
+    const Expr apart = pad(g, low, high, interior);
+    Shape shape = x[0].shape();
+    along(shape, axis) = covered;
+    const Expr together = reshape(apart, shape);
+    if (rest.constant() < 0) {
+      return {slice(together, Shape(rank - 1, Dimension(0)), x[0].shape(), std::vector<int>(rank - 1, 1))};
+    }
+    low.pop_back(), high = low, interior.pop_back();
+    along(high, axis) = rest;
+    return {pad(together, low, high, interior)};
+  }
   along(low, axis) = Dimension(dilation * (size - 1));
   along(high, axis) = along(x[0].shape(), axis) - (along(y.shape(), axis) - 1) * stride - 1;
   along(interior, axis) = stride - 1;

@@ -125,7 +125,8 @@ void Planner::place_reduction(const Node* node) {
   auto home = plan_.group.find(value);
   bool joins = home != plan_.group.end() && group(home->second).space == value->shape();
   if (joins && node->op == Op::scatter_add) joins = may_join(node, home->second);
-  const int g = joins ? home->second : add_group(value->shape());
+  const bool is_free = home == plan_.group.end() && node->op != Op::scatter_add;
+  const int g = joins ? home->second : is_free ? group_that_makes(value) : add_group(value->shape());
   if (!joins && home != plan_.group.end()) store(value);
   const int b = add_buffer(Buffer::Kind::temporary, "", node->type);
   group(g).reductions.emplace_back(node, b);
@@ -267,8 +268,15 @@ int Planner::store_part(const Store& part) {
   return g;
 }
 
+int Planner::group_that_makes(const Node* node) {
+  const auto [at, is_new] = made_by_.try_emplace(node, -1);
+  if (is_new) at->second = add_group(node->shape());
+  return at->second;
+}
+
 int Planner::group_for(const Store& part) {
   const bool temporary = plan_.buffers[static_cast<std::size_t>(part.buffer)].kind == Buffer::Kind::temporary;
+  if (!part.node->shape().empty() && temporary) return group_that_makes(part.node);
   if (!part.node->shape().empty() || !temporary) return add_group(part.node->shape());
   std::set<int> needed;
   std::set<const Node*> seen;

@@ -25,6 +25,8 @@ ir::Program lower(const ir::Program& program);
 /// Replaces updates of tables that leave all rows alone but those that a batch names by updates of these rows
 /// (passes/sparse_updates.cpp).
 ir::Program sparse_updates(const ir::Program& program);
+/// Elementwise work on both sides of a reshape comes to one side, so that one kernel can do it (passes/reshapes.cpp).
+ir::Program move_reshapes(const ir::Program& program);
 
 /// Makes variables of what follows from constants alone and takes longer to compute than to load; `initial` gives them
 /// their values (passes/precompute.cpp).

@@ -55,6 +55,8 @@ class Planner {
   int store(const ir::Node* node);
   int store_into(const ir::Node* node, int b);
   int store_part(const Store& part);
+  /// A group of its own for a node that is in none: the same one for its sum, its maximum and its store.
+  int group_that_makes(const ir::Node* node);
   /// A group for a node that is in none. Single numbers that wait for nothing (the corrections of an optimizer's
   /// moments) are all made by one.
   int group_for(const Store& part);
@@ -100,6 +102,7 @@ class Planner {
   std::unordered_map<int, std::set<int>> producers_;  // buffer → groups that write it, or parts of it
   std::vector<Update> updates_;
   int numbers_group_ = -1;
+  std::unordered_map<const ir::Node*, int> made_by_;  ///< nodes that are in no group but have one of their own
   std::unordered_map<int, int> copied_;
 };
 

@@ -82,6 +82,14 @@ const Node* reshape_that_adds_axes(Graph& graph, const Node* node) {
   return at == x->shape().size() ? ir::broadcast(Expr(graph, x), node->shape(), axes).node : node;
 }
 
+/// [n, 28] as 14 windows of 2 elements: [n, 14, 2].
+const Node* windows_side_by_side(Graph& graph, const Node* node) {
+  const auto& window = node->attributes.window;  // size, stride, dilation
+  const Node* x = node->operands[0];
+  const bool is_all = ir::element_count(node->shape()) == ir::element_count(x->shape());
+  return window[0] == window[1] && window[2] == 1 && is_all ? ir::reshape(Expr(graph, x), node->shape()).node : node;
+}
+
 // Reductions.
 
 ir::Dimension reduced_count(const Node* node) {
@@ -316,6 +324,8 @@ const std::vector<StructuralRule>& structural_rules(Op op) {
                                                {"a contraction of a negative", contraction_of_negative}};
   static const std::vector<StructuralRule> view = {{"elements picked and placed", simplify_view}},
                                            constants = {{"elements of a constant", of_constant}},
+                                           windows = {{"elements of a constant", of_constant},
+                                                      {"windows side by side", windows_side_by_side}},
                                            pick = {{"elements of a constant", of_constant},
                                                    {"elements of positions", pick_of_positions}};
   switch (op) {
@@ -325,6 +335,7 @@ const std::vector<StructuralRule>& structural_rules(Op op) {
     case Op::concatenate:
       return view;
     case Op::windows:
+      return windows;
     case Op::diagonal:
       return constants;
     case Op::gather:

@@ -218,7 +218,7 @@ std::size_t count_op(const ir::Program& program, Op op) {
 TEST_CASE("a_convolution_and_its_gradients_are_three_contractions") {
   for (int stride : {1, 2}) {
     Example example;
-    const Expr x = example.parameter("x", {4, 9, 7, 3}), k = example.parameter("k", {3, 2, 3, 5});
+    const Expr x = example.parameter("x", {4, 9, 7, 3}), k = example.parameter("k", {3, 3, 3, 5});
     const Expr y = convolution(x, k, stride);
     const auto adjoints = gradients(sum_of_all(y * y), {x, k});
     example.function().results = {{"y", y.node}, {"dx", adjoints[0].node}, {"dk", adjoints[1].node}};
@@ -230,13 +230,65 @@ TEST_CASE("a_convolution_and_its_gradients_are_three_contractions") {
   }
 }
 
-TEST_CASE("pooling_is_a_reduction_over_windows") {
+TEST_CASE("windows_with_one_overlapping_axis_have_their_adjoint") {
   Example example;
-  const Expr x = example.input("x", {n, 8, 8, 3});
-  const Expr windows = ir::windows(ir::windows(x, 1, 2, 2), 3, 2, 2);
-  const Expr y = ir::reduce_max(windows, {2, 4});
-  example.function().results = {{"y", y.node}, {"dx", gradients(sum_of_all(y * y), {x})[0].node}};
+  const Expr x = example.parameter("x", {4, 9, 7, 3}), k = example.parameter("k", {3, 2, 3, 5});
+  const Expr y = convolution(x, k, 2);
+  const auto adjoints = gradients(sum_of_all(y * y), {x, k});
+  example.function().results = {{"y", y.node}, {"dx", adjoints[0].node}, {"dk", adjoints[1].node}};
   example.agrees();
+}
+
+TEST_CASE("the_adjoint_of_patches_is_the_patches_side_by_side") {
+  for (const std::int64_t width : {6, 7}) {
+    Example example;
+    const Expr x = example.parameter("x", {4, 8, width, 3}), k = example.parameter("k", {2, 2, 3, 5});
+    const Expr y = convolution(x, k, 2);
+    const auto adjoints = gradients(sum_of_all(y * y), {x, k});
+    example.function().results = {{"y", y.node}, {"dx", adjoints[0].node}, {"dk", adjoints[1].node}};
+    example.agrees();
+    const ir::Program optimized = passes::run_pipeline(example.program());
+    INFO(ir::print(optimized));
+    CHECK(count_op(optimized, Op::dot_general) == 3);
+    CHECK(count_op(optimized, Op::windows) == (width == 6 ? 0 : 1));
+    CHECK(count_op(optimized, Op::diagonal) == 0);
+    CHECK(count_op(optimized, Op::pad) == (width == 6 ? 0 : 1));  // the column that is in no window
+  }
+}
+
+TEST_CASE("pooling_is_a_reduction_over_windows") {
+  struct Pooling {
+    std::int64_t height, width;
+    int size, stride;
+  };
+  for (const auto& [height, width, size, stride] :
+       {Pooling{8, 8, 2, 2}, {9, 7, 2, 2}, {8, 10, 2, 3}, {9, 11, 2, 3}, {9, 9, 3, 2}, {7, 5, 1, 2}}) {
+    CAPTURE(height, width, size, stride);
+    Example example;
+    const Expr x = example.input("x", {n, height, width, 3});
+    const Expr windows = ir::windows(ir::windows(x, 1, size, stride), 3, size, stride);
+    const Expr y = ir::reduce_max(windows, {2, 4});
+    example.function().results = {{"y", y.node}, {"dx", gradients(sum_of_all(y * y), {x})[0].node}};
+    example.agrees();
+  }
+}
+
+TEST_CASE("the_gradient_of_pooling_and_of_what_is_in_front_of_it_is_one_expression") {
+  Example example;
+  const Expr x = example.input("x", {n, 8, 8, 3}), b = example.parameter("b", {3});
+  const Expr h = ir::max(x + ir::broadcast(b, x.shape(), {3}), ir::like(x, 0));
+  const Expr y = ir::reduce_max(ir::windows(ir::windows(h, 1, 2, 2), 3, 2, 2), {2, 4});
+  const auto adjoints = gradients(sum_of_all(y * y), {x, b});
+  example.function().results = {{"y", y.node}, {"dx", adjoints[0].node}, {"db", adjoints[1].node}};
+  example.agrees();
+  const ir::Program optimized = passes::run_pipeline(example.program());
+  INFO(ir::print(optimized));
+  CHECK(count_op(optimized, Op::windows) + count_op(optimized, Op::diagonal) + count_op(optimized, Op::pad) == 0);
+  // The derivative of relu is taken where the windows are, and so is its sum: dx is the same numbers, as an image.
+  const ir::Node* dx = optimized.functions[0].results[1].node;
+  CHECK(dx->op == Op::reshape);
+  CHECK(dx->operands[0]->op == Op::select);
+  CHECK(optimized.functions[0].results[2].node->operands[0] == dx->operands[0]);
 }
 
 // The largest of whole numbers starts from the least one, whose bits are those of the float -0.
