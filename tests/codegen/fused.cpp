@@ -273,6 +273,20 @@ TEST_CASE("pooling_is_a_reduction_over_windows") {
   }
 }
 
+TEST_CASE("pooling_over_axes_of_unknown_size_shares_its_gradient_among_ties") {
+  const Dimension rows = n * 2;
+  for (const Shape& shape : {Shape{rows, 3}, {rows + 1, 3}, {rows, 9, 4}, {rows, 20}, {rows, 6, 80}}) {
+    Example example;
+    const Expr x = example.input("x", shape);
+    std::vector<double> values = example.program_case.environment.tensors.at("x").values;
+    for (double& value : values) value = std::round(2 * value);
+    example.set("x", values);
+    const Expr h = ir::max(x, ir::like(x, 0)), y = ir::reduce_max(ir::windows(h, 0, 2, 2), {1});
+    example.function().results = {{"y", y.node}, {"dx", gradients(sum_of_all(y * y), {x})[0].node}};
+    example.agrees();
+  }
+}
+
 TEST_CASE("the_gradient_of_pooling_and_of_what_is_in_front_of_it_is_one_expression") {
   Example example;
   const Expr x = example.input("x", {n, 8, 8, 3}), b = example.parameter("b", {3});

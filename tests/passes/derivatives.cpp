@@ -123,6 +123,15 @@ TEST_CASE("structural_derivatives_agree_with_differences") {
   SECTION("windows") { check(graph, ir::windows(a, 1, 2).node, e); }
   SECTION("windows apart") { check(graph, ir::windows(ir::concatenate({a, a * a}, 1), 1, 2, 3, 2).node, e); }
   SECTION("windows of rows") { check(graph, ir::windows(ir::concatenate({a, a * a, exp(a)}, 0), 0, 3, 2, 1).node, e); }
+  SECTION("windows side by side") {
+    const Expr nine = ir::reshape(ir::concatenate({a, a * a, exp(a)}, 0), {ir::Dimension(18)});
+    const auto columns = [&](std::int64_t count) { return ir::slice(nine, {0}, {count}, {1}); };
+    for (const std::int64_t count : {6, 7, 8})
+      check(graph, ir::windows(columns(count), 0, 2, 2).node, e);  // 0 or 1 left
+    for (const std::int64_t count : {7, 8, 9, 10})
+      check(graph, ir::windows(columns(count), 0, 2, 3).node, e);  // and apart
+    check(graph, ir::windows(columns(17), 0, 3, 3).node, e);
+  }
   SECTION("diagonal") { check(graph, ir::diagonal(ir::slice(a, {0, 0}, {2, 2}, {1, 1}), 0, 1).node, e); }
   SECTION("gather and scatter_add") {
     const Expr indices(graph, graph.leaf(ir::Op::input, "indices", {three}, ir::DType::i32));
