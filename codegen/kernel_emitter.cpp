@@ -176,16 +176,22 @@ void KernelEmitter::collect_buffers() {
   if (kernel_.contraction == nullptr) {
     while (merge_axes()) {
     }
+    order_axes();
   }
+}
+
+/// Everything that goes along with the axes of the space.
+void KernelEmitter::for_each_strides(const std::function<void(std::vector<Dimension>&)>& change) {
+  change(space_strides_);
+  for (auto& [node, view] : views_) passes::for_each_axes(view, change);
+  for (Accumulator& a : accumulators_) passes::for_each_axes(a.place, change);
+  for (passes::View& place : store_places_) passes::for_each_axes(place, change);
 }
 
 /// Makes one axis of two neighbours that every tensor walks as one; longer innermost loops fill more vectors.
 bool KernelEmitter::merge_axes() {
-  std::vector<std::vector<Dimension>*> strides{&space_strides_};
-  const auto collect = [&](std::vector<Dimension>& list) { strides.push_back(&list); };
-  for (auto& [node, view] : views_) passes::for_each_axes(view, collect);
-  for (Accumulator& a : accumulators_) passes::for_each_axes(a.place, collect);
-  for (passes::View& place : store_places_) passes::for_each_axes(place, collect);
+  std::vector<std::vector<Dimension>*> strides;
+  for_each_strides([&](std::vector<Dimension>& list) { strides.push_back(&list); });
   for (std::size_t i = row_axes_; i + 1 < axes_.size(); ++i) {
     bool all = true;
     for (const auto* s : strides) {

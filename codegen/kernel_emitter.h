@@ -101,6 +101,19 @@ class KernelEmitter {
   Value* tile_vector(const std::vector<Loop>& loops, Value* tile, Value* mask);
   void emit_vector(std::vector<Loop>& loops, Value* product, Value* mask);
   bool merge_axes();
+  void for_each_strides(const std::function<void(std::vector<ir::Dimension>&)>& change);
+
+  // held_sums.cpp: reductions that keep the innermost axis, in registers
+  struct Held {
+    Accumulator* accumulator;
+    std::size_t depth;  ///< it is held while the loops from this one on run
+    std::vector<Value*> vectors;
+  };
+  bool keeps_innermost(const Accumulator& accumulator) const;
+  std::size_t depth_of(const Accumulator& accumulator) const;
+  void order_axes();
+  bool emit_held(std::vector<Loop>& loops, std::size_t first);
+  void emit_held_loops(std::vector<Loop>& loops, std::size_t axis, std::vector<Held>& held, std::int64_t vectors);
 
   // vector.cpp, access.cpp: lane values, of the current vector
   Value* lane_value(const ir::Node* node);
@@ -376,7 +389,8 @@ class KernelEmitter {
   std::vector<Loop>* current_ = nullptr;
   Value* mask_ = nullptr;
   Value *counted_rows_ = nullptr, *counted_columns_ = nullptr;  // by lane: what a reduction takes in; null: all
-  bool mostly_whole_ = false;  // whether a mask is that of a loop over whole vectors and a last one
+  bool mostly_whole_ = false;   // whether a mask is that of a loop over whole vectors and a last one
+  Value* held_mask_ = nullptr;  ///< of the vector that goes through a window (held_sums.cpp)
   Value* tile_value_ = nullptr;
   const Product* outer_ = nullptr;  // while its rest runs: the outer product whose numbers are made on the way
   std::map<const ir::Node*, Value*> values_;

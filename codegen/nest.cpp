@@ -29,7 +29,7 @@ void KernelEmitter::emit_elementwise() {
     loops[0].count = multiply(builder_.CreateSub(range.end, range.begin), scale);
     loops[0].whole_vectors = merged_.is_constant() && merged_.constant() % machine_.lanes == 0;
   }
-  emit_part(loops, nullptr);
+  if (!emit_held(loops, 0)) emit_part(loops, nullptr);
 }
 
 void KernelEmitter::emit_part(std::vector<Loop>& loops, Value* tile) {

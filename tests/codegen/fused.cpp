@@ -273,6 +273,25 @@ TEST_CASE("pooling_is_a_reduction_over_windows") {
   }
 }
 
+// Sums and extremes that keep the innermost axis, of few vectors or many, over windows' axes or over all places.
+TEST_CASE("reductions_of_all_but_the_channels_and_of_windows") {
+  for (const std::int64_t channels : {2, 8, 16, 19, 40, 64, 150}) {
+    CAPTURE(channels);
+    Example example;
+    const Expr x = example.input("x", {n, 4, 3, 5, 2, channels});
+    const Expr h = x * x + x, largest = ir::reduce_max(h, {2, 4});
+    const Expr shared = select(h == ir::broadcast(largest, h.shape(), {0, 1, 3, 5}), h, 0.0);
+    example.function().results = {{"largest", largest.node},
+                                  {"ties", ir::reduce_sum(shared, {2, 4}).node},
+                                  {"channels", ir::reduce_sum(shared, {0, 1, 2, 3, 4}).node},
+                                  {"stored", shared.node},
+                                  {"least", ir::reduce_min(x * 3.0, {1, 2, 3, 4}).node},
+                                  {"places", ir::reduce_sum(exp(x), {0, 4}).node},
+                                  {"whole", ir::reduce_sum(exp(x), {0, 1, 2, 3, 4, 5}).node}};
+    example.agrees();
+  }
+}
+
 TEST_CASE("pooling_over_axes_of_unknown_size_shares_its_gradient_among_ties") {
   const Dimension rows = n * 2;
   for (const Shape& shape : {Shape{rows, 3}, {rows + 1, 3}, {rows, 9, 4}, {rows, 20}, {rows, 6, 80}}) {

@@ -1,0 +1,157 @@
+// Reductions that keep the innermost axis, in kernels without a contraction: the maximum of every window of an image,
+// the sum over all its places for each channel. Kept in the result they would be loaded and stored for every vector,
+// each waiting for what the one before has just stored, which takes longest where the vector is not whole. So they stay
+// in registers while the loops run along which they reduce:
+//
+//   - where the innermost axis is a few vectors long, all of them do, and that axis is written out;
+//   - where it is longer, but the loops inside are as short as those of a window, one vector after the other goes
+//     through the window.
+//
+// Axes of windows are walked inside of those that the results keep, so that there is something to hold.
+#include <algorithm>
+
+#include "codegen/kernel_emitter.h"
+
+namespace descent::codegen {
+
+using ir::Dimension;
+
+namespace {
+
+constexpr std::int64_t kShort = 16;    // elements of a window's axis
+constexpr std::int64_t kWindow = 64;   // and of all its axes
+constexpr std::int64_t kWritten = 96;  // instructions of a vector, times the vectors that are written out
+
+bool is_short(const Dimension& size) { return size.is_constant() && size.constant() <= kShort; }
+
+}  // namespace
+
+/// Whether a reduction keeps the innermost axis, so that each lane of a vector goes to its neighbour's neighbour.
+bool KernelEmitter::keeps_innermost(const Accumulator& a) const {
+  const auto& strides = a.place.strides;
+  return a.place.indirections.empty() && strides.size() > 1 && strides.back().is_one();
+}
+
+/// How many of the outer loops choose the element of the result: it can be held while the others run.
+std::size_t KernelEmitter::depth_of(const Accumulator& a) const {
+  std::size_t depth = axes_.size() - 1;
+  while (depth > row_axes_ && a.place.strides[depth - 1] == Dimension(0)) --depth;
+  return depth;
+}
+
+/// Moves the short axes along which all partial results are reduced inside of those that they keep.
+void KernelEmitter::order_axes() {
+  if (axes_.size() < row_axes_ + 3) return;
+  std::vector<const Accumulator*> partial;
+  for (const Accumulator& a : accumulators_) {
+    if (is_whole(a) || is_column(a)) continue;
+    if (!keeps_innermost(a)) return;
+    partial.push_back(&a);
+  }
+  if (partial.empty()) return;
+  const auto is_window = [&](std::size_t axis) {
+    return is_short(axes_[axis]) && std::all_of(partial.begin(), partial.end(), [&](const Accumulator* a) {
+             return a->place.strides[axis] == Dimension(0);
+           });
+  };
+  std::vector<std::size_t> order;
+  for (const bool windows : {false, true}) {
+    for (std::size_t axis = row_axes_; axis + 1 < axes_.size(); ++axis) {
+      if (is_window(axis) == windows) order.push_back(axis);
+    }
+  }
+  for_each_strides([&](std::vector<Dimension>& list) {
+    const std::vector<Dimension> old = list;
+    for (std::size_t i = 0; i < order.size(); ++i) list[row_axes_ + i] = old[order[i]];
+  });
+  const std::vector<Dimension> old = axes_;
+  for (std::size_t i = 0; i < order.size(); ++i) axes_[row_axes_ + i] = old[order[i]];
+}
+
+/// Writes the loops from `first` on, with what can be held in registers; false where there is nothing.
+bool KernelEmitter::emit_held(std::vector<Loop>& loops, std::size_t first) {
+  if (loops.size() < first + 2 || !loops.back().size.is_constant() || sizes_ != nullptr) return false;
+  const std::size_t innermost = loops.size() - 1;
+  std::vector<Held> held;
+  for (Accumulator& a : accumulators_) {
+    if (is_row(a)) return false;
+    if (keeps_innermost(a) && depth_of(a) < innermost) held.push_back({&a, depth_of(a), {}});
+  }
+  if (held.empty()) return false;
+  const std::int64_t vectors = (loops.back().size.constant() + machine_.lanes - 1) / machine_.lanes;
+  if (vectors * static_cast<std::int64_t>(held.size()) <= machine_.registers / 2 &&
+      (vectors == 1 || vectors * instructions_ <= kWritten)) {
+    emit_held_loops(loops, first, held, vectors);
+    return true;
+  }
+  // The loops inside of which one vector goes through all.
+  std::size_t outside = innermost;
+  std::int64_t window = 1;
+  while (outside > first && is_short(loops[outside - 1].size) &&
+         window * loops[outside - 1].size.constant() <= kWindow) {
+    window *= loops[--outside].size.constant();
+  }
+  std::erase_if(held, [&](const Held& h) { return h.depth < outside; });
+  if (held.empty()) return false;
+  for (const Held& h : held) outside = std::max(outside, h.depth);
+  std::erase_if(held, [&](const Held& h) { return h.depth < outside; });
+  const auto nest = [&](auto&& self, std::size_t axis) -> void {
+    if (axis < outside) {
+      loop(i64(0), loops[axis].count, i64(1), [&](Value* local) {
+        loops[axis].index = add(loops[axis].base, local);
+        self(self, axis + 1);
+      });
+      return;
+    }
+    for_vectors(loops.back(), [&](Value* mask) {
+      held_mask_ = mask;
+      emit_held_loops(loops, outside, held, 0);
+    });
+  };
+  nest(nest, first);
+  return true;
+}
+
+/// The loops from `axis` on; inside of them so many vectors, 0: the one at hand.
+void KernelEmitter::emit_held_loops(std::vector<Loop>& loops, std::size_t axis, std::vector<Held>& held,
+                                    std::int64_t vectors) {
+  Loop& inner = loops.back();
+  const auto for_each_vector_of = [&](const std::function<void(std::size_t, Value*)>& body) {
+    if (vectors == 0) return body(0, held_mask_);
+    for (std::int64_t v = 0; v < vectors; ++v) {
+      const std::int64_t left = inner.size.constant() - v * machine_.lanes;
+      inner.index = add(inner.base, i64(v * machine_.lanes));
+      body(static_cast<std::size_t>(v), left < machine_.lanes ? lane_mask(i64(left)) : nullptr);
+    }
+  };
+  if (axis + 1 == loops.size()) {
+    for_each_vector_of([&](std::size_t v, Value* mask) {
+      for (Held& h : held) h.accumulator->vector = h.vectors[v];
+      emit_vector(loops, nullptr, mask);
+      for (Held& h : held) h.accumulator->vector = nullptr;
+    });
+    return;
+  }
+  for (Held& h : held) {
+    if (h.depth != axis) continue;
+    h.vectors.clear();
+    for (std::int64_t v = 0; v < std::max<std::int64_t>(vectors, 1); ++v) {
+      h.vectors.push_back(stack(vector_type(h.accumulator->node->type.dtype), "held"));
+      builder_.CreateStore(identity(h.accumulator->node), h.vectors.back());
+    }
+  }
+  loop(i64(0), loops[axis].count, i64(1), [&](Value* local) {
+    loops[axis].index = add(loops[axis].base, local);
+    emit_held_loops(loops, axis + 1, held, vectors);
+  });
+  for (Held& h : held) {
+    if (h.depth != axis) continue;
+    for_each_vector_of([&](std::size_t v, Value* mask) {
+      current_ = &loops;
+      mask_ = mask;
+      accumulate(*h.accumulator, builder_.CreateLoad(vector_type(h.accumulator->node->type.dtype), h.vectors[v]));
+    });
+  }
+}
+
+}  // namespace descent::codegen
