@@ -176,36 +176,64 @@ Type infer_windows(const OpInfo&, std::span<const Node* const> x, const Attribut
   return {x[0]->type.dtype, shape};
 }
 
+namespace {
+
+/// The first elements along an axis, or zeros behind them.
+Expr resized(Expr e, int axis, const Dimension& size) {
+  Shape none(e.shape().size(), Dimension(0)), shape = e.shape();
+  const Dimension rest = size - along(shape, axis);
+  const bool shorter = is_negative(rest);
+  along(shorter ? shape : none, axis) = shorter ? size : rest;
+  const Shape zero(shape.size(), Dimension(0));
+  if (shorter) return slice(e, zero, shape, std::vector<int>(shape.size(), 1));
+  return pad(e, zero, none, std::vector<int>(shape.size(), 0));
+}
+
+/// The sum over all windows' elements of the place that each of them was read from, of so many places.
+Expr sum_of_windows(Expr g, int axis, int stride, int dilation, const Dimension& places) {
+  const std::size_t rank = g.shape().size();
+  const int size = static_cast<int>(along(g.shape(), axis + 1).constant());
+  Shape low(rank, Dimension(0)), high = low;
+  std::vector<int> interior(rank, 0);
+  along(low, axis) = Dimension(dilation * (size - 1));
+  along(high, axis) = places - (along(g.shape(), axis) - 1) * stride - 1;
+  along(interior, axis) = stride - 1;
+  const Expr starts = windows(pad(g, low, high, interior), axis, size, 1, dilation);
+  return reduce_sum(diagonal(reverse(starts, {axis + 1}), axis + 1, axis + 2), {axis + 1});
+}
+
+}  // namespace
+
 // Element i was read as element k of window o where i = stride * o + dilation * k. The adjoint of i is therefore the
 // sum over k of those of the windows (i - dilation * k) / stride: with the windows' adjoints spread by the stride and
 // padded, the sum over the diagonal of windows of the reversed order, one beginning at every i.
+//
+// With a stride most of these would be zeros. But where dilation is 1, an axis seen as rows of `stride` elements, (q,
+// r) for i = stride * q + r, has windows of whole rows, one apart, if they are filled up with elements that nobody
+// reads: k = stride * j + r is element r of row j. So the adjoint is that of windows of rows.
 //
 // Windows without overlap leave each element in one of them, or in none: their adjoints side by side.
 Adjoints derivative_windows(Expr y, Expr g, std::span<const Expr> x) {
   const Attributes& a = y.node->attributes;
   const int axis = a.axes[0], size = a.window[0], stride = a.window[1], dilation = a.window[2];
-  const std::size_t rank = y.shape().size();
-  Shape low(rank, Dimension(0)), high = low;
-  std::vector<int> interior(rank, 0);
-  const Dimension covered = along(y.shape(), axis) * stride, rest = along(x[0].shape(), axis) - covered;
-  if (dilation == 1 && stride >= size && rest.is_constant()) {
-    along(high, axis + 1) = Dimension(stride - size);
-    const Expr apart = pad(g, low, high, interior);
-    Shape shape = x[0].shape();
-    along(shape, axis) = covered;
-    const Expr together = reshape(apart, shape);
-    if (rest.constant() < 0) {
-      return {slice(together, Shape(rank - 1, Dimension(0)), x[0].shape(), std::vector<int>(rank - 1, 1))};
-    }
-    low.pop_back(), high = low, interior.pop_back();
-    along(high, axis) = rest;
-    return {pad(together, low, high, interior)};
+  const bool by_rows =
+      dilation == 1 && stride > 1 && (along(x[0].shape(), axis) - along(y.shape(), axis) * stride).is_constant();
+  if (!by_rows) return {sum_of_windows(g, axis, stride, dilation, along(x[0].shape(), axis))};
+  // Windows of whole rows, each row an axis of its own.
+  const int rows = (size + stride - 1) / stride;
+  Shape low(g.shape().size(), Dimension(0)), high = low;
+  along(high, axis + 1) = Dimension(rows * stride - size);
+  g = pad(g, low, high, std::vector<int>(low.size(), 0));
+  const Dimension count = along(y.shape(), axis) + (rows - 1);
+  if (rows > 1) {
+    Shape split = g.shape();
+    along(split, axis + 1) = Dimension(rows);
+    split.insert(split.begin() + axis + 2, Dimension(stride));
+    g = sum_of_windows(reshape(g, split), axis, 1, 1, count);
   }
-  along(low, axis) = Dimension(dilation * (size - 1));
-  along(high, axis) = along(x[0].shape(), axis) - (along(y.shape(), axis) - 1) * stride - 1;
-  along(interior, axis) = stride - 1;
-  const Expr starts = windows(pad(g, low, high, interior), axis, size, 1, dilation);
-  return {reduce_sum(diagonal(reverse(starts, {axis + 1}), axis + 1, axis + 2), {axis + 1})};
+  Shape shape = x[0].shape();
+  along(shape, axis) = count * stride;
+  return {resized(reshape(g, shape), axis, along(x[0].shape(), axis))};
 }
 
 IndexMap index_map_windows(const Node& node) {

@@ -13,8 +13,10 @@
 
 #include <algorithm>
 #include <array>
+#include <functional>
 
 #include "ir/expr.h"
+#include "passes/views.h"
 
 namespace descent::passes {
 
@@ -27,70 +29,65 @@ using ir::Shape;
 
 namespace {
 
-/// A contraction seen through a permutation, to whose operands views are applied.
+/// A contraction seen through views of its result. A view of an axis that comes from one operand alone is made one of
+/// that operand; axes may also be merged, of both operands, and be cut or padded then: that is done to the new result.
 class MovingContraction {
  public:
   MovingContraction(Graph& graph, const Node* dot)
       : sides_{Side{{graph, dot->operands[0]}, dot->attributes.lhs_batch, dot->attributes.lhs_contract},
                Side{{graph, dot->operands[1]}, dot->attributes.rhs_batch, dot->attributes.rhs_contract}} {
-    const int batches = static_cast<int>(sides_[0].batch.size());
-    for (int i = 0; i < batches; ++i) axes_.push_back({0, -1});
+    for (int i = 0; i < static_cast<int>(sides_[0].batch.size()); ++i) axes_.push_back({{Factor{0, -1, i}}, {}});
     for (int s = 0; s < 2; ++s) {
       const Side& side = sides_[static_cast<std::size_t>(s)];
       for (int axis = 0; axis < static_cast<int>(side.operand.shape().size()); ++axis) {
         const auto in = [&](const std::vector<int>& list) {
           return std::find(list.begin(), list.end(), axis) != list.end();
         };
-        if (!in(side.batch) && !in(side.contract)) axes_.push_back({s, axis});
+        if (!in(side.batch) && !in(side.contract)) axes_.push_back({{Factor{s, axis, -1}}, {}});
       }
     }
-    batch_of_.resize(axes_.size(), -1);
-    for (int i = 0; i < batches; ++i) batch_of_[static_cast<std::size_t>(i)] = i;
   }
 
-  /// Applies a view of the present result to an operand; false where it touches a batch axis, or is no such view.
+  /// Applies a view of the present result; false where it can neither go to an operand nor wait.
   bool apply(const Node* view) {
     const ir::Attributes& a = view->attributes;
-    if (view->op == Op::transpose) {
-      std::vector<Axis> axes;
-      std::vector<int> batch_of;
-      for (int axis : a.axes) {
-        axes.push_back(axes_[static_cast<std::size_t>(axis)]);
-        batch_of.push_back(batch_of_[static_cast<std::size_t>(axis)]);
+    switch (view->op) {
+      case Op::transpose: {
+        std::vector<Axis> axes;
+        for (int axis : a.axes) axes.push_back(axes_[static_cast<std::size_t>(axis)]);
+        axes_ = axes;
+        return true;
       }
-      axes_ = axes;
-      batch_of_ = batch_of;
-      return true;
+      case Op::reverse:
+        for (int axis : a.axes) change(axis, [](Expr e, int own) { return ir::reverse(e, {own}); });
+        return true;
+      case Op::pad:
+        for (std::size_t i = 0; i < axes_.size(); ++i) {
+          if (a.low[i] == Dimension(0) && a.high[i] == Dimension(0) && a.interior[i] == 0) continue;
+          change(static_cast<int>(i), [&a, i](Expr e, int own) { return padded(e, own, a, i); });
+        }
+        return true;
+      case Op::slice:
+        for (std::size_t i = 0; i < axes_.size(); ++i) {
+          if (view->shape()[i] == view->operands[0]->shape()[i]) continue;
+          change(static_cast<int>(i), [&a, i](Expr e, int own) { return sliced(e, own, a, i); });
+        }
+        return true;
+      case Op::windows:
+        return opened(a.axes[0], a.window);
+      case Op::reshape:
+        return regrouped(view->operands[0]->shape(), view->shape());
+      default:
+        return false;
     }
-    if (view->op == Op::reverse) {
-      for (int axis : a.axes) {
-        if (!on_free(axis, [&](Expr e, int own) { return ir::reverse(e, {own}); })) return false;
-      }
-      return true;
-    }
-    if (view->op == Op::pad) {
-      for (std::size_t i = 0; i < axes_.size(); ++i) {
-        if (a.low[i] == Dimension(0) && a.high[i] == Dimension(0) && a.interior[i] == 0) continue;
-        if (!on_free(static_cast<int>(i), [&](Expr e, int own) { return padded(e, own, a, i); })) return false;
-      }
-      return true;
-    }
-    if (view->op != Op::windows) return false;
-    const int axis = a.axes[0];
-    if (!on_free(axis, [&](Expr e, int own) { return ir::windows(e, own, a.window[0], a.window[1], a.window[2]); })) {
-      return false;
-    }
-    const Axis opened = axes_[static_cast<std::size_t>(axis)];
-    make_room(opened.side, opened.axis + 1);
-    axes_.insert(axes_.begin() + axis + 1, Axis{opened.side, opened.axis + 1});
-    batch_of_.insert(batch_of_.begin() + axis + 1, -1);
-    return true;
   }
 
   /// The sum over the diagonal of two axes of the result; nullptr unless they are of different operands.
   const Node* contracted(int p, int q) const {
-    const Axis first = axes_[static_cast<std::size_t>(p)], second = axes_[static_cast<std::size_t>(q)];
-    if (first.axis < 0 || second.axis < 0 || first.side == second.side) return nullptr;
+    const Axis &first_axis = axes_[static_cast<std::size_t>(p)], &second_axis = axes_[static_cast<std::size_t>(q)];
+    if (!is_free(first_axis) || !is_free(second_axis)) return nullptr;
+    const Factor first = first_axis.factors[0], second = second_axis.factors[0];
+    if (first.side == second.side) return nullptr;
     ir::Attributes a;
     a.lhs_batch = sides_[0].batch, a.rhs_batch = sides_[1].batch;
     a.lhs_contract = sides_[0].contract, a.rhs_contract = sides_[1].contract;
@@ -98,21 +95,20 @@ class MovingContraction {
     a.rhs_contract.push_back(first.side == 1 ? first.axis : second.axis);
     const Expr dot = ir::dot_general(sides_[0].operand, sides_[1].operand, a);
     // The contraction's own order of axes, and from it the one asked for.
-    std::vector<int> order;
+    std::vector<Factor> order;
     for (std::size_t i = 0; i < axes_.size(); ++i) {
-      if (static_cast<int>(i) != p && static_cast<int>(i) != q) order.push_back(static_cast<int>(i));
+      if (static_cast<int>(i) == p || static_cast<int>(i) == q) continue;
+      order.insert(order.end(), axes_[i].factors.begin(), axes_[i].factors.end());
     }
-    std::vector<int> sorted = order;
-    const auto key = [&](int i) {
-      const auto at = static_cast<std::size_t>(i);
-      return std::array<int, 3>{batch_of_[at] >= 0 ? 0 : 1, axes_[at].side,
-                                batch_of_[at] >= 0 ? batch_of_[at] : axes_[at].axis};
+    const auto key = [](const Factor& f) {
+      return f.batch >= 0 ? std::array<int, 3>{0, 0, f.batch} : std::array<int, 3>{1, f.side, f.axis};
     };
-    std::sort(sorted.begin(), sorted.end(), [&](int i, int j) { return key(i) < key(j); });
     std::vector<int> permutation;
-    for (int i : order)
-      permutation.push_back(static_cast<int>(std::find(sorted.begin(), sorted.end(), i) - sorted.begin()));
-    return ir::transpose(dot, permutation).node;
+    for (const Factor& f : order) {
+      permutation.push_back(static_cast<int>(
+          std::count_if(order.begin(), order.end(), [&](const Factor& other) { return key(other) < key(f); })));
+    }
+    return finished(ir::transpose(dot, permutation), p, q).node;
   }
 
  private:
@@ -120,18 +116,106 @@ class MovingContraction {
     Expr operand;
     std::vector<int> batch, contract;
   };
-  /// Where an axis of the result comes from; batch axes come from both sides and have no own axis.
+  /// An axis of an operand, or a pair of batch axes.
+  struct Factor {
+    int side, axis, batch;  ///< batch: -1 for a free axis, which alone has an own axis
+  };
+  /// A view of one axis of a tensor, which is given with the axis' place.
+  using View = std::function<Expr(Expr, int)>;
+  /// An axis of the result: of which it consists, from the outside, and what is done with it then.
   struct Axis {
-    int side, axis;
+    std::vector<Factor> factors;
+    std::vector<View> waiting;
   };
 
-  template <typename Change>
-  bool on_free(int axis, Change change) {
-    const Axis at = axes_[static_cast<std::size_t>(axis)];
-    if (at.axis < 0) return false;
-    Expr& operand = sides_[static_cast<std::size_t>(at.side)].operand;
-    operand = change(operand, at.axis);
+  static bool is_free(const Axis& axis) {
+    return axis.factors.size() == 1 && axis.factors[0].batch < 0 && axis.waiting.empty();
+  }
+
+  void change(int axis, const View& view) {
+    Axis& at = axes_[static_cast<std::size_t>(axis)];
+    if (!is_free(at)) return at.waiting.push_back(view);
+    Expr& operand = sides_[static_cast<std::size_t>(at.factors[0].side)].operand;
+    operand = view(operand, at.factors[0].axis);
+  }
+
+  bool opened(int axis, const std::vector<int>& window) {
+    if (!is_free(axes_[static_cast<std::size_t>(axis)])) return false;
+    change(axis, [&](Expr e, int own) { return ir::windows(e, own, window[0], window[1], window[2]); });
+    split(axis, 2);
     return true;
+  }
+
+  /// A free axis of an operand has become several.
+  void split(int axis, int count) {
+    const Factor first = axes_[static_cast<std::size_t>(axis)].factors[0];
+    Side& s = sides_[static_cast<std::size_t>(first.side)];
+    for (auto* list : {&s.batch, &s.contract}) {
+      for (int& other : *list) other += other > first.axis ? count - 1 : 0;
+    }
+    for (Axis& other : axes_) {
+      for (Factor& f : other.factors) {
+        if (f.batch < 0 && f.side == first.side && f.axis > first.axis) f.axis += count - 1;
+      }
+    }
+    for (int i = 1; i < count; ++i) {
+      axes_.insert(axes_.begin() + axis + i, Axis{{Factor{first.side, first.axis + i, -1}}, {}});
+    }
+  }
+
+  /// Single axes that become several, and several that become one.
+  bool regrouped(const Shape& from, const Shape& to) {
+    std::size_t axis = 0;
+    for (const Block& block : matching_blocks(from, to)) {
+      const std::size_t before = block.from_end - block.from_begin, after = block.to_end - block.to_begin;
+      if (before == 0 || after == 0 || (before > 1 && after > 1)) return false;
+      if (after > 1) {
+        if (!is_free(axes_[axis])) return false;
+        change(static_cast<int>(axis), [&](Expr e, int own) {
+          Shape shape = e.shape();
+          const auto at = shape.erase(shape.begin() + own);
+          shape.insert(at, to.begin() + static_cast<std::ptrdiff_t>(block.to_begin),
+                       to.begin() + static_cast<std::ptrdiff_t>(block.to_end));
+          return ir::reshape(e, shape);
+        });
+        split(static_cast<int>(axis), static_cast<int>(after));
+      }
+      if (before > 1 && !merge(axis, before)) return false;
+      axis += after;
+    }
+    return true;
+  }
+
+  bool merge(std::size_t axis, std::size_t count) {
+    Axis whole;
+    for (std::size_t i = axis; i < axis + count; ++i) {
+      if (!axes_[i].waiting.empty()) return false;
+      whole.factors.insert(whole.factors.end(), axes_[i].factors.begin(), axes_[i].factors.end());
+    }
+    const auto begin = axes_.begin() + static_cast<std::ptrdiff_t>(axis);
+    axes_.erase(begin + 1, begin + static_cast<std::ptrdiff_t>(count));
+    axes_[axis] = whole;
+    return true;
+  }
+
+  /// Merges axes, and does what waits for that; without the axes p and q, which are contracted.
+  Expr finished(Expr e, int p, int q) const {
+    Shape merged;
+    std::size_t at = 0;
+    for (std::size_t i = 0; i < axes_.size(); ++i) {
+      if (static_cast<int>(i) == p || static_cast<int>(i) == q) continue;
+      merged.emplace_back(1);
+      for (std::size_t factor = 0; factor < axes_[i].factors.size(); ++factor)
+        merged.back() = merged.back() * e.shape()[at++];
+    }
+    if (merged != e.shape()) e = ir::reshape(e, merged);
+    int own = 0;
+    for (std::size_t i = 0; i < axes_.size(); ++i) {
+      if (static_cast<int>(i) == p || static_cast<int>(i) == q) continue;
+      for (const View& view : axes_[i].waiting) e = view(e, own);
+      ++own;
+    }
+    return e;
   }
 
   static Expr padded(Expr e, int own, const ir::Attributes& a, std::size_t i) {
@@ -142,20 +226,16 @@ class MovingContraction {
     return ir::pad(e, low, high, interior);
   }
 
-  /// Axes of an operand from `from` on have moved up by one.
-  void make_room(int side, int from) {
-    Side& s = sides_[static_cast<std::size_t>(side)];
-    for (auto* list : {&s.batch, &s.contract}) {
-      for (int& axis : *list) axis += axis >= from ? 1 : 0;
-    }
-    for (Axis& axis : axes_) {
-      if (axis.side == side && axis.axis >= from) ++axis.axis;
-    }
+  static Expr sliced(Expr e, int own, const ir::Attributes& a, std::size_t i) {
+    Shape starts(e.shape().size(), Dimension(0)), limits = e.shape();
+    std::vector<int> strides(e.shape().size(), 1);
+    const auto at = static_cast<std::size_t>(own);
+    starts[at] = a.starts[i], limits[at] = a.limits[i], strides[at] = a.strides[i];
+    return ir::slice(e, starts, limits, strides);
   }
 
   std::array<Side, 2> sides_;
-  std::vector<Axis> axes_;     // of the present result
-  std::vector<int> batch_of_;  // which batch axis it is; -1 for a free one
+  std::vector<Axis> axes_;  // of the present result
 };
 
 }  // namespace
@@ -166,7 +246,11 @@ const Node* diagonal_sum_of_contraction(Graph& graph, const Node* node) {
     return node;
   std::vector<const Node*> views;
   const Node* x = diagonal->operands[0];
-  while (x->op == Op::transpose || x->op == Op::reverse || x->op == Op::pad || x->op == Op::windows) {
+  const auto is_view = [](Op op) {
+    return op == Op::transpose || op == Op::reverse || op == Op::pad || op == Op::slice || op == Op::windows ||
+           op == Op::reshape;
+  };
+  while (is_view(x->op)) {
     views.push_back(x);
     x = x->operands[0];
   }

@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "ir/op.h"
+#include "passes/operand_layout.h"
 #include "passes/overlap_rules.h"
 #include "passes/pattern.h"
 #include "passes/simplify_views.h"
@@ -359,8 +360,9 @@ const std::vector<StructuralRule>& structural_rules(Op op) {
 }
 
 const std::vector<StructuralRule>& structural_lowering_rules(Op op) {
-  static const std::vector<StructuralRule> none, pad = {{"padding between elements", lower_pad}};
-  return op == Op::pad ? pad : none;
+  static const std::vector<StructuralRule> none, pad = {{"padding between elements", lower_pad}},
+                                                 contraction = {{"a copied operand", copied_operand_as_matrix}};
+  return op == Op::pad ? pad : op == Op::dot_general ? contraction : none;
 }
 
 const std::vector<StructuralRule>& repetition_rules() {

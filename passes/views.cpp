@@ -17,31 +17,6 @@ std::vector<Dimension> row_major(const Shape& shape) {
   return strides;
 }
 
-namespace {
-
-/// start + sum of coefficients * index, with the index replaced by what `map` makes of the new one.
-struct Affine {
-  Dimension start;
-  std::vector<Dimension> coefficients;
-};
-
-Affine substitute(const Affine& f, const ir::IndexMap& map, const Shape& to) {
-  Affine g{f.start, std::vector<Dimension>(to.size(), Dimension(0))};
-  for (std::size_t axis = 0; axis < map.size(); ++axis) {
-    g.start = g.start + f.coefficients[axis] * map[axis].start;
-    for (std::size_t i = 0; i < to.size(); ++i) {
-      if (!to[i].is_one()) g.coefficients[i] = g.coefficients[i] + f.coefficients[axis] * map[axis].coefficients[i];
-    }
-  }
-  return g;
-}
-
-/// Axes [from_begin, from_end) of one shape and [to_begin, to_end) of the other that hold the same elements.
-struct Block {
-  std::size_t from_begin, from_end, to_begin, to_end;
-};
-
-/// The finest such blocks, from the left; the last one takes what is left.
 std::vector<Block> matching_blocks(const Shape& from, const Shape& to) {
   std::vector<Block> blocks;
   std::size_t i = 0, j = 0;
@@ -63,6 +38,25 @@ std::vector<Block> matching_blocks(const Shape& from, const Shape& to) {
     j = blocks.back().to_end;
   }
   return blocks;
+}
+
+namespace {
+
+/// start + sum of coefficients * index, with the index replaced by what `map` makes of the new one.
+struct Affine {
+  Dimension start;
+  std::vector<Dimension> coefficients;
+};
+
+Affine substitute(const Affine& f, const ir::IndexMap& map, const Shape& to) {
+  Affine g{f.start, std::vector<Dimension>(to.size(), Dimension(0))};
+  for (std::size_t axis = 0; axis < map.size(); ++axis) {
+    g.start = g.start + f.coefficients[axis] * map[axis].start;
+    for (std::size_t i = 0; i < to.size(); ++i) {
+      if (!to[i].is_one()) g.coefficients[i] = g.coefficients[i] + f.coefficients[axis] * map[axis].coefficients[i];
+    }
+  }
+  return g;
 }
 
 /// Coefficients by axis of `from` to those by axis of `to`, if the axes of each block can be walked as one.

@@ -57,6 +57,14 @@ View compose(const View& inner, const ir::IndexMap& map, const ir::Shape& from, 
 std::optional<View> picked(const View& table, const View& indices, const ir::Shape& from, std::size_t axis,
                            std::size_t index_rank, const ir::Shape& to);
 
+/// Axes [from_begin, from_end) of one shape and [to_begin, to_end) of the other that hold the same elements.
+struct Block {
+  std::size_t from_begin, from_end, to_begin, to_end;
+};
+
+/// The finest such blocks, from the left; the last one takes what is left.
+std::vector<Block> matching_blocks(const ir::Shape& from, const ir::Shape& to);
+
 /// `view`, of shape `from`, under another shape of as many elements; nothing where strides cannot say that.
 std::optional<View> reshaped(const View& view, const ir::Shape& from, const ir::Shape& to);
 

@@ -230,13 +230,30 @@ TEST_CASE("a_convolution_and_its_gradients_are_three_contractions") {
   }
 }
 
-TEST_CASE("windows_with_one_overlapping_axis_have_their_adjoint") {
-  Example example;
-  const Expr x = example.parameter("x", {4, 9, 7, 3}), k = example.parameter("k", {3, 2, 3, 5});
-  const Expr y = convolution(x, k, 2);
-  const auto adjoints = gradients(sum_of_all(y * y), {x, k});
-  example.function().results = {{"y", y.node}, {"dx", adjoints[0].node}, {"dk", adjoints[1].node}};
-  example.agrees();
+TEST_CASE("the_adjoint_of_a_convolution_with_a_stride_multiplies_by_few_zeros") {
+  struct Windows {
+    std::int64_t height, width, rows, columns;
+    int stride;
+  };
+  for (const auto& [height, width, rows, columns, stride] :
+       {Windows{9, 7, 3, 2, 2}, {8, 9, 3, 3, 2}, {9, 8, 4, 3, 2}, {11, 10, 5, 4, 3}, {7, 7, 1, 3, 2}}) {
+    CAPTURE(height, width, rows, columns, stride);
+    Example example;
+    const Expr x = example.parameter("x", {4, height, width, 3}), k = example.parameter("k", {rows, columns, 3, 5});
+    const Expr y = convolution(x, k, stride);
+    const auto adjoints = gradients(sum_of_all(y * y), {x, k});
+    example.function().results = {{"y", y.node}, {"dx", adjoints[0].node}, {"dk", adjoints[1].node}};
+    example.agrees();
+    const ir::Program optimized = passes::run_pipeline(example.program());
+    INFO(ir::print(optimized));
+    CHECK(count_op(optimized, Op::dot_general) == 3);
+    CHECK(count_op(optimized, Op::diagonal) == 0);
+    for (const ir::Node* node : ir::reachable(optimized.functions[0].roots())) {
+      // No zeros between the elements of what has as many places as windows.
+      if (node->op == Op::dot_general)
+        CHECK(ir::element_count(node->operands[0]->shape()).constant() <= 4 * 3 * rows * columns * height * width);
+    }
+  }
 }
 
 TEST_CASE("the_adjoint_of_patches_is_the_patches_side_by_side") {

@@ -132,6 +132,16 @@ TEST_CASE("structural_derivatives_agree_with_differences") {
       check(graph, ir::windows(columns(count), 0, 2, 3).node, e);  // and apart
     check(graph, ir::windows(columns(17), 0, 3, 3).node, e);
   }
+  SECTION("overlapping windows more than one apart") {
+    const Expr many = ir::reshape(ir::concatenate({a, a * a, exp(a)}, 0), {ir::Dimension(18)});
+    for (const std::int64_t count : {9, 10, 11, 12}) {
+      const Expr columns = ir::slice(many, {0}, {count}, {1});
+      for (const auto& [size, stride] : {std::pair{3, 2}, {4, 2}, {5, 2}, {4, 3}, {7, 3}}) {
+        CAPTURE(count, size, stride);
+        check(graph, ir::windows(columns, 0, size, stride).node, e);
+      }
+    }
+  }
   SECTION("diagonal") { check(graph, ir::diagonal(ir::slice(a, {0, 0}, {2, 2}, {1, 1}), 0, 1).node, e); }
   SECTION("gather and scatter_add") {
     const Expr indices(graph, graph.leaf(ir::Op::input, "indices", {three}, ir::DType::i32));
