@@ -382,10 +382,10 @@ class KernelEmitter {
   std::map<const ir::Node*, passes::View> views_;
   std::map<const ir::Node*, const ir::Node*> decays_;  // x → exp(-|x|), where the kernel computes that
   std::vector<ir::Dimension> space_strides_;
-  std::vector<passes::View> store_places_;  // by store
-  Dimension merged_ = 1;                    // elements of the axes that were merged into the first one
-  std::size_t row_axes_ = 0;                // leading axes whose loops are shared with other phases
-  std::function<void(Value*)> after_rows_;  // of dot products: what follows a block, from its first row on
+  std::vector<passes::View> store_places_;      // by store
+  Dimension merged_ = 1;                        // elements of the axes that were merged into the first one
+  std::size_t row_axes_ = 0;                    // leading axes whose loops are shared with other phases
+  std::function<void(Value*)> after_products_;  // of dot products: what is made before a block's rest, by first row
   std::vector<Loop>* current_ = nullptr;
   Value* mask_ = nullptr;
   Value *counted_rows_ = nullptr, *counted_columns_ = nullptr;  // by lane: what a reduction takes in; null: all

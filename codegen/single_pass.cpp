@@ -23,10 +23,11 @@ void KernelEmitter::emit_single_pass() {
   std::vector<Loop> loops;
   const Product product = second.turned_product(loops);
   const Block block = second.begin_sums(product);
-  // The rows of the block before are added: while the processor waits for what is made of this block's, they are at
-  // hand.
+  // The rows of the block before are added between this block's products and what is made of them: they are at hand
+  // while the processor waits for the products' last sums, and what is made of these then goes on beside the loads of
+  // the next block.
   const std::int64_t rows = first.blocking_.block_rows;
-  first.after_rows_ = [&](Value* row) {
+  first.after_products_ = [&](Value* row) {
     go_on_as(second);
     second.emit_pass(product, block, second.builder_.CreateSub(row, i64(rows)), second.minimum(row, i64(rows)), true,
                      loops);

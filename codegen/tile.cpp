@@ -146,9 +146,9 @@ void KernelEmitter::emit_dot_products(const Product& product, std::vector<Loop>&
     product.row_loop->base = first;
     product.row_loop->count = count;
     product.row_loop->tile_stride = i64(1);
+    if (after_products_) after_products_(first);
     emit_part(loops, scratch);
     end_block(builder_.CreateICmpSGE(add(first, i64(block)), rows.end));
-    if (after_rows_) after_rows_(first);
   });
 }
 
