@@ -48,6 +48,23 @@ def recurrent(inputs, units, steps, batch):
     }
 
 
+def convolutional(size, filters, width, batch):
+    """Convolutions of 3 x 3 pixels, each with relu and the largest of 2 x 2 pixels behind it, then two dense layers."""
+    layers = "".join(f" |> conv2d({f}, padding = 1) |> relu |> max_pool2d" for f in filters)
+    body = f"    let h = x{layers}\n"
+    inputs = (size >> len(filters)) ** 2 * filters[-1]
+    body += f"    output p = reshape(h, [n, {inputs}]) |> dense({width}) |> relu |> dense(1) |> sigmoid\n"
+    return {
+        "widths": [inputs, width, 1],
+        "image": size,
+        "filters": filters,
+        "batch": batch,
+        "optimizer": "adam",
+        "shape": f"[n, {size}, {size}, 1]",
+        "body": body,
+    }
+
+
 MODELS = {  # with what compiling them may take, in ms
     "logistic": (dense([30, 1], 569, "sgd"), 30),
     "tiny": (dense([30, 16, 1], 32, "sgd"), 30),

@@ -24,14 +24,16 @@ def data(model):
         shapes = [(widths[0], 3 * units), (units, 3 * units), (3 * units,), (units, 1), (1,)]
         x = random.standard_normal((batch, steps, widths[0]))
     else:
-        shapes = [s for i, o in zip(widths, widths[1:]) for s in ((i, o), (o,))]
-        x = random.standard_normal((batch, widths[0]))
+        filters, size = model.get("filters", []), model.get("image")
+        shapes = [s for i, o in zip([1] + filters, filters) for s in ((3, 3, i, o), (o,))]
+        shapes += [s for i, o in zip(widths, widths[1:]) for s in ((i, o), (o,))]
+        x = random.standard_normal((batch, size, size, 1) if filters else (batch, widths[0]))
     parameters = [(random.standard_normal(s) * 0.1).astype(numpy.float32) for s in shapes]
     return parameters, x.astype(numpy.float32), random.integers(0, 2, (batch, 1)).astype(numpy.float32)
 
 
-def forward(model, parameters, x, relu, sigmoid, tanh, zeros):
-    """The logit of every row."""
+def forward(model, parameters, x, relu, sigmoid, tanh, zeros, convolution, largest):
+    """The logit of every row. `convolution` keeps the size of images, `largest` is that of every window."""
     if model.get("recurrent"):
         w, u, b, v, c = parameters
         units = model["recurrent"]
@@ -44,6 +46,10 @@ def forward(model, parameters, x, relu, sigmoid, tanh, zeros):
             h = z * h + (1 - z) * tanh(a[:, 2 * units :] + (r * h) @ u[:, 2 * units :])
         return h @ v + c
     h = x
+    for _ in model.get("filters", []):
+        w, b, *parameters = parameters
+        h = largest(relu(convolution(h, w, b)), 2)
+    h = h.reshape(x.shape[0], -1)
     for w, b in zip(parameters[0:-2:2], parameters[1:-2:2]):
         h = relu(h @ w + b)
     return h @ parameters[-2] + parameters[-1]
@@ -68,8 +74,14 @@ def run_jax(model, seconds):
     imported = time.perf_counter()
     parameters, x, y = data(model)
 
+    def convolution(h, w, b):
+        return jax.lax.conv_general_dilated(h, w, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")) + b
+
+    def largest(h, size):
+        return jax.lax.reduce_window(h, -jnp.inf, jax.lax.max, (1, size, size, 1), (1, size, size, 1), "VALID")
+
     def loss(p, x, y):
-        z = forward(model, p, x, jax.nn.relu, jax.nn.sigmoid, jnp.tanh, jnp.zeros)
+        z = forward(model, p, x, jax.nn.relu, jax.nn.sigmoid, jnp.tanh, jnp.zeros, convolution, largest)
         return jnp.mean(jnp.maximum(z, 0) - z * y + jnp.log1p(jnp.exp(-jnp.abs(z))))
 
     def sgd(p, state, step, x, y):
@@ -122,14 +134,27 @@ def run_torch(model, seconds):
     imported = time.perf_counter()
     torch.set_num_threads(1)
     parameters, x, y = data(model)
-    parameters = [torch.nn.Parameter(torch.from_numpy(p)) for p in parameters]
+    # Its kernels are [out, in, height, width], its images [n, channels, height, width]; both with the channels innermost
+    # in memory, as its documentation advises on processors.
+    first = [torch.from_numpy(p) for p in parameters]
+    first = [p.permute(3, 2, 0, 1).contiguous(memory_format=torch.channels_last) if p.dim() == 4 else p for p in first]
+    parameters = [torch.nn.Parameter(p) for p in first]
     x, y = torch.from_numpy(x), torch.from_numpy(y)
+    if x.dim() == 4:
+        x = x.permute(0, 3, 1, 2).contiguous(memory_format=torch.channels_last)
     make = {"adam": torch.optim.Adam, "sgd": torch.optim.SGD}[model["optimizer"]]
     optimizer = make(parameters, lr=1e-3)
 
+    functional = torch.nn.functional
+
+    def convolution(h, w, b):
+        return functional.conv2d(h, w, b, padding=1)
+
     def loss(x, y):
-        z = forward(model, parameters, x, torch.relu, torch.sigmoid, torch.tanh, torch.zeros)
-        return torch.nn.functional.binary_cross_entropy_with_logits(z, y)
+        z = forward(
+            model, parameters, x, torch.relu, torch.sigmoid, torch.tanh, torch.zeros, convolution, functional.max_pool2d
+        )
+        return functional.binary_cross_entropy_with_logits(z, y)
 
     compiled = torch.compile(loss)
 

@@ -13,10 +13,11 @@ import sys
 import tempfile
 from pathlib import Path
 
-from compile import DESCENT, MODELS, PYTHON, ROOT, dense, has, output, source
+from compile import DESCENT, MODELS, PYTHON, ROOT, convolutional, dense, has, output, source
 
-SIX = {name: MODELS[name][0] for name in ("logistic", "tiny", "small", "medium", "deep (65 layers)")}
-SIX["large"] = dense([1024, 1024, 1024, 1], 256, "adam")
+STEPS = {name: MODELS[name][0] for name in ("logistic", "tiny", "small", "medium", "deep (65 layers)")}
+STEPS["large"] = dense([1024, 1024, 1024, 1], 256, "adam")
+STEPS["convolutions"] = convolutional(28, [32, 64], 128, 64)
 COLUMNS = {
     "descent": {"step_us_min": "Descent"},
     "jax": {"call_us": "JAX, a call", "scan_us": "JAX in lax.scan"},
@@ -37,10 +38,10 @@ def main():
     os.environ.update(ONE_THREAD)  # for the processes that are begun from here, and so is the one processor
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     contenders = ["descent"] + [f for f in ("jax", "torch") if has(f)]
-    rows = {name: {} for name in SIX}
+    rows = {name: {} for name in STEPS}
     with tempfile.TemporaryDirectory() as folder:
         for done in range(arguments.rounds):
-            for name, model in SIX.items():
+            for name, model in STEPS.items():
                 print(f"round {done + 1} of {arguments.rounds}: {name}", file=sys.stderr)
                 file = Path(folder) / "model.descent"
                 file.write_text(source(model))
