@@ -75,6 +75,11 @@ void convert(const ir::Input& input, const TensorView& tensor, Elements& copy) {
 
 }  // namespace
 
+bool fits_as_it_is(const ir::Input& input, const frontend::Model& model, const TensorView& tensor) {
+  return lies_as_declared(input, tensor) && input.dtype != ir::DType::boolean &&
+         !model.index_counts.contains(input.name);
+}
+
 const std::vector<const void*>& GivenTensors::read(const ir::Declarations& program, const frontend::Model& model,
                                                    const Tensors& tensors) {
   const std::vector<ir::Input>& inputs = program.inputs;

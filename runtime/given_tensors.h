@@ -9,6 +9,9 @@
 
 namespace descent::runtime {
 
+/// Whether native code can read a tensor like this one where it lies, whatever its numbers are.
+bool fits_as_it_is(const ir::Input& input, const frontend::Model& model, const TensorView& tensor);
+
 class GivenTensors {
  public:
   /// The address of each tensor: the caller's own, or of a copy as the model declares it. Copies are kept until the

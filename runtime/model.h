@@ -87,11 +87,17 @@ struct Trainer::Implementation {
   };
   std::map<std::string, Workspace> workspaces;
 
-  /// What steps on tensors of the same lengths have in common: checked and looked up once. Inputs are read where they
-  /// are.
+  /// What steps on tensors of the same lengths and types have in common: checked and looked up once. Inputs are read
+  /// where they are.
   struct Step {
-    std::int64_t rows = 0;                     ///< 0: not prepared
-    std::vector<std::size_t> lengths, inputs;  ///< of the tensors; their buffers
+    struct Given {
+      std::size_t length;
+      TensorView::Type type;
+      std::size_t buffer;
+    };
+    std::int64_t rows = 0;     ///< 0: not prepared
+    std::vector<Given> given;  ///< the tensors for which it is prepared
+    bool as_they_are = false;  ///< nothing of them has to be converted or looked at
     codegen::AddressTable addresses;
     std::vector<std::int64_t> dimensions;
     codegen::RunFunction run = nullptr;

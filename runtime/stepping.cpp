@@ -71,9 +71,9 @@ void Trainer::Implementation::run_faster(runtime::SharedFunction& function, code
 }
 
 bool Trainer::Implementation::Step::fits(const Tensors& tensors, std::int64_t count) const {
-  if (count != rows || tensors.size() != lengths.size()) return false;
-  for (std::size_t i = 0; i < lengths.size(); ++i) {
-    if (tensors[i].size() != lengths[i]) return false;
+  if (count != rows || tensors.size() != given.size()) return false;
+  for (std::size_t i = 0; i < given.size(); ++i) {
+    if (tensors[i].size() != given[i].length || tensors[i].type() != given[i].type) return false;
   }
   return true;
 }
@@ -84,9 +84,13 @@ void Trainer::Implementation::prepare(const Tensors& tensors, std::int64_t rows)
   const codegen::CompiledFunction& function = model->compiled("step").function("step");
   const Workspace& w = workspace("step", sizes, true);
   Step step;
-  for (const auto& tensor : tensors) step.lengths.push_back(tensor.size());
-  for (const ir::Input& input : model->interface.inputs)
-    step.inputs.push_back(static_cast<std::size_t>(function.plan.buffer(input.name)));
+  step.as_they_are = true;
+  for (std::size_t i = 0; i < tensors.size(); ++i) {
+    const ir::Input& input = model->interface.inputs[i];
+    const auto buffer = static_cast<std::size_t>(function.plan.buffer(input.name));
+    step.given.push_back({tensors[i].size(), tensors[i].type(), buffer});
+    if (!runtime::fits_as_it_is(input, model->settings, tensors[i])) step.as_they_are = false;
+  }
   step.addresses = w.addresses;
   step.dimensions = runtime::in_order(model->interface, sizes);
   step.run = function.run;
@@ -102,11 +106,13 @@ double Trainer::step(const Tensors& tensors, std::int64_t rows) {
   Implementation& self = *implementation_;
   Implementation::Step& step = self.prepared;
   if (!step.fits(tensors, rows)) self.prepare(tensors, rows);
-  const std::vector<const void*>& addresses = self.given.read(self.model->interface, self.model->settings, tensors);
+  const std::vector<const void*>* read =
+      step.as_they_are ? nullptr : &self.given.read(self.model->interface, self.model->settings, tensors);
   for (std::size_t i = 0; i < tensors.size(); ++i) {
-    auto* address = const_cast<void*>(addresses[i]);  // kernels only read inputs
-    step.addresses.set(step.inputs[i], address);
-    if (step.shared != nullptr) step.shared->set_buffer(step.inputs[i], address);
+    // Kernels only read inputs.
+    auto* address = const_cast<void*>(read == nullptr ? tensors[i].data() : (*read)[i]);
+    step.addresses.set(step.given[i].buffer, address);
+    if (step.shared != nullptr) step.shared->set_buffer(step.given[i].buffer, address);
   }
   ++self.state.step;
   const auto run_alone = [&] { step.run(step.addresses.data(), step.dimensions.data(), &self.state); };
