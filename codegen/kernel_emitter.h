@@ -82,6 +82,9 @@ class KernelEmitter {
   // rows.cpp: phases of a row, and what is done element after element
   void emit_phases();
   void share_frame(const KernelEmitter& whole);
+  std::int64_t rows_of_phases() const;
+  bool is_number(const passes::Kernel& phase) const;
+  void emit_rows_of_phase(std::vector<Loop> loops);
   void emit_row(std::vector<Loop> loops);
   void emit_scan();
 

@@ -1,4 +1,5 @@
 // Kernels that are no single loop nest: phases of a row (passes/row_fusion.h), and a scan of elements one by one.
+#include <algorithm>
 #include <memory>
 
 #include "codegen/kernel_emitter.h"
@@ -20,7 +21,31 @@ void KernelEmitter::share_frame(const KernelEmitter& whole) {
   builder_.SetInsertPoint(whole.builder_.GetInsertBlock());
 }
 
+/// How many rows are made together, each phase of all of them before the next. What is one number for each row is then
+/// made of a vector of rows at once, and a row does not wait for what the phase before makes of it. Longer rows, of
+/// which so many would not stay in the first-level cache, are made one by one.
+std::int64_t KernelEmitter::rows_of_phases() const {
+  std::int64_t numbers = 0;  // of a row, in all phases
+  bool has_numbers = false;
+  for (const passes::Kernel& phase : kernel_.phases) {
+    if (is_number(phase)) has_numbers = true;
+    ir::Shape row(phase.space.begin() + static_cast<std::ptrdiff_t>(kernel_.space.size()), phase.space.end());
+    const Dimension count = ir::element_count(row);
+    if (!count.is_constant()) return 1;
+    numbers += count.constant();
+  }
+  const bool has_rows =
+      std::any_of(kernel_.space.begin(), kernel_.space.end(), [](const Dimension& d) { return !d.is_one(); });
+  constexpr std::int64_t kBuffers = 3;  // that a phase reads and writes, about
+  const bool fits = numbers * kBuffers * machine_.element * machine_.lanes <= machine_.level1 / 2;
+  return has_numbers && has_rows && fits ? machine_.lanes : 1;
+}
+
+/// Whether a phase makes one number for each row.
+bool KernelEmitter::is_number(const passes::Kernel& phase) const { return phase.space.size() == kernel_.space.size(); }
+
 void KernelEmitter::emit_phases() {
+  const std::int64_t block = rows_of_phases();
   std::vector<std::unique_ptr<KernelEmitter>> phases;
   const auto each = [&](const std::function<void(KernelEmitter&)>& emit_part_of) {
     for (const auto& phase : phases) {
@@ -31,7 +56,7 @@ void KernelEmitter::emit_phases() {
   };
   for (const passes::Kernel& phase : kernel_.phases) {
     passes::Machine machine = machine_;
-    if (phase.space.size() == kernel_.space.size()) machine.lanes = 1;  // one number for each row
+    if (is_number(phase) && block == 1) machine.lanes = 1;
     phases.push_back(std::make_unique<KernelEmitter>(module_, program_, plan_, phase, signature_, machine));
     phases.back()->share_frame(*this);
     for (const Dimension& d : kernel_.space) phases.back()->row_axes_ += d.is_one() ? 0 : 1;
@@ -46,6 +71,13 @@ void KernelEmitter::emit_phases() {
     if (axis == rows.size()) return each([&](KernelEmitter& phase) { phase.emit_row(rows); });
     Range range{i64(0), rows[axis].count};
     if (axis == 0) range = part(passes::Partition::Axis::first, rows[0].size);
+    if (axis + 1 == rows.size() && block > 1) {
+      return loop(range.begin, range.end, i64(block), [&](Value* first) {
+        rows[axis].base = first;
+        rows[axis].count = minimum(i64(block), builder_.CreateSub(range.end, first));
+        each([&](KernelEmitter& phase) { phase.emit_rows_of_phase(rows); });
+      });
+    }
     loop(range.begin, range.end, i64(1), [&](Value* index) {
       rows[axis].index = index;
       self(self, axis + 1);
@@ -53,6 +85,16 @@ void KernelEmitter::emit_phases() {
   };
   nest(nest, 0);
   each([](KernelEmitter& phase) { phase.end_reductions(); });
+}
+
+/// The rows of a block, which is a part of the last axis of `loops`.
+void KernelEmitter::emit_rows_of_phase(std::vector<Loop> loops) {
+  if (axes_.size() == loops.size()) return emit_inner(loops, nullptr);  // a number of each
+  Loop& rows = loops.back();
+  loop(i64(0), rows.count, i64(1), [&](Value* local) {
+    rows.index = add(rows.base, local);
+    emit_row(loops);
+  });
 }
 
 /// The axes of this phase within one row, whose indices stand in `loops`.

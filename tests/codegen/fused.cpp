@@ -109,6 +109,22 @@ TEST_CASE("softmax_is_one_kernel") {
   }
 }
 
+// Short rows are made as many at a time as a vector has lanes.
+TEST_CASE("phases_of_rows_agree_for_any_number_of_rows") {
+  for (std::int64_t rows : {1, 7, 8, 15, 16, 17, 40}) {
+    for (std::int64_t width : {3, 10, 300}) {
+      Example example;
+      example.program_case.environment.dimensions = {{"n", rows}};
+      const Expr x = example.input("x", {n, width});
+      const Expr largest = ir::reduce_max(x, {1});
+      const Expr logs = log(ir::reduce_sum(exp(x - ir::broadcast(largest, x.shape(), {0})), {1})) + largest;
+      const Expr shares = exp(x - ir::broadcast(logs, x.shape(), {0}));
+      example.function().results = {{"logs", logs.node}, {"shares", shares.node}, {"total", sum_of_all(logs).node}};
+      example.agrees();
+    }
+  }
+}
+
 TEST_CASE("the_gradient_of_softmax_is_one_kernel_too") {
   Example example;
   const Expr x = example.input("x", {n, 19}), g = example.input("g", {n, 19});
