@@ -181,7 +181,8 @@ class Commands {
         ->check(from<std::int64_t>(1, kMost));
     add_threads(c, bench_.threads);
     c.add_option("--seconds", bench_.seconds, "how long to measure")->check(from(0.01, 3600.0));
-    c.add_flag("--profile", bench_.profile, "time every kernel by itself, beside what the machine can do at most");
+    c.add_flag("--profile", bench_.profile,
+               "time every kernel by itself, beside what the machine can do at most; and each thread's waits and work");
     add_time_passes(c);
     add_json(c, bench_.as_json);
   }

@@ -41,6 +41,24 @@ class Roofline {
   std::map<std::size_t, double> bandwidths_;  // by bytes
 };
 
+/// What each member of a team does in the step: in the fastest of the rounds.
+std::vector<std::vector<runtime::SharedFunction::Spent>> by_member(Trainer::Implementation& trainer,
+                                                                   runtime::SharedFunction& step, double seconds) {
+  const auto members = static_cast<std::size_t>(trainer.threads);
+  std::vector<std::vector<runtime::SharedFunction::Spent>> now(members), best;
+  using Clock = std::chrono::steady_clock;
+  const auto end = Clock::now() + std::chrono::duration<double>(seconds);
+  auto least = Clock::duration::max();
+  for (int round = 0; round < 5 || Clock::now() < end; ++round) {
+    ++trainer.state.step;
+    const auto begin = Clock::now();
+    trainer.run_together([&](int member) { step.run(member, &trainer.state, now[static_cast<std::size_t>(member)]); });
+    const auto took = Clock::now() - begin;
+    if (took < least) least = took, best = now;
+  }
+  return best;
+}
+
 }  // namespace
 
 int profile(const BenchArguments& a) {
@@ -59,7 +77,7 @@ int profile(const BenchArguments& a) {
   const ir::Program& program = implementation.program();  // for the kernels' titles
   const passes::KernelPlan plan = passes::plan_kernels(program, program.function("step"), codegen::this_machine());
   Trainer::Implementation& state = trainer.implementation();
-  auto& workspace = state.workspace("step", sizes, true);
+  const codegen::AddressTable& addresses = state.prepared.addresses;  // among them those of the data
   const std::vector<std::int64_t> dimensions = runtime::in_order(implementation.interface, sizes);
   using Clock = std::chrono::steady_clock;
   constexpr std::int64_t whole = std::numeric_limits<std::int64_t>::max();
@@ -70,16 +88,23 @@ int profile(const BenchArguments& a) {
     for (std::size_t k = 0; k < calls.size(); ++k) {
       const codegen::KernelCode code = compiled.kernel(calls[k].kernel);
       const Stopwatch watch;
-      code(workspace.addresses.data() + calls[k].first_slot, dimensions.data(), &state.state, 0, whole);
+      code(addresses.data() + calls[k].first_slot, dimensions.data(), &state.state, 0, whole);
       const double us = watch.microseconds();
       least[k] = round == 0 ? us : std::min(least[k], us);
     }
   }
 
+  std::vector<std::vector<runtime::SharedFunction::Spent>> members;
+  trainer.set_threads(a.threads);
+  trainer.step(data.tensors, batch);  // whose tensors it goes on with
+  if (auto* shared = state.shared_function("step", sizes); shared != nullptr)
+    members = by_member(state, *shared, a.seconds);
+
   double total = 0;
   for (double us : least) total += us;
   nlohmann::json kernels = nlohmann::json::array();
   if (!a.as_json) {
+    for (std::size_t m = 0; m < members.size(); ++m) fmt::print("{:>8} {:>8} ", "waits", "works");
     fmt::print("{:>9} {:>6} {:>8} {:>7} {:>9}  {:<9} {}\n", "us", "share", "GFLOP/s", "GB/s", "roofline", "code",
                "kernel");
   }
@@ -93,6 +118,9 @@ int profile(const BenchArguments& a) {
     const std::string name = codegen::kernel_name(calls[k].kernel);
     const std::string title = passes::title(plan.kernels[k], plan);
     if (a.as_json) {
+      nlohmann::json spent = nlohmann::json::array();
+      for (const auto& member : members)
+        spent.push_back({{"waited_us", member[k].waited_us}, {"worked_us", member[k].worked_us}});
       kernels.push_back({{"kernel", title},
                          {"code", name},
                          {"us", least[k]},
@@ -101,8 +129,10 @@ int profile(const BenchArguments& a) {
                          {"bytes", bytes},
                          {"gflops", gflops},
                          {"gbytes", gbytes},
-                         {"roofline", fraction}});
+                         {"roofline", fraction},
+                         {"members", spent}});
     } else {
+      for (const auto& member : members) fmt::print("{:>8.2f} {:>8.2f} ", member[k].waited_us, member[k].worked_us);
       fmt::print("{:>9.2f} {:>5.1f}% {:>8.1f} {:>7.1f} {:>8.0f}%  {:<9} {}\n", least[k], 100 * least[k] / total, gflops,
                  gbytes, 100 * fraction, name, title);
     }
@@ -110,6 +140,11 @@ int profile(const BenchArguments& a) {
   if (a.as_json) {
     fmt::print("{}\n", nlohmann::json{{"batch", batch}, {"kernels", kernels}, {"us", total}}.dump());
   } else {
+    for (const auto& member : members) {
+      runtime::SharedFunction::Spent all{};
+      for (const auto& spent : member) all.waited_us += spent.waited_us, all.worked_us += spent.worked_us;
+      fmt::print("{:>8.2f} {:>8.2f} ", all.waited_us, all.worked_us);
+    }
     fmt::print("{:>9.2f} us in all\n", total);
   }
   return 0;

@@ -62,14 +62,14 @@ void KernelEmitter::emit_contraction() {
     row = add_axis(axes.rows[i], i + 1 < axes.rows.size() ? &outer : inner);
   for (std::size_t i = 0; i < axes.columns.size(); ++i)
     column = add_axis(axes.columns[i], i + 1 < axes.columns.size() ? &outer : inner);
+  outside_ = row > 0 && column == row + 1 ? row : 0;
 
   const auto nest = [&](auto&& self, const std::vector<std::pair<Axis, std::ptrdiff_t>>& levels, std::size_t level,
                         Value* a, Value* b, const std::function<void(Value*, Value*)>& body) -> void {
     if (level == levels.size()) return body(a, b);
     const auto& [axis, at] = levels[level];
     if (at < 0) return self(self, levels, level + 1, a, b, body);
-    const bool first_batch = &levels == &batches && at == 0;
-    const Range range = first_batch ? part(passes::Partition::Axis::outer, axis.size) : Range{i64(0), size(axis.size)};
+    const Range range = at == 0 ? part(passes::Partition::Axis::outer, axis.size) : Range{i64(0), size(axis.size)};
     loop(range.begin, range.end, i64(1), [&](Value* i) {
       loops[static_cast<std::size_t>(at)].base = loops[static_cast<std::size_t>(at)].index = i;
       self(self, levels, level + 1, element(a, multiply(i, size(axis.lhs))), element(b, multiply(i, size(axis.rhs))),

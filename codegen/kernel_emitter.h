@@ -395,6 +395,7 @@ class KernelEmitter {
   bool mostly_whole_ = false;   // whether a mask is that of a loop over whole vectors and a last one
   Value* held_mask_ = nullptr;  ///< of the vector that goes through a window (held_sums.cpp)
   Value* tile_value_ = nullptr;
+  std::ptrdiff_t outside_ = 0;      // of a contraction's loops, how many are around those over its tiles' rows
   const Product* outer_ = nullptr;  // while its rest runs: the outer product whose numbers are made on the way
   std::map<const ir::Node*, Value*> values_;
 };

@@ -100,11 +100,13 @@ void KernelEmitter::end_reductions() {
 /// Whether a reduction takes the innermost axis away but keeps another.
 bool KernelEmitter::is_row(const Accumulator& a) const { return a.vector != nullptr && !is_whole(a); }
 
-/// Whether a reduction keeps the innermost axis alone.
+/// Whether a reduction keeps the innermost axis and none of the rows that are walked with it; of a contraction it may
+/// keep what is outside of those.
 bool KernelEmitter::is_column(const Accumulator& a) const {
   const auto& strides = a.place.strides;
   return a.place.indirections.empty() && !strides.empty() && strides.back().is_one() &&
-         std::all_of(strides.begin(), strides.end() - 1, [](const Dimension& d) { return d == Dimension(0); });
+         std::all_of(strides.begin() + outside_, strides.end() - 1,
+                     [](const Dimension& d) { return d == Dimension(0); });
 }
 
 /// The lanes that a reduction takes in; null: all. Sums down columns are masked when they are complete (finish.cpp).

@@ -10,7 +10,11 @@ using ir::Dimension;
 
 namespace {
 
-constexpr std::int64_t kThreads = 4;  // for which the axis is chosen
+/// Threads for which the axis is chosen, and what a time on so many counts.
+constexpr struct {
+  std::int64_t threads;
+  double weight;
+} kTeams[] = {{2, 1}, {4, 0.5}};
 
 /// Whether the elements of each part go to a piece of the result of their own: along the axis nothing is summed, and
 /// it is the result's outermost.
@@ -52,14 +56,18 @@ Partition along_first(const Kernel& kernel, const KernelPlan& plan) {
   return {Partition::Axis::first, 0, *first, line ? together : 1};
 }
 
-/// Numbers that one thread of several handles beyond its fair share: the last part of an uneven cut, and operands that
-/// every thread packs for itself.
+/// What one thread of several does beyond its fair share: the last part of an uneven cut, and operands that every
+/// thread packs for itself.
 double waste(const Partition& p, double work, double packed) {
   const std::int64_t units = (estimate(p.size) + p.unit - 1) / p.unit;
-  const std::int64_t largest = (units + kThreads - 1) / kThreads;
-  const double share = static_cast<double>(largest) / static_cast<double>(units);
   constexpr double packing = 8;  // multiply-adds in the time that it takes to pack a number
-  return work * (share - 1.0 / kThreads) + packed * packing;
+  double all = 0;
+  for (const auto& [threads, weight] : kTeams) {
+    const std::int64_t largest = (units + threads - 1) / threads;
+    const double share = static_cast<double>(largest) / static_cast<double>(units);
+    all += weight * (work * (share - 1.0 / static_cast<double>(threads)) + packed * packing);
+  }
+  return all;
 }
 
 /// Where a contraction's last axes of rows and columns are in the space, not counting axes of size 1.
@@ -90,6 +98,8 @@ Partition of_contraction(const Kernel& kernel, const KernelPlan& plan, const Mac
   // Of several batches each goes to one thread, and nothing is packed twice.
   if (batch != axes.batch.end()) add(Partition::Axis::outer, 0, batch->size, 1);
   if (!candidates.empty()) return candidates[0];
+  // Of several row axes the outermost is mostly the batch's, by which all that is made of its rows is cut.
+  if (axes.rows.size() > 1) add(Partition::Axis::outer, 0, axes.rows.front().size, 1);
   const std::int64_t panel = blocking.panel(machine);
   const Dimension &row = axes.rows.back().size, &column = axes.columns.back().size;
   if (!row.is_one()) {
@@ -102,11 +112,13 @@ Partition of_contraction(const Kernel& kernel, const KernelPlan& plan, const Mac
 
   double depth = 1;
   for (const auto& axis : axes.contracted) depth *= static_cast<double>(estimate(axis.size));
-  const auto rows = static_cast<double>(estimate(row)), columns = static_cast<double>(estimate(column));
+  double rows = 1;
+  for (const auto& axis : axes.rows) rows *= static_cast<double>(estimate(axis.size));
+  const auto columns = static_cast<double>(estimate(column));
   Partition best;
   double least = 0;
   for (const Partition& p : candidates) {
-    const bool by_rows = p.axis == Partition::Axis::rows;
+    const bool by_rows = p.axis != Partition::Axis::columns;
     const double again = by_rows ? (blocking.pack_rhs ? columns : 0) : (blocking.pack_lhs ? rows : 0);
     const double loss = waste(p, rows * columns * depth, again * depth);
     if (best.axis == Partition::Axis::none || loss < least) best = p, least = loss;
@@ -120,6 +132,7 @@ bool shares_columns_alone(const Kernel& kernel, const KernelPlan& plan, const Co
   const bool single = std::all_of(axes.batch.begin(), axes.batch.end(), [](auto& axis) { return axis.size.is_one(); });
   if (!single || axes.rows.back().size.is_one() || axes.columns.back().size.is_one()) return false;
   const Places places = places_of(axes);
+  if (axes.rows.size() > 1 && all_keep(kernel, plan, 0)) return false;
   return !all_keep(kernel, plan, places.row) && all_keep(kernel, plan, places.column);
 }
 

@@ -12,7 +12,7 @@ struct Partition {
   enum class Axis {
     none,     ///< made by one thread
     first,    ///< the first axis of the space
-    outer,    ///< the first batch axis of a contraction
+    outer,    ///< the first axis of a contraction's space: a batch axis, or one of several of rows
     rows,     ///< the last row axis of a contraction
     columns,  ///< its last column axis
   } axis = Axis::none;

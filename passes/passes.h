@@ -27,6 +27,8 @@ ir::Program lower(const ir::Program& program);
 ir::Program sparse_updates(const ir::Program& program);
 /// Elementwise work on both sides of a reshape comes to one side, so that one kernel can do it (passes/reshapes.cpp).
 ir::Program move_reshapes(const ir::Program& program);
+/// Sums over the batch and more in two stages, the batch last (passes/staged_sums.cpp).
+ir::Program staged_sums(const ir::Program& program);
 
 /// Makes variables of what follows from constants alone and takes longer to compute than to load; `initial` gives them
 /// their values (passes/precompute.cpp).

@@ -31,7 +31,7 @@ ir::Program run_pipeline(const ir::Program& program, const Observer& observe) {
       {"gradient", differentiate, true},  // the backward graph, of the same ops
       {"derived", simplify, true},        // gradients as a person would write them
       // The forms that are computed, of tables only the rows that are.
-      {"optimized", [](const ir::Program& p) { return move_reshapes(sparse_updates(lower(p))); }},
+      {"optimized", [](const ir::Program& p) { return staged_sums(move_reshapes(sparse_updates(lower(p)))); }},
       {"hoisted", precompute},  // what no input and no parameter changes, computed before training
   };
   if (observe) observe("graph", program);

@@ -117,8 +117,8 @@ class Touches {
         }
       };
       add_axes(axes.batch);
-      if (partition_.axis == Partition::Axis::outer) shared = outer_of(axes.batch);
       add_axes(axes.rows);
+      if (partition_.axis == Partition::Axis::outer) shared = first_of(shape);
       if (partition_.axis == Partition::Axis::rows) shared = shape.size() - 1;
       add_axes(axes.columns);
       if (partition_.axis == Partition::Axis::columns) shared = shape.size() - 1;
@@ -127,9 +127,10 @@ class Touches {
     }
   }
 
-  static std::size_t outer_of(const std::vector<ContractionAxes::Axis>& list) {
-    const auto at = std::find_if(list.begin(), list.end(), [](const auto& axis) { return !axis.size.is_one(); });
-    return static_cast<std::size_t>(at - list.begin());
+  /// The first axis of more than one element.
+  static std::size_t first_of(const Shape& shape) {
+    const auto at = std::find_if(shape.begin(), shape.end(), [](const Dimension& size) { return !size.is_one(); });
+    return static_cast<std::size_t>(at - shape.begin());
   }
 
   const KernelPlan& plan_;

@@ -1,6 +1,7 @@
 #include "runtime/shared_function.h"
 
 #include <algorithm>
+#include <chrono>
 #include <limits>
 
 namespace descent::runtime {
@@ -50,7 +51,7 @@ SharedFunction::SharedFunction(const codegen::CompiledProgram& program, const st
   const codegen::KernelTable& table = program.kernels();
   double saved = 0;
   for (const codegen::KernelTable::Call& call : table.calls.at(function)) {
-    tasks_.push_back({table.kernels[call.kernel], program.kernel(call.kernel), call.first_slot, {}, {}, false});
+    tasks_.push_back({table.kernels[call.kernel], program.kernel(call.kernel), call.first_slot, {}, false, {}, false});
     saved += share(tasks_.back(), sizes);
   }
   if (saved <= 4 * barrier_us_) return;  // waits only make it less
@@ -65,7 +66,8 @@ SharedFunction::SharedFunction(const codegen::CompiledProgram& program, const st
   if (worth_it_) give_workspaces(compiled, sizes);
 }
 
-/// Cuts the kernel in parts of about equal size, if that is worth a barrier; returns the time that it saves.
+/// Cuts the kernel in parts of about equal size, if that can be; returns the time that it saves, if that is worth a
+/// barrier.
 double SharedFunction::share(Task& task, const ir::DimensionValues& sizes) const {
   const passes::Partition& partition = task.kernel.partition;
   if (partition.axis == passes::Partition::Axis::none) return 0;
@@ -76,12 +78,12 @@ double SharedFunction::share(Task& task, const ir::DimensionValues& sizes) const
   const std::int64_t most = (units + members - 1) / members;
   const double largest = static_cast<double>(most) / static_cast<double>(units);
   const double saved = passes::estimated_us(task.kernel.work, sizes) * (1 - largest);
-  if (saved < 2 * barrier_us_) return 0;
+  task.is_small = saved < 2 * barrier_us_;
   for (std::int64_t member = 0; member < threads_; ++member) {
     const auto boundary = [&](std::int64_t m) { return m == threads_ ? size : units * m / threads_ * unit; };
     task.shares.push_back({boundary(member), boundary(member + 1)});
   }
-  return saved;
+  return task.is_small ? 0 : saved;
 }
 
 std::vector<SharedFunction::Touched> SharedFunction::touched(const Task& task,
@@ -124,48 +126,87 @@ std::vector<SharedFunction::Touched> SharedFunction::touched(const Task& task,
   return result;
 }
 
-/// For each member of a task the last earlier task of every other member that touches the same memory, if it does not
+/// Until which earlier task each member has waited for each other one: what it touches of those it may touch.
+struct SharedFunction::Passed {
+  explicit Passed(std::size_t members) : tasks(members, std::vector<std::size_t>(members, 0)) {}
+  std::vector<std::vector<std::size_t>> tasks;  ///< [who][for whom]
+};
+
+/// For each member of task `k` the last earlier task of every other member that touches the same memory, if it does not
 /// wait for that one, or for a later one of the same member, anyway.
-void SharedFunction::place_waits(const codegen::CompiledFunction& function, const ir::DimensionValues& sizes) {
+std::vector<std::vector<SharedFunction::Wait>> SharedFunction::waits_before(
+    std::size_t k, const std::vector<std::vector<Touched>>& all, const std::vector<Touched>& own,
+    Passed& passed) const {
   const auto members = static_cast<std::size_t>(threads_);
+  const Task& task = tasks_[k];
+  std::vector<std::vector<Wait>> waits(members);
+  const auto works = [](const Task& t, std::size_t member) { return !t.shares.empty() || member == 0; };
+  // Now and then all wait for all, so that what may be waited for is not far away.
+  constexpr std::size_t kWindow = 256;
+  const auto wait_for = [&](std::size_t who, std::size_t other, std::size_t e) {
+    passed.tasks[who][other] = e + 1;
+    waits[who].push_back({other, static_cast<std::uint32_t>(e + 1)});
+  };
+  for (std::size_t who = 0; k > 0 && k % kWindow == 0 && who < members; ++who) {
+    for (std::size_t other = 0; other < members; ++other) {
+      if (other != who && passed.tasks[who][other] < k) wait_for(who, other, k - 1);
+    }
+  }
+  for (std::size_t e = k; e-- > k / kWindow * kWindow;) {
+    const auto may_wait = [&](std::size_t who, std::size_t other) {
+      return who != other && passed.tasks[who][other] <= e && works(task, who) && works(tasks_[e], other);
+    };
+    std::vector<std::pair<std::size_t, std::size_t>> pairs;
+    for (std::size_t who = 0; who < members; ++who) {
+      for (std::size_t other = 0; other < members; ++other) {
+        if (may_wait(who, other)) pairs.emplace_back(who, other);
+      }
+    }
+    if (pairs.empty()) continue;
+    const auto met = conflicts(all[e], own);
+    for (const auto& [who, other] : pairs) {
+      const bool parts_meet = std::any_of(met.begin(), met.end(), [&, w = who, o = other](const auto& pair) {
+        return pair.first->part(o).meets(pair.second->part(w));
+      });
+      if (parts_meet) wait_for(who, other, e);
+    }
+  }
+  return waits;
+}
+
+/// A kernel that is too small to be worth a wait is shared all the same where the first member would have to wait
+/// before it makes it alone, and fewer wait if each makes its own: what one member has just written is far away from
+/// another.
+void SharedFunction::place_waits(const codegen::CompiledFunction& function, const ir::DimensionValues& sizes) {
+  const auto count = [](const std::vector<std::vector<Wait>>& waits) {
+    std::size_t all = 0;
+    for (const std::vector<Wait>& of_member : waits) all += of_member.size();
+    return all;
+  };
   std::vector<std::vector<Touched>> all;
-  std::vector<std::vector<std::size_t>> passed(members, std::vector<std::size_t>(members, 0));  // [who][for whom]
+  Passed passed(static_cast<std::size_t>(threads_));
   for (std::size_t k = 0; k < tasks_.size(); ++k) {
     Task& task = tasks_[k];
-    all.push_back(touched(task, function, sizes));
-    task.waits.resize(members);
-    const auto works = [](const Task& t, std::size_t member) { return !t.shares.empty() || member == 0; };
-    // Now and then all wait for all, so that what may be waited for is not far away.
-    constexpr std::size_t kWindow = 256;
-    const auto wait_for = [&](std::size_t who, std::size_t other, std::size_t e) {
-      passed[who][other] = e + 1;
-      task.waits[who].push_back({other, static_cast<std::uint32_t>(e + 1)});
-      tasks_[e].is_awaited = true;
-    };
-    for (std::size_t who = 0; k > 0 && k % kWindow == 0 && who < members; ++who) {
-      for (std::size_t other = 0; other < members; ++other) {
-        if (other != who && passed[who][other] < k) wait_for(who, other, k - 1);
+    Passed after = passed;
+    std::vector<Touched> own = touched(task, function, sizes);
+    task.waits = waits_before(k, all, own, after);
+    if (task.is_small) {
+      std::vector<Range> shares;
+      std::swap(shares, task.shares);
+      Passed after_alone = passed;
+      std::vector<Touched> alone = touched(task, function, sizes);
+      auto waits = waits_before(k, all, alone, after_alone);
+      if (count(task.waits) < count(waits)) {
+        std::swap(shares, task.shares);
+      } else {
+        own = std::move(alone), after = std::move(after_alone), task.waits = std::move(waits);
       }
     }
-    for (std::size_t e = k; e-- > k / kWindow * kWindow;) {
-      const auto may_wait = [&](std::size_t who, std::size_t other) {
-        return who != other && passed[who][other] <= e && works(task, who) && works(tasks_[e], other);
-      };
-      std::vector<std::pair<std::size_t, std::size_t>> pairs;
-      for (std::size_t who = 0; who < members; ++who) {
-        for (std::size_t other = 0; other < members; ++other) {
-          if (may_wait(who, other)) pairs.emplace_back(who, other);
-        }
-      }
-      if (pairs.empty()) continue;
-      const auto met = conflicts(all[e], all[k]);
-      for (const auto& [who, other] : pairs) {
-        const bool parts_meet = std::any_of(met.begin(), met.end(), [&, w = who, o = other](const auto& pair) {
-          return pair.first->part(o).meets(pair.second->part(w));
-        });
-        if (parts_meet) wait_for(who, other, e);
-      }
+    for (const std::vector<Wait>& waits : task.waits) {
+      for (const Wait& wait : waits) tasks_[wait.tasks - 1].is_awaited = true;
     }
+    all.push_back(std::move(own));
+    passed = std::move(after);
   }
 }
 
@@ -200,15 +241,35 @@ void SharedFunction::perform(std::size_t task, std::size_t member, codegen::RunS
   }
 }
 
-void SharedFunction::run(int member, codegen::RunState* state) {
+template <class Say>
+void SharedFunction::walk(int member, codegen::RunState* state, Say say) {
   const auto self = static_cast<std::size_t>(member);
   const std::uint32_t before = members_[self].before;
   members_[self].before += static_cast<std::uint32_t>(tasks_.size());
+  say();
   for (std::size_t k = 0; k < tasks_.size(); ++k) {
     for (const Wait& wait : tasks_[k].waits[self]) members_[wait.member].done.wait_until(before + wait.tasks);
+    say();
     perform(k, self, state);
     if (tasks_[k].is_awaited) members_[self].done.set(before + static_cast<std::uint32_t>(k) + 1);
+    say();
   }
+}
+
+void SharedFunction::run(int member, codegen::RunState* state) {
+  walk(member, state, [] {});
+}
+
+void SharedFunction::run(int member, codegen::RunState* state, std::vector<Spent>& spent) {
+  using Clock = std::chrono::steady_clock;
+  std::vector<Clock::time_point> times;
+  times.reserve(2 * tasks_.size() + 1);
+  walk(member, state, [&] { times.push_back(Clock::now()); });
+  const auto between = [&](std::size_t i) {
+    return std::chrono::duration<double, std::micro>(times[i + 1] - times[i]).count();
+  };
+  spent.clear();
+  for (std::size_t k = 0; k < tasks_.size(); ++k) spent.push_back({between(2 * k), between(2 * k + 1)});
 }
 
 void SharedFunction::run_apart(const std::vector<std::size_t>& order, codegen::RunState* state) const {

@@ -34,6 +34,11 @@ class SharedFunction {
   /// What one member does; all members must call it, equally often. The first kernels begin at once, and some members
   /// return earlier than others: barriers before and after are up to the caller.
   void run(int member, codegen::RunState* state);
+  /// The same, and how long the member has waited before each kernel and then worked at it.
+  struct Spent {
+    double waited_us, worked_us;
+  };
+  void run(int member, codegen::RunState* state, std::vector<Spent>& spent);
   /// All of it on the thread that calls: each member goes on as far as its waits allow before the next one in `order`
   /// does anything. With too few waits the numbers come out wrong: for tests.
   void run_apart(const std::vector<std::size_t>& order, codegen::RunState* state) const;
@@ -51,6 +56,7 @@ class SharedFunction {
     codegen::KernelCode code;
     std::size_t first_slot;                ///< of its addresses
     std::vector<Range> shares;             ///< by member; empty: the first member makes all of it
+    bool is_small;                         ///< too small to be worth a wait
     std::vector<std::vector<Wait>> waits;  ///< by member, before it begins
     bool is_awaited;                       ///< by some member: others say that they have done it
   };
@@ -65,8 +71,14 @@ class SharedFunction {
   /// What two tasks touch that they may not touch in any order.
   static std::vector<std::pair<const Touched*, const Touched*>> conflicts(const std::vector<Touched>& earlier,
                                                                           const std::vector<Touched>& later);
+  struct Passed;
+  std::vector<std::vector<Wait>> waits_before(std::size_t task, const std::vector<std::vector<Touched>>& earlier,
+                                              const std::vector<Touched>& own, Passed& passed) const;
   void place_waits(const codegen::CompiledFunction& function, const ir::DimensionValues& sizes);
   void perform(std::size_t task, std::size_t member, codegen::RunState* state) const;
+  /// Walks the kernels; `say` is called before the first, and for each when its waits are over and when it is done.
+  template <class Say>
+  void walk(int member, codegen::RunState* state, Say say);
   void give_workspaces(const codegen::CompiledFunction& function, const ir::DimensionValues& sizes);
 
   int threads_;

@@ -58,10 +58,11 @@ TEST_CASE("several threads give bitwise the numbers of one", "[threads]") {
 // runs ahead as far as its waits allow.
 TEST_CASE("members as far apart as their waits allow", "[threads]") {
   for_examples(61, [](const Model& model, const Tensors& tensors, std::int64_t rows) {
-    const auto steps = [&](const std::vector<std::size_t>& order) {
+    // What is too small to be worth a wait is shared where that saves one.
+    const auto steps = [&](const std::vector<std::size_t>& order, double barrier_us = 0) {
       Trainer trainer(model, 5);
       trainer.set_threads(order.empty() ? 1 : static_cast<int>(order.size()));
-      trainer.implementation().barrier_us = 0;
+      trainer.implementation().barrier_us = barrier_us;
       trainer.implementation().apart = order;
       trainer.fit(tensors, rows);
       std::vector<double> losses;
@@ -74,6 +75,7 @@ TEST_CASE("members as far apart as their waits allow", "[threads]") {
          {std::vector<std::size_t>{0, 1}, {1, 0}, {0, 1, 2}, {2, 1, 0}, {1, 2, 0}}) {
       INFO(order.size() << " members, the first " << order[0]);
       CHECK(steps(order) == alone);
+      CHECK(steps(order, 0.05) == alone);
     }
   });
 }
@@ -118,6 +120,40 @@ TEST_CASE("few rows of large weights, by threads", "[threads]") {
     for (int threads : {2, 3, 7}) {
       INFO(rows << " rows, " << threads << " threads");
       CHECK(train(model, {x, y}, rows, rows, threads) == alone);
+    }
+  }
+}
+
+// Sequences are cut by the batch, and sums over batch and positions are made in stages (passes/staged_sums.cpp).
+TEST_CASE("attention and convolutions, by threads", "[threads]") {
+  const Model attention = Model::from_string(R"(
+    model attention {
+        input  x: [n, 16, 32]
+        target y: [n, 1]
+        let a = x + multi_head_attention(layer_norm(x), heads = 2)
+        let h = a + (layer_norm(a) |> dense(64) |> gelu |> dense(32))
+        output p = reshape(h, [count(y), 512]) |> dense(1) |> sigmoid
+        loss = bce(p, y)
+    }
+    train { optimizer = adam(lr = 1e-2) })");
+  const Model convolution = Model::from_string(R"(
+    model convolution {
+        input  x: [n, 16, 32, 1]
+        target y: [n, 1]
+        let h = x |> conv2d(8, padding = 1) |> relu |> max_pool2d |> conv2d(16, padding = 1) |> relu
+        output p = reshape(h, [count(y), 2048]) |> dense(1) |> sigmoid
+        loss = bce(p, y)
+    }
+    train { optimizer = adam(lr = 1e-2) })");
+  for (const Model* model : {&attention, &convolution}) {
+    for (const std::int64_t rows : {1, 5, 32}) {
+      const auto count = static_cast<std::size_t>(rows);
+      const std::vector<float> x = numbers(count * 512), y(count, 1.0f);
+      const Outcome alone = train(*model, {x, y}, rows, 32, 1);
+      for (int threads : {2, 3, 7}) {
+        INFO(rows << " rows, " << threads << " threads");
+        CHECK(train(*model, {x, y}, rows, 32, threads) == alone);
+      }
     }
   }
 }
