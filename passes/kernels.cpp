@@ -25,6 +25,9 @@ KernelPlan Planner::run() {
   for (const Node* node : nodes) {
     if (is_tensor_leaf(node)) plan_.stored[node] = plan_.buffer(node->attributes.name);
   }
+  for (const Node* node : nodes) {
+    for (const Node* operand : node->operands) ++uses_[operand];
+  }
   for (const Node* node : nodes) place(node);
   for (const ir::Binding& result : function_.results) bind_result(result);
   bind_updates();
@@ -150,7 +153,10 @@ void Planner::join(const Node* node) {
       }
     }
   }
-  if (best < 0) return;  // made of stored tensors alone: computed wherever it is needed
+  if (best < 0) {  // made of stored tensors alone: computed wherever it is needed
+    if (uses_[node] < 2 || node->shape().empty() || !takes_long(node)) return;
+    best = add_group(node->shape());
+  }
   plan_.group[node] = best;
   for (const Node* operand : node->operands) {
     auto at = plan_.group.find(operand);
@@ -170,6 +176,22 @@ bool Planner::compute_again(const Node* node) {
   plan_.group.erase(node);
   for (const Node* part : made) plan_.group.erase(part);
   return true;
+}
+
+bool Planner::takes_long(const Node* node) const {
+  constexpr int kLong = 60;
+  std::vector<const Node*> left{node};
+  std::set<const Node*> made;
+  int instructions = 0;
+  while (!left.empty() && instructions <= kLong) {
+    const Node* part = left.back();
+    left.pop_back();
+    if (is_immediate(part) || plan_.stored.contains(part) || !ir::is_elementwise(part) || !made.insert(part).second)
+      continue;
+    instructions += ir::instruction_count(part);
+    left.insert(left.end(), part->operands.begin(), part->operands.end());
+  }
+  return instructions > kLong;
 }
 
 bool Planner::collect_cheap(const Node* node, std::set<const Node*>& made, std::set<const Node*>& loaded) const {

@@ -36,6 +36,9 @@ class Planner {
   /// what relu gave), or a few instructions on one stored tensor (that of tanh, 1 - h * h), to load which takes as
   /// long. It stays in no group, with what it is made of, so that every kernel that needs it computes it.
   bool compute_again(const ir::Node* node);
+  /// Whether it takes so many instructions to compute a node from what is stored that it should not be done twice: the
+  /// cell of a recurrent network, which follows from all cells before it, would take longer at each step.
+  bool takes_long(const ir::Node* node) const;
   /// What a node is computed from in few instructions; false where it takes more.
   bool collect_cheap(const ir::Node* node, std::set<const ir::Node*>& made, std::set<const ir::Node*>& loaded) const;
   /// The groups whose results `node` needs.
@@ -99,6 +102,7 @@ class Planner {
   KernelPlan plan_;
   std::vector<Kernel> groups_;
   Dependencies dependencies_;                         // between groups
+  std::unordered_map<const ir::Node*, int> uses_;     // as an operand
   std::unordered_map<int, std::set<int>> producers_;  // buffer → groups that write it, or parts of it
   std::vector<Update> updates_;
   int numbers_group_ = -1;

@@ -418,3 +418,26 @@ TEST_CASE("kernels_of_other_slices_are_the_same_code") {
     CHECK(set.calls.at("predict").size() == static_cast<std::size_t>(steps));
   }
 }
+
+TEST_CASE("the_cell_of_a_recurrent_network_is_not_computed_again_from_all_before_it") {
+  std::vector<std::size_t> kernels;
+  for (const std::int64_t steps : {5, 9}) {
+    Example example;
+    const Expr x = example.input("x", {n, 32 * steps}), w = example.parameter("w", {8, 32});
+    Expr h = example.input("h", {n, 8}), c = example.input("c", {n, 8});
+    for (std::int64_t step = 0; step < steps; ++step) {
+      ir::Attributes axes;
+      axes.lhs_contract = {1}, axes.rhs_contract = {0};
+      const Expr gates = ir::dot_general(h, w, axes) + ir::slice(x, {0, 32 * step}, {n, 32 * step + 32}, {1, 1});
+      const auto gate = [&](std::int64_t i) { return ir::slice(gates, {0, 8 * i}, {n, 8 * i + 8}, {1, 1}); };
+      c = logistic(gate(0)) * c + logistic(gate(1)) * tanh(gate(2));
+      h = logistic(gate(3)) * tanh(c);
+    }
+    example.function().results = {{"y", h.node}};
+    example.agrees();
+    codegen::Plans plans;
+    plans["predict"] = example.plan();
+    kernels.push_back(codegen::collect_kernels(plans).kernels.size());
+  }
+  CHECK(kernels[0] == kernels[1]);
+}
