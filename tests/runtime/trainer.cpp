@@ -87,6 +87,32 @@ TEST_CASE("the_same_seed_gives_bitwise_the_same_weights") {
   CHECK(train(1) != train(2));
 }
 
+// Vectors may begin anywhere in the rows of the caller's memory, and lie across cache lines.
+TEST_CASE("where_the_data_lie_changes_no_bit_of_the_weights") {
+  for (const std::size_t width : {12, 20, 30, 36}) {
+    const Model model = Model::from_string("model m { input x: [n, " + std::to_string(width) +
+                                           "] target y: [n, 1] output p = x |> dense(1) |> sigmoid loss = bce(p, y) }");
+    for (const std::size_t rows : {5, 70, 150}) {
+      std::vector<float> memory(rows * width + 32), y(rows);
+      const auto x = numbers(rows * width, 1);
+      for (std::size_t i = 0; i < rows; ++i) y[i] = x[width * i] > 0 ? 1.0f : 0.0f;
+      const auto train = [&](std::size_t first) {
+        std::copy(x.begin(), x.end(), memory.begin() + static_cast<std::ptrdiff_t>(first));
+        Trainer trainer(model, 1);
+        for (int i = 0; i < 3; ++i) {
+          trainer.step({TensorView(memory.data() + first, rows * width), y}, static_cast<std::int64_t>(rows));
+        }
+        return trainer.implementation().variables;
+      };
+      const auto expected = train(0);
+      for (std::size_t first = 1; first < 17; ++first) {
+        INFO(rows << " rows of " << width << " from float " << first << " on");
+        CHECK(train(first) == expected);
+      }
+    }
+  }
+}
+
 TEST_CASE("weights_are_saved_and_loaded_and_training_goes_on_where_it_was") {
   const Model model = Model::from_string(
       "model m { input x: [n, 5] target y: [n, 1] output p = x |> standardize |> dense(9) |> tanh |> dense(1) |> "
