@@ -103,7 +103,7 @@ std::vector<Part> share_work(const KernelSet& set, std::size_t parts) {
     work.push_back(estimated_instructions(set.kernels[family[0]]) * (9 + static_cast<std::int64_t>(family.size())) /
                    10);
   }
-  load[0] = 250;  // the functions, by the time that they take
+  load[0] = 50;  // the functions, by the time that they take, less what passes until another thread has begun
   std::vector<std::size_t> order(families.size());
   std::iota(order.begin(), order.end(), 0);
   std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return work[a] > work[b]; });
