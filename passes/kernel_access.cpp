@@ -3,6 +3,7 @@
 #include "passes/kernel_access.h"
 
 #include <algorithm>
+#include <map>
 #include <set>
 #include <unordered_set>
 
@@ -133,6 +134,17 @@ class ReadBuffers {
  public:
   ReadBuffers(const Kernel& kernel, const KernelPlan& plan) : plan_(plan) { read(kernel); }
 
+  /// How many elements it reads of those that it reads through indices alone: a row for each index.
+  std::map<int, Dimension> picked() const {
+    std::map<int, Dimension> result;
+    for (const auto& [b, count] : picked_) {
+      if (whole_.contains(b)) continue;
+      const auto [at, is_new] = result.emplace(b, count);
+      if (!is_new) at->second = at->second + count;
+    }
+    return result;
+  }
+
   std::vector<int> take() {
     std::sort(found_.begin(), found_.end());
     found_.erase(std::unique(found_.begin(), found_.end()), found_.end());
@@ -166,20 +178,34 @@ class ReadBuffers {
 
   /// The source of the node's view (find_view), and those of its indices.
   void load(const Node* node, bool itself_stored) {
+    const Node* through_indices = nullptr;
     while (!is_immediate(node) && !(itself_stored && plan_.stored.contains(node)) && is_access(node)) {
-      if (node->op == Op::gather) load(node->operands[1], true);
+      if (node->op == Op::gather) {
+        load(node->operands[1], true);
+        through_indices = node;
+      }
       node = node->operands[0];
       if (const auto at = plan_.in_memory.find(node); at != plan_.in_memory.end()) node = at->second;
       itself_stored = true;
     }
     // A constant is in memory where a contraction reads it.
-    if (const auto at = plan_.stored.find(node); at != plan_.stored.end()) found_.push_back(at->second);
+    const auto at = plan_.stored.find(node);
+    if (at == plan_.stored.end()) return;
+    found_.push_back(at->second);
+    if (through_indices) {
+      picked_.emplace_back(at->second, ir::element_count(through_indices->shape()));
+    } else {
+      whole_.insert(at->second);
+    }
   }
 
   void indices(const std::vector<Indirection>& indirections) {
     for (const Indirection& i : indirections) {
       for (const Node* source : sources(i.index)) {
-        if (const auto at = plan_.stored.find(source); at != plan_.stored.end()) found_.push_back(at->second);
+        const auto at = plan_.stored.find(source);
+        if (at == plan_.stored.end()) continue;
+        found_.push_back(at->second);
+        whole_.insert(at->second);
       }
     }
   }
@@ -187,6 +213,8 @@ class ReadBuffers {
   const KernelPlan& plan_;
   std::unordered_set<const Node*> seen_;
   std::vector<int> found_;
+  std::unordered_set<int> whole_;                  // read without indices, too
+  std::vector<std::pair<int, Dimension>> picked_;  // read through indices: how many elements
 };
 
 }  // namespace
@@ -209,9 +237,12 @@ Work work_of(const Kernel& kernel, const KernelPlan& plan) {
   const auto move = [&](const Shape& shape, ir::DType dtype) {
     work.bytes = work.bytes + ir::element_count(shape) * Dimension(ir::element_bytes(dtype));
   };
-  for (int b : buffers_read(kernel, plan)) {
+  ReadBuffers read(kernel, plan);
+  const std::map<int, Dimension> picked = read.picked();
+  for (int b : read.take()) {
     const Buffer& buffer = plan.buffers[static_cast<std::size_t>(b)];
-    move(buffer.shape, buffer.dtype);
+    const auto at = picked.find(b);
+    move(at == picked.end() ? buffer.shape : Shape{at->second}, buffer.dtype);
   }
   std::vector<const Kernel*> parts{&kernel};
   for (const Kernel& phase : kernel.phases) parts.push_back(&phase);

@@ -87,7 +87,8 @@ std::string print(const KernelPlan& plan);
 /// A kernel in a few words: "[n, 64] = x . dense.0.w".
 std::string title(const Kernel& kernel, const KernelPlan& plan);
 
-/// What a kernel does and moves: 2 for each multiply-add of its contraction; the bytes of all that it reads and writes.
+/// What a kernel does and moves: 2 for each multiply-add of its contraction; the bytes of all that it reads and writes,
+/// of a table the rows that indices name.
 struct Work {
   ir::Dimension flops = 0, bytes = 0;
 };

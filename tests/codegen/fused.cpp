@@ -211,6 +211,23 @@ TEST_CASE("updates_of_a_table_touch_the_rows_of_the_batch_alone") {
   }
 }
 
+TEST_CASE("the_work_of_a_kernel_that_reads_rows_by_indices_does_not_grow_with_the_table") {
+  const auto bytes = [](std::int64_t rows) {
+    Example example;
+    const Expr table = example.parameter("table", {Dimension(rows), 3});
+    const Expr ids = example.input("ids", {n}, ir::DType::i32);
+    const Expr loss = sum_of_all(tanh(ir::gather(table, ids, 0)));
+    example.function().results = {{"loss", loss.node}};
+    example.function().updates = {{"table", (table - gradients(loss, {table})[0] * 0.1).node}};
+    const passes::KernelPlan plan = example.plan();
+    std::int64_t sum = 0;
+    for (const passes::Kernel& kernel : plan.kernels) sum += passes::work_of(kernel, plan).bytes.evaluate({{"n", 64}});
+    return sum;
+  };
+  CHECK(bytes(1000) > 2 * 64 * 3 * 4);  // the rows are read and written
+  CHECK(bytes(1000) == bytes(100000));
+}
+
 namespace {
 
 /// x: [n, h, w, c] with windows of k: [kh, kw, c, f].
