@@ -195,7 +195,7 @@ Expr sum_of_windows(Expr g, int axis, int stride, int dilation, const Dimension&
   const int size = static_cast<int>(along(g.shape(), axis + 1).constant());
   Shape low(rank, Dimension(0)), high = low;
   std::vector<int> interior(rank, 0);
-  along(low, axis) = Dimension(dilation * (size - 1));
+  along(low, axis) = Dimension(std::int64_t{dilation} * (size - 1));
   along(high, axis) = places - (along(g.shape(), axis) - 1) * stride - 1;
   along(interior, axis) = stride - 1;
   const Expr starts = windows(pad(g, low, high, interior), axis, size, 1, dilation);
