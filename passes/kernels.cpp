@@ -298,8 +298,8 @@ int Planner::group_that_makes(const Node* node) {
 
 int Planner::group_for(const Store& part) {
   const bool temporary = plan_.buffers[static_cast<std::size_t>(part.buffer)].kind == Buffer::Kind::temporary;
-  if (!part.node->shape().empty() && temporary) return group_that_makes(part.node);
-  if (!part.node->shape().empty() || !temporary) return add_group(part.node->shape());
+  if (!temporary) return add_group(part.node->shape());
+  if (!part.node->shape().empty()) return group_that_makes(part.node);
   std::set<int> needed;
   std::set<const Node*> seen;
   collect_groups(part.node, needed, seen);

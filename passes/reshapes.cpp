@@ -10,6 +10,7 @@
 #include "ir/expr.h"
 #include "ir/op.h"
 #include "passes/passes.h"
+#include "passes/pattern.h"
 #include "passes/views.h"
 
 namespace descent::passes {
@@ -24,20 +25,16 @@ using ir::Shape;
 
 /// For each axis of `coarse` the axes of `fine` that it consists of; nothing where `fine` is no finer.
 std::optional<std::vector<std::vector<int>>> parts_of(const Shape& coarse, const Shape& fine) {
-  std::vector<std::vector<int>> parts;
-  std::size_t at = 0;
-  for (const ir::Dimension& size : coarse) {
-    parts.emplace_back();
-    ir::Dimension covered(1);
-    while (covered != size) {
-      if (at == fine.size()) return std::nullopt;
-      covered = covered * fine[at];
-      parts.back().push_back(static_cast<int>(at++));
+  if (coarse.empty()) return std::nullopt;
+  std::vector<std::vector<int>> parts(coarse.size());
+  for (const Block& block : matching_blocks(coarse, fine)) {
+    std::size_t whole = std::min(block.from_begin, coarse.size() - 1);  // the only axis of more than one element
+    for (std::size_t axis = block.from_begin; axis < block.from_end; ++axis) {
+      if (coarse[axis].is_one()) continue;
+      if (!coarse[whole].is_one() && whole != axis) return std::nullopt;
+      whole = axis;
     }
-  }
-  for (; at < fine.size(); ++at) {
-    if (!fine[at].is_one() || parts.empty()) return std::nullopt;
-    parts.back().push_back(static_cast<int>(at));
+    for (std::size_t axis = block.to_begin; axis < block.to_end; ++axis) parts[whole].push_back(static_cast<int>(axis));
   }
   return parts;
 }
@@ -58,20 +55,13 @@ class Reshapes {
       for (const Node* operand : node->operands) operands.push_back(rebuilt_.at(operand));
       const Node* moved = nullptr;
       if (ir::is_elementwise(node)) moved = elementwise(node, operands);
-      if (is_reduction(node)) moved = reduction(node, operands[0]);
-      const bool same = operands == node->operands;
-      rebuilt_[node] = moved != nullptr ? moved
-                       : same           ? node
-                                        : graph_.make(node->op, std::move(operands), node->attributes);
+      if (is_reduction(node->op)) moved = reduction(node, operands[0]);
+      rebuilt_[node] = moved != nullptr ? moved : graph_.with_operands(node, std::move(operands));
     }
     return rebuilt_;
   }
 
  private:
-  static bool is_reduction(const Node* node) {
-    return node->op == Op::reduce_sum || node->op == Op::reduce_max || node->op == Op::reduce_min;
-  }
-
   /// What a reshape to a coarser shape was made of, if kernels make it and nothing else uses it.
   const Node* finer(const Node* node, const Node* rebuilt) const {
     if (rebuilt->op != Op::reshape || uses_.at(node) != 1) return nullptr;

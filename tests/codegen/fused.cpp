@@ -240,6 +240,17 @@ Expr convolution(Expr x, Expr k, int stride) {
   return ir::dot_general(windows, k, axes);
 }
 
+/// A convolution and its adjoints, which agree, after all passes.
+ir::Program convolved(const Shape& image, const Shape& kernel, int stride) {
+  Example example;
+  const Expr x = example.parameter("x", image), k = example.parameter("k", kernel);
+  const Expr y = convolution(x, k, stride);
+  const auto adjoints = gradients(sum_of_all(y * y), {x, k});
+  example.function().results = {{"y", y.node}, {"dx", adjoints[0].node}, {"dk", adjoints[1].node}};
+  example.agrees();
+  return passes::run_pipeline(example.program());
+}
+
 std::size_t count_op(const ir::Program& program, Op op) {
   std::size_t count = 0;
   for (const ir::Node* node : ir::reachable(program.functions[0].roots())) count += node->op == op ? 1 : 0;
@@ -250,13 +261,7 @@ std::size_t count_op(const ir::Program& program, Op op) {
 
 TEST_CASE("a_convolution_and_its_gradients_are_three_contractions") {
   for (int stride : {1, 2}) {
-    Example example;
-    const Expr x = example.parameter("x", {4, 9, 7, 3}), k = example.parameter("k", {3, 3, 3, 5});
-    const Expr y = convolution(x, k, stride);
-    const auto adjoints = gradients(sum_of_all(y * y), {x, k});
-    example.function().results = {{"y", y.node}, {"dx", adjoints[0].node}, {"dk", adjoints[1].node}};
-    example.agrees();
-    const ir::Program optimized = passes::run_pipeline(example.program());
+    const ir::Program optimized = convolved({4, 9, 7, 3}, {3, 2, 3, 5}, stride);
     INFO(ir::print(optimized));
     CHECK(count_op(optimized, Op::dot_general) == 3);
     CHECK(count_op(optimized, Op::diagonal) == 0);  // no element for every element of every window
@@ -271,13 +276,7 @@ TEST_CASE("the_adjoint_of_a_convolution_with_a_stride_multiplies_by_few_zeros") 
   for (const auto& [height, width, rows, columns, stride] :
        {Windows{9, 7, 3, 2, 2}, {8, 9, 3, 3, 2}, {9, 8, 4, 3, 2}, {11, 10, 5, 4, 3}, {7, 7, 1, 3, 2}}) {
     CAPTURE(height, width, rows, columns, stride);
-    Example example;
-    const Expr x = example.parameter("x", {4, height, width, 3}), k = example.parameter("k", {rows, columns, 3, 5});
-    const Expr y = convolution(x, k, stride);
-    const auto adjoints = gradients(sum_of_all(y * y), {x, k});
-    example.function().results = {{"y", y.node}, {"dx", adjoints[0].node}, {"dk", adjoints[1].node}};
-    example.agrees();
-    const ir::Program optimized = passes::run_pipeline(example.program());
+    const ir::Program optimized = convolved({4, height, width, 3}, {rows, columns, 3, 5}, stride);
     INFO(ir::print(optimized));
     CHECK(count_op(optimized, Op::dot_general) == 3);
     CHECK(count_op(optimized, Op::diagonal) == 0);
@@ -291,13 +290,7 @@ TEST_CASE("the_adjoint_of_a_convolution_with_a_stride_multiplies_by_few_zeros") 
 
 TEST_CASE("the_adjoint_of_patches_is_the_patches_side_by_side") {
   for (const std::int64_t width : {6, 7}) {
-    Example example;
-    const Expr x = example.parameter("x", {4, 8, width, 3}), k = example.parameter("k", {2, 2, 3, 5});
-    const Expr y = convolution(x, k, 2);
-    const auto adjoints = gradients(sum_of_all(y * y), {x, k});
-    example.function().results = {{"y", y.node}, {"dx", adjoints[0].node}, {"dk", adjoints[1].node}};
-    example.agrees();
-    const ir::Program optimized = passes::run_pipeline(example.program());
+    const ir::Program optimized = convolved({4, 8, width, 3}, {2, 2, 3, 5}, 2);
     INFO(ir::print(optimized));
     CHECK(count_op(optimized, Op::dot_general) == 3);
     CHECK(count_op(optimized, Op::windows) == (width == 6 ? 0 : 1));
