@@ -37,7 +37,7 @@ ir::LaneHandle VectorEmitter::emit(Instruction instruction, ir::LaneHandle first
     case Instruction::f_mul:
       return ir.CreateFMul(a, b);
     case Instruction::f_div:
-      return ir.CreateFDiv(a, b);
+      return divide(a, b);
     case Instruction::f_fma:
       return machine_.fuses ? intrinsic(llvm::Intrinsic::fma, {a, b, c}) : fuse(a, b, c);
     case Instruction::f_min:
@@ -117,6 +117,15 @@ ir::LaneHandle VectorEmitter::emit(Instruction instruction, ir::LaneHandle first
       return ir.CreateNot(a);
   }
   return nullptr;
+}
+
+/// LLVM takes lanes that are 0 in both operands for 0 in the quotient, and leaves out the choice of the lanes that
+/// count behind it (SimplifyDemandedVectorElts). It knows such lanes where masked loads are made lane by lane, without
+/// AVX.
+llvm::Value* VectorEmitter::divide(llvm::Value* a, llvm::Value* b) {
+  Value* quotient = builder_.CreateFDiv(a, b);
+  if (machine_.fuses || !quotient->getType()->isVectorTy()) return quotient;
+  return builder_.CreateIntrinsic(llvm::Intrinsic::arithmetic_fence, {quotient->getType()}, {quotient});
 }
 
 /// a * b + c as if rounded once, where the machine has no instruction for it and LLVM would call a function of the

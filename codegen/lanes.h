@@ -28,6 +28,7 @@ class VectorEmitter : public ir::ScalarEmitter {
 
  private:
   llvm::Value* scale(llvm::Value* a, llvm::Value* exponents);
+  llvm::Value* divide(llvm::Value* a, llvm::Value* b);
   llvm::Value* fuse(llvm::Value* a, llvm::Value* b, llvm::Value* c);
   llvm::Value* round(llvm::Value* a);
 
