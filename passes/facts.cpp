@@ -64,14 +64,33 @@ End product(End a, End b) {
   return {a.value * b.value, a.open || b.open};
 }
 
-Facts product(const Facts& a, const Facts& b) {
-  const End ends[] = {product(low_end(a), low_end(b)), product(low_end(a), high_end(b)),
-                      product(high_end(a), low_end(b)), product(high_end(a), high_end(b))};
+/// What an operation that rises or falls all along each operand makes of two intervals: its ends are among those of
+/// the four pairs of ends. `of_ends` must round as the operation itself does, as then no value between lies outside
+/// (x * (1 / x) may be less than 1, x / x is not).
+template <typename OfEnds>
+Facts of_corners(const Facts& a, const Facts& b, OfEnds of_ends) {
+  const End ends[] = {of_ends(low_end(a), low_end(b)), of_ends(low_end(a), high_end(b)),
+                      of_ends(high_end(a), low_end(b)), of_ends(high_end(a), high_end(b))};
   End least = ends[0], most = ends[0];
   for (const End& end : ends) least = lower(least, end), most = higher(most, end);
-  Facts f = from_ends(least, most);
+  return from_ends(least, most);
+}
+
+Facts product(const Facts& a, const Facts& b) {
+  Facts f = of_corners(a, b, [](End x, End y) { return product(x, y); });
   f.whole = a.whole && b.whole;
   return f;
+}
+
+Facts quotient(const Facts& a, const Facts& b) {
+  if (!b.nonzero()) return {};
+  const double at_zero = b.positive() ? kInfinity : -kInfinity;
+  return of_corners(a, b, [&](End x, End y) {
+    if (y.value == 0) return product(x, {at_zero, true});
+    if (std::isinf(y.value)) return product(x, {0, true});
+    if (x.value == 0) return x;
+    return End{x.value / y.value, x.open || y.open};
+  });
 }
 
 Facts magnitude(const Facts& a) {
@@ -80,15 +99,6 @@ Facts magnitude(const Facts& a) {
   Facts f = from_ends({0, false}, higher({-a.low, a.low_open}, high_end(a)));
   f.whole = a.whole;
   return f;
-}
-
-Facts reciprocal(const Facts& a) {
-  if (!a.nonzero()) return {};
-  const auto inverse = [](End end, double at_zero) {
-    return End{end.value == 0 ? at_zero : 1 / end.value, end.open || std::isinf(end.value)};
-  };
-  const double at_zero = a.positive() ? kInfinity : -kInfinity;
-  return from_ends(inverse(high_end(a), at_zero), inverse(low_end(a), at_zero));
 }
 
 /// A function that grows everywhere.
@@ -125,8 +135,12 @@ Facts power(const Facts& a, const Facts& b) {
     if (b.low > 0) return increasing(m, [&](double x) { return std::pow(x, b.low); });
     return m.positive() ? between(0, kInfinity) : Facts{0, kInfinity};
   }
-  if (a.positive()) {  // e^(b log(a))
-    return exponential(product(increasing(a, [](double x) { return std::log(x); }), b));
+  if (a.positive()) {
+    Facts f = of_corners(a, b, [](End x, End y) {
+      return End{std::pow(x.value, y.value), product({std::log(x.value), x.open}, y).open};  // e^(y log(x))
+    });
+    if (f.low == 0) f.low_open = true;
+    return f;
   }
   if (!a.nonnegative()) return {};
   if (b.positive() && a.high <= 1) {  // falls as the exponent grows; 0 where a is
@@ -274,7 +288,7 @@ Facts FactTable::interval(const Node* node) const {
       return inexact(f);
     }
     case Op::divide:
-      return inexact(product(x(0), reciprocal(x(1))));
+      return inexact(quotient(x(0), x(1)));
     case Op::maximum:
       return larger(x(0), x(1));
     case Op::minimum:

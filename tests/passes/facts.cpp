@@ -2,6 +2,8 @@
 #include "passes/facts.h"
 
 #include <catch2/catch.hpp>
+#include <cmath>
+#include <limits>
 
 #include "ir/expr.h"
 #include "passes/passes.h"
@@ -69,6 +71,21 @@ TEST_CASE("a_power_of_0_is_0") {
   passes::FactTable table;
   CHECK_FALSE(table.of(pow(ir::like(x, 0), exp(x)).node).positive());
   CHECK_FALSE(table.of(pow(max(ir::convert(x < 0.0, ir::DType::f32), ir::like(x, 0)), exp(x)).node).positive());
+}
+
+TEST_CASE("ends_are_rounded_as_the_operation_itself_rounds") {
+  ir::Graph graph;
+  const Expr x(graph, graph.leaf(ir::Op::input, "x", {ir::Dimension(3)}));
+  const Expr odd = ir::like(x, 49);  // 49 * (1 / 49) is 1 - 2^-53
+  REQUIRE(49 * (1.0 / 49) < 1);
+  check(ir::floor(odd / max(min(odd, ir::like(x, 49)), ir::like(x, 49))), 1, 1, true);
+  const Expr three = max(min(x, ir::like(x, 3)), ir::like(x, 3));
+  REQUIRE(std::exp(3 * std::log(5.0)) != 125);
+  check(ir::floor(pow(ir::like(x, 5), three)), 125, 125, true);
+  const Expr above = max(x, ir::like(x, 2));
+  check(ir::like(x, 6) / above, 0, 3, false);
+  check(above / ir::like(x, -2), -infinity, -1, false);
+  check(pow(above, ir::like(x, -1)), 0, 0.5, false);
 }
 
 TEST_CASE("facts_know_what_can_be_nan_and_what_infinite") {
