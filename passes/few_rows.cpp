@@ -43,7 +43,7 @@ bool has_dots(const ContractionAxes& axes, const Machine& m) {
          column.size.constant() >= m.lanes;
 }
 
-/// How many rows are no longer few. Of few whole tiles without lower ones the last is made for a part of its rows. To
+/// How many rows are no longer few. Of up to four whole tiles without lower ones too many rows are made for nothing. To
 /// pack takes longer than some uses save, where a panel stays in the second-level cache while the rows go by, or comes
 /// from beyond in whole lines (halves that push each other out come twice): measured on Zen 5, packing does not pay
 /// before some 64 rows, and on Zen 3 with weights of 10 MB from some 20 on. Those lie on more pages than that processor
@@ -53,7 +53,7 @@ std::int64_t few_rows(const Blocking& blocking, const Product& product, const Co
   const bool is_kept = stays_in(m.level2, product.depth, stride, blocking.panel(m), m);
   if (!reads_rows(axes) || !(is_kept || m.lanes * m.element >= 64)) return blocking.tile_rows;
   const std::int64_t two = 2 * blocking.tile_rows;
-  if (!blocking.pack_rhs) return blocking.low_rows == blocking.tile_rows ? two : blocking.tile_rows;
+  if (!blocking.pack_rhs) return blocking.low_rows == blocking.tile_rows ? 2 * two : blocking.tile_rows;
   constexpr std::int64_t bytes = 1024 * std::int64_t{4096};  // of pages
   return std::max<std::int64_t>(two, product.depth * stride * m.element <= bytes ? 64 : is_kept ? 20 : two);
 }

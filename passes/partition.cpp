@@ -115,12 +115,16 @@ Partition of_contraction(const Kernel& kernel, const KernelPlan& plan, const Mac
   double rows = 1;
   for (const auto& axis : axes.rows) rows *= static_cast<double>(estimate(axis.size));
   const auto columns = static_cast<double>(estimate(column));
+  // By columns, which come last, only if that saves something: parts of rows lie in one piece, and products that differ
+  // in sizes alone are then mostly cut along the same axis.
+  constexpr double something = 0.02;
+  const double work = rows * columns * depth;
   Partition best;
   double least = 0;
   for (const Partition& p : candidates) {
     const bool by_rows = p.axis != Partition::Axis::columns;
     const double again = by_rows ? (blocking.pack_rhs ? columns : 0) : (blocking.pack_lhs ? rows : 0);
-    const double loss = waste(p, rows * columns * depth, again * depth);
+    const double loss = waste(p, work, again * depth) + (by_rows ? 0 : something * work);
     if (best.axis == Partition::Axis::none || loss < least) best = p, least = loss;
   }
   return best;

@@ -118,17 +118,18 @@ TEST_CASE("contractions_of_fewer_rows_than_a_tile_agree_with_the_interpreter") {
   }
 }
 
-// Weights larger than the second-level cache are packed for many rows, and read as they lie for few.
-TEST_CASE("contractions_of_few_rows_with_large_weights_agree_with_the_interpreter") {
-  const passes::Machine machine = with_caches(16 << 10, 64 << 10);
+// Weights whose rows lie a page and more apart are packed for many rows, and read as they lie for few.
+TEST_CASE("contractions_of_few_rows_with_packed_weights_agree_with_the_interpreter") {
+  const passes::Machine machine = with_caches(16 << 10, 256 << 10);
   const Dimension n = Dimension::symbol("n"), none(0), one(1);
   const passes::Blocking blocking =
-      passes::choose_blocking({{}, {{n, 200, none, 300}}, {{300, none, one, one}}, {{200, one, 300, none}}}, machine);
+      passes::choose_blocking({{}, {{n, 60, none, 1100}}, {{1100, none, one, one}}, {{60, one, 1100, none}}}, machine);
+  REQUIRE(blocking.pack_rhs);
   REQUIRE(blocking.few.below > blocking.tile_rows);
   const std::int64_t from = blocking.few.below;
-  for (const std::int64_t columns : {300, 304, 320}) {
+  for (const std::int64_t columns : {1100, 1104, 1120}) {
     for (const std::int64_t rows : {std::int64_t{1}, blocking.tile_rows, std::int64_t{7}, from - 1, from, from + 1}) {
-      compare({rows, columns, 200, false, false, true}, machine);
+      compare({rows, columns, 60, false, false, true}, machine);
     }
   }
 }
@@ -161,9 +162,13 @@ TEST_CASE("contractions_with_rows_left_by_whole_tiles_agree_with_the_interpreter
 // Both operands packed, the second one a block's columns at a time: the gradient of a large weight.
 TEST_CASE("contractions_with_both_operands_packed_agree_with_the_interpreter") {
   const passes::Machine machine = with_caches(32 << 10, 512 << 10);
+  const Dimension none(0), one(1);
+  const passes::Blocking blocking = passes::choose_blocking(
+      {{}, {{1030, one, none, 130}}, {{130, none, one, one}}, {{64, 1030, 130, none}}}, machine);
+  REQUIRE((blocking.pack_lhs && blocking.pack_rhs && blocking.slabs));
   for (const bool unknown : {false, true}) {
     for (int form = 0; form < 4; ++form)
-      compare({526, 256, 64, (form & 1) != 0, (form & 2) != 0, false, unknown}, machine);
+      compare({1030, 130, 64, (form & 1) != 0, (form & 2) != 0, false, unknown}, machine);
   }
 }
 

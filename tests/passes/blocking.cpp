@@ -23,18 +23,19 @@ TEST_CASE("tiles of two heights cover all rows and make few twice") {
   }
 }
 
-TEST_CASE("rows that are one panel are not packed") {
+TEST_CASE("the second operand is packed where its rows lie pages apart or across lines") {
   const Machine machine{16, 4, 32, true, 48 << 10, 1 << 20};
-  const auto gradient_of_weights = [&](std::int64_t columns) {
+  const auto gradient_of_weights = [&](std::int64_t rows, std::int64_t columns) {
     const Dimension batch = Dimension::symbol("n"), width(columns);
     ContractionAxes axes;
-    axes.rows = {{Dimension(512), Dimension(1), Dimension(0), width}};
+    axes.rows = {{Dimension(rows), Dimension(1), Dimension(0), width}};
     axes.columns = {{width, Dimension(0), Dimension(1), Dimension(1)}};
-    axes.contracted = {{batch, Dimension(512), width, Dimension(0)}};
+    axes.contracted = {{batch, Dimension(rows), width, Dimension(0)}};
     return choose_blocking(axes, machine);
   };
-  const Blocking one = gradient_of_weights(64);
-  REQUIRE(one.panel(machine) == 64);
-  CHECK_FALSE(one.pack_rhs);
-  CHECK(gradient_of_weights(192).pack_rhs);
+  for (const std::int64_t columns : {64, 192, 512, 768}) CHECK_FALSE(gradient_of_weights(512, columns).pack_rhs);
+  for (const std::int64_t columns : {200, 1000, 1024, 4096}) CHECK(gradient_of_weights(512, columns).pack_rhs);
+  CHECK_FALSE(gradient_of_weights(100, 200).pack_rhs);  // by few tiles
+  CHECK_FALSE(gradient_of_weights(512, 512).pack_lhs);
+  CHECK(gradient_of_weights(1024, 512).pack_lhs);
 }
