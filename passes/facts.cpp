@@ -137,7 +137,8 @@ Facts power(const Facts& a, const Facts& b) {
   }
   if (a.positive()) {
     Facts f = of_corners(a, b, [](End x, End y) {
-      return End{std::pow(x.value, y.value), product({std::log(x.value), x.open}, y).open};  // e^(y log(x))
+      const double base = std::fabs(x.value);                                          // 0, not -0
+      return End{std::pow(base, y.value), product({std::log(base), x.open}, y).open};  // e^(y log(x))
     });
     if (f.low == 0) f.low_open = true;
     return f;

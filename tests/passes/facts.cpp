@@ -86,6 +86,7 @@ TEST_CASE("ends_are_rounded_as_the_operation_itself_rounds") {
   check(ir::like(x, 6) / above, 0, 3, false);
   check(above / ir::like(x, -2), -infinity, -1, false);
   check(pow(above, ir::like(x, -1)), 0, 0.5, false);
+  check(pow(-(ir::like(x, -3) * logistic(x)), ir::like(x, -3)), std::pow(3, -3), infinity, false);  // of 0, not -0
 }
 
 TEST_CASE("facts_know_what_can_be_nan_and_what_infinite") {
