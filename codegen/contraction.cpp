@@ -408,10 +408,8 @@ void KernelEmitter::emit_tiles(const Product& product, const Block& block, Value
     tile.a = element(product.a, add(start, multiply(begin, size(k.lhs))));
     Value* column = builder_.CreateSub(panel.column, block.column);
     tile.scratch = element(block.scratch, add(multiply(at, i64(blocking_.block_columns)), column));
-    // Where few products are summed, memory is needed at once.
-    constexpr std::int64_t few = 16;
+    fetch_on_the_way(product, tile, row, panel.column, loops);
     if (!finishes_tiles()) return emit_tile(product, tile);
-    branch(builder_.CreateICmpSGT(tile.depth, i64(few)), [&] { fetch_tile(product, tile, row, panel.column, loops); });
     const TileRows rows{row,
                         {add(block.row, i), add(block.row, block.row_count)},
                         exact,

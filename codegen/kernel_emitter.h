@@ -222,6 +222,8 @@ class KernelEmitter {
     std::int64_t stride = 0;  ///< of the scratch memory's rows
     bool accumulate = false;  ///< adds to what is there
     Values row_offsets;       ///< of the first operand's rows, in elements; empty: they are the product's rows in order
+    /// What is done for each row of the tile while its sums are made, spread along the contracted axis.
+    std::function<void(Value* row)> on_the_way = {};
   };
   /// The columns of a row of tiles, and those of them that no panel before has made.
   struct Panel {
@@ -275,8 +277,10 @@ class KernelEmitter {
   void fetch_line(Value* at, bool written);
   void fetch(Value* from, std::int64_t count);
   void fetch(const Rows& rows, Value* row, Value* column, std::int64_t count);
-  void fetch_tile(const Product& product, const Tile& tile, Value* row, Value* column, const std::vector<Loop>& loops);
+  bool tiles_fetch() const;
+  Value* sums_many(const std::vector<passes::ContractionAxes::Axis>& contracted);
   void fetch_next_row(const std::vector<Loop>& loops);
+  void fetch_on_the_way(const Product& product, Tile& tile, Value* row, Value* column, const std::vector<Loop>& loops);
 
   // finish.cpp: the rest of the kernel while a tile's sums are in registers
   bool finishes_tiles() const;

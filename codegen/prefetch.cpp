@@ -55,20 +55,43 @@ void KernelEmitter::fetch(const Rows& rows, Value* row, Value* column, std::int6
     fetch_line(element(rows.base, add(from, add(column, i64(at))), type), rows.written);
 }
 
-/// What is needed at the place of a tile, while its sums are made.
-void KernelEmitter::fetch_tile(const Product& product, const Tile& tile, Value* row, Value* column,
-                               const std::vector<Loop>& loops) {
-  if (product.row_loop == nullptr || product.column_loop == nullptr || loops.size() != 2) return;
-  const auto axis = [&](const Loop* loop) { return static_cast<std::size_t>(loop - loops.data()); };
-  for (const Rows& rows : large_rows(axis(product.row_loop), axis(product.column_loop))) {
-    for (unsigned r = 0; r < tile.rows; ++r) fetch(rows, add(row, i64(r)), column, tile.vectors * machine_.lanes);
-  }
+/// Whether tiles fetch what the rest of the kernel needs of them.
+bool KernelEmitter::tiles_fetch() const {
+  return blocking_.form == passes::Blocking::Form::tiles && blocking_.splits == 1 && blocking_.depth == 0 &&
+         blocking_.few.below == 1;
 }
 
-/// Of the next row what is needed of this one: at the end of a block that is the next block's first row.
+/// Whether the sums of a tile take long enough to fetch anything meanwhile.
+llvm::Value* KernelEmitter::sums_many(const std::vector<passes::ContractionAxes::Axis>& contracted) {
+  constexpr std::int64_t few = 16;
+  return builder_.CreateICmpSGT(size(passes::whole_depth(contracted)), i64(few));
+}
+
+/// What is needed at the place of a tile, row by row while its sums are made. All at once it would keep the product
+/// waiting, which loads all the time; and memory would rest while products are made.
+void KernelEmitter::fetch_on_the_way(const Product& product, Tile& tile, Value* row, Value* column,
+                                     const std::vector<Loop>& loops) {
+  if (!tiles_fetch() || product.row_loop == nullptr || product.column_loop == nullptr || loops.size() != 2) return;
+  const auto axis = [&](const Loop* loop) { return static_cast<std::size_t>(loop - loops.data()); };
+  const std::vector<Rows> large = large_rows(axis(product.row_loop), axis(product.column_loop));
+  if (large.empty()) return;
+  const std::int64_t count = tile.vectors * machine_.lanes;
+  tile.on_the_way = [this, large, row, column, count](Value* r) {
+    for (const Rows& rows : large) fetch(rows, add(row, r), column, count);
+  };
+}
+
+/// Of the next row what is needed of this one, where the tiles did not fetch it: at the end of a block that is the next
+/// block's first row.
 void KernelEmitter::fetch_next_row(const std::vector<Loop>& loops) {
   if (loops.size() != 2) return;
-  for (const Rows& rows : large_rows(0, 1)) fetch(rows, add(loops[0].index, i64(1)), loops[1].index, width());
+  const std::vector<Rows> large = large_rows(0, 1);
+  if (large.empty()) return;
+  Value* fetched = builder_.getFalse();
+  if (tiles_fetch()) fetched = sums_many(passes::contraction_axes(kernel_.contraction, plan_).contracted);
+  branch(builder_.CreateNot(fetched), [&] {
+    for (const Rows& rows : large) fetch(rows, add(loops[0].index, i64(1)), loops[1].index, width());
+  });
 }
 
 }  // namespace descent::codegen

@@ -100,14 +100,29 @@ KernelEmitter::Values KernelEmitter::tile_sums(const Product& product, const Til
                                      : static_cast<Value*>(llvm::Constant::getNullValue(type)));
     }
   }
-  const auto walk = [&](auto&& self, std::size_t axis, Value* a, Value* b, Values values) -> Values {
+  // Of an axis so many elements, of those inside all.
+  const auto length_of = [&](std::size_t axis) {
+    return axis + 1 == product.contracted.size() ? tile.depth : size(product.contracted[axis].size);
+  };
+  const auto walk = [&](auto&& self, std::size_t axis, Value* a, Value* b, Value* length, Values values) -> Values {
     const Axis& k = product.contracted[axis];
-    if (axis + 1 == product.contracted.size()) return walk_depth(product, tile, a, b, tile.depth, values);
-    return carry(i64(0), size(k.size), i64(1), values, [&](Value* i, const Values& now) {
-      return self(self, axis + 1, element(a, multiply(i, size(k.lhs))), element(b, multiply(i, size(k.rhs))), now);
+    if (axis + 1 == product.contracted.size()) return walk_depth(product, tile, a, b, length, values);
+    return carry(i64(0), length, i64(1), values, [&](Value* i, const Values& now) {
+      return self(self, axis + 1, element(a, multiply(i, size(k.lhs))), element(b, multiply(i, size(k.rhs))),
+                  length_of(axis + 1), now);
     });
   };
-  return walk(walk, 0, tile.a, tile.b, sums);
+  if (!tile.on_the_way) return walk(walk, 0, tile.a, tile.b, length_of(0), sums);
+  const Axis& k = product.contracted[0];
+  Value *length = length_of(0), *many = sums_many(product.contracted);
+  Value* parts = builder_.CreateSelect(many, i64(tile.rows), i64(1));
+  Value* part = builder_.CreateSelect(many, divided_up(length, i64(tile.rows)), length);
+  return carry(i64(0), parts, i64(1), sums, [&](Value* row, const Values& now) {
+    branch(many, [&] { tile.on_the_way(row); });
+    Value *from = multiply(row, part), *count = minimum(part, builder_.CreateSub(length, from));
+    return walk(walk, 0, element(tile.a, multiply(from, size(k.lhs))), element(tile.b, multiply(from, size(k.rhs))),
+                count, now);
+  });
 }
 
 void KernelEmitter::emit_tile(const Product& product, const Tile& tile) {

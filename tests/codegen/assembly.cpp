@@ -111,6 +111,38 @@ TEST_CASE("the_inner_loop_of_contractions_that_share_their_code_needs_hardly_mor
   check_loop("skylake-avx512", "%zmm", 16, {"vmovups", "vbroadcastss"}, {256, 128}, 7);
 }
 
+// The gradient of a large weight: what its update reads and writes is fetched a row of a tile at a time, outside of the
+// loop that makes the sums.
+TEST_CASE("what_an_update_needs_is_fetched_between_parts_of_the_products") {
+  ir::Program program;
+  program.name = "update";
+  ir::Graph& g = *program.graph;
+  const Dimension n = Dimension::symbol("n");
+  const ir::Shape weights{1024, 512};
+  program.inputs = {{"a", {n, 1024}}, {"b", {n, 512}}};
+  program.variables = {{"w", weights}};
+  ir::Attributes axes;
+  axes.lhs_contract = axes.rhs_contract = {0};
+  const Expr gradient = ir::dot_general(Expr(g, g.leaf(ir::Op::input, "a", {n, 1024})),
+                                        Expr(g, g.leaf(ir::Op::input, "b", {n, 512})), axes);
+  const Expr w(g, g.leaf(ir::Op::parameter, "w", weights));
+  program.functions.push_back({"step", {}, {{"w", (w - gradient * 0.1).node}}});
+  const std::string assembly =
+      codegen::print_assembly(passes::run_pipeline(program), "step", {"x86_64-unknown-linux-gnu", "znver4"});
+  const InnerLoop loop = inner_loop(assembly);
+  INFO(assembly);
+  REQUIRE(loop.multiply_adds >= 16);
+  std::size_t fetched = 0;
+  for (std::size_t at = 0; (at = assembly.find("prefetchw", at)) != std::string::npos; ++at) ++fetched;
+  CHECK(fetched >= 1);
+  CHECK(fetched <= 8);  // vectors of a row of a tile
+  for (const std::string& instruction : loop.others) {
+    INFO(instruction);
+    CHECK(instruction.find("%rsp") == std::string::npos);
+    CHECK(instruction.find("prefetch") == std::string::npos);
+  }
+}
+
 // Without that, LLVM would load again after every store what a loop does not change. (What a row leaves on the stack is
 // no buffer, and says nothing.)
 TEST_CASE("accesses_to_a_buffer_say_that_they_meet_no_other") {

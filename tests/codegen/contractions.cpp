@@ -187,6 +187,20 @@ TEST_CASE("contractions_over_a_batch_of_any_size_agree_with_the_interpreter") {
   }
 }
 
+// What the rest of the kernel needs of a large result is fetched between parts of the contracted axis: where that is
+// long enough, as many as a tile has rows, of which the last ones may be empty.
+TEST_CASE("contractions_in_parts_agree_with_the_interpreter") {
+  const passes::Machine machine = with_caches(4 << 10, 16 << 10);
+  for (const bool turned : {false, true}) {
+    for (std::int64_t depth : {15, 16, 17, 18, 19, 24, 29, 40}) {
+      for (const bool unknown : {false, true}) {
+        compare({71, 101, depth, true, turned, false, unknown}, machine);
+        compare({72, 128, depth, true, turned, false, unknown}, machine);
+      }
+    }
+  }
+}
+
 TEST_CASE("contractions_of_one_element_are_outer_products") {
   const Dimension n = Dimension::symbol("n"), none(0), one(1);
   REQUIRE(passes::choose_blocking({{}, {{n, one, none, 48}}, {{48, none, one, one}}, {{one, none, none, none}}},
@@ -279,6 +293,12 @@ TEST_CASE("products_with_several_axes_of_rows_and_columns") {
     check_contraction({7, 3, 2}, {7, 3, columns}, {0}, {0});
     check_contraction({7, 3, 2}, {3, columns, 7}, {0}, {2});
   }
+}
+
+TEST_CASE("products_with_a_large_result_contracted_over_two_axes") {
+  check_contraction({5, 9, 700}, {5, 9, 200}, {0, 1}, {0, 1});
+  check_contraction({9, 5, 700}, {9, 5, 200}, {0, 1}, {0, 1});
+  check_contraction({4, 3, 700}, {4, 3, 200}, {0, 1}, {0, 1});
 }
 
 // A tile of fewer rows than it has would begin before the first one, where the rows of the matrix before lie, or
