@@ -6,6 +6,7 @@
 #include "cli/commands.h"
 #include "cli/figures.h"
 #include "cli/made_up_data.h"
+#include "cli/output.h"
 #include "cli/stopwatch.h"
 #include "runtime/model.h"
 #include "runtime/sizes.h"
@@ -75,13 +76,13 @@ int bench(const BenchArguments& a) {
         {"flops", r.flops},    {"step_us_min", r.step_us_min}, {"step_us_median", r.step_us_median},
         {"gflops", r.gflops},  {"compile_ms", r.compile_ms},   {"arena_bytes", r.arena_bytes},
         {"kernels", r.kernels}};
-    fmt::print("{}\n", result.dump());
+    print("{}\n", result.dump());
     return 0;
   }
-  fmt::print("batch {}, at most {} threads, {} parameters, {} kernels, {} bytes of arena\n", r.batch, r.threads,
-             r.parameters, r.kernels, r.arena_bytes);
-  fmt::print("step {:.2f} us at least, {:.2f} us in the median; {} flops, {:.1f} GFLOP/s; compiled in {:.1f} ms\n",
-             r.step_us_min, r.step_us_median, r.flops, r.gflops, r.compile_ms);
+  print("batch {}, at most {} threads, {} parameters, {} kernels, {} bytes of arena\n", r.batch, r.threads,
+        r.parameters, r.kernels, r.arena_bytes);
+  print("step {:.2f} us at least, {:.2f} us in the median; {} flops, {:.1f} GFLOP/s; compiled in {:.1f} ms\n",
+        r.step_us_min, r.step_us_median, r.flops, r.gflops, r.compile_ms);
   return 0;
 }
 

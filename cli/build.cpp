@@ -1,11 +1,10 @@
 // A model as an object file and a header, for programs that have nothing of Descent.
 #include "runtime/standalone.h"
 
-#include <fmt/format.h>
-
 #include <filesystem>
 
 #include "cli/commands.h"
+#include "cli/output.h"
 #include "codegen/backend.h"
 #include "passes/memory.h"
 #include "runtime/file.h"
@@ -17,7 +16,7 @@ int build(const BuildArguments& a) {
   try {
     codegen::backend().machine_of(target);
   } catch (const Error& error) {  // of the command line, not of the file
-    fmt::print(stderr, "{}\n", error.what());
+    say("{}\n", error.what());
     return 2;
   }
   for (const std::string& path : {a.object, a.header}) runtime::check_writable(path);
@@ -30,9 +29,9 @@ int build(const BuildArguments& a) {
     const std::string_view pieces[] = {*text};
     runtime::write_file_atomically(path, pieces);
   }
-  fmt::print("{}: {}, {}_create and other functions, which {} declares; a model works in {}\n", a.object,
-             passes::memory_text(static_cast<std::int64_t>(files.object.size())), files.prefix, a.header,
-             passes::memory_text(files.memory_bytes));
+  print("{}: {}, {}_create and other functions, which {} declares; a model works in {}\n", a.object,
+        passes::memory_text(static_cast<std::int64_t>(files.object.size())), files.prefix, a.header,
+        passes::memory_text(files.memory_bytes));
   return 0;
 }
 

@@ -1,7 +1,6 @@
 // The cache of compiled code: what is in it, and emptying it.
-#include <fmt/format.h>
-
 #include "cli/commands.h"
+#include "cli/output.h"
 #include "runtime/model.h"
 
 namespace descent::cli {
@@ -9,16 +8,16 @@ namespace descent::cli {
 int cache(const CacheArguments& a) {
   const auto cache = object_cache();
   if (cache->folder().empty()) {
-    fmt::print("no cache: the environment variable DESCENT_CACHE is 'off', or there is no home folder\n");
+    print("no cache: the environment variable DESCENT_CACHE is 'off', or there is no home folder\n");
     return 0;
   }
   if (a.clear) {
-    fmt::print("{}: {} entries removed\n", cache->folder(), cache->clear());
+    print("{}: {} entries removed\n", cache->folder(), cache->clear());
     return 0;
   }
   const auto s = cache->statistics();
-  fmt::print("{}: {} entries, {:.1f} of at most {:.0f} MiB\n", cache->folder(), s.entries,
-             static_cast<double>(s.bytes) / (1 << 20), static_cast<double>(cache->limit()) / (1 << 20));
+  print("{}: {} entries, {:.1f} of at most {:.0f} MiB\n", cache->folder(), s.entries,
+        static_cast<double>(s.bytes) / (1 << 20), static_cast<double>(cache->limit()) / (1 << 20));
   return 0;
 }
 

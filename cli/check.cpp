@@ -1,11 +1,10 @@
 // Reports every mistake of a file, or nothing; and where the numbers of a model without mistakes can fail it.
-#include <fmt/format.h>
-
 #include <nlohmann/json.hpp>
 #include <set>
 #include <tuple>
 
 #include "cli/commands.h"
+#include "cli/output.h"
 #include "codegen/compile.h"
 #include "frontend/frontend.h"
 #include "passes/kernels.h"
@@ -32,7 +31,7 @@ json as_json(const Diagnostic& d) {
 /// For editors: the mistakes and warnings as data. A byte that is not UTF-8 is replaced.
 void print_json(const json& mistakes, const json& warnings) {
   const json report = {{"mistakes", mistakes}, {"warnings", warnings}};
-  fmt::print("{}\n", report.dump(-1, ' ', false, json::error_handler_t::replace));
+  print("{}\n", report.dump(-1, ' ', false, json::error_handler_t::replace));
 }
 
 struct Warning {
@@ -93,7 +92,7 @@ std::vector<Warning> warnings_of(const CheckArguments& a) {
 
 int check(const CheckArguments& a) {
   if (!a.as_json) {
-    for (const Warning& warning : warnings_of(a)) fmt::print(stderr, "{}\n", warning.diagnostic.to_string());
+    for (const Warning& warning : warnings_of(a)) say("{}\n", warning.diagnostic.to_string());
     return 0;
   }
   json mistakes = json::array(), warnings = json::array();

@@ -10,6 +10,7 @@
 #include <new>
 
 #include "cli/commands.h"
+#include "cli/output.h"
 #include "cli/time_passes.h"
 #include "ir/edit_distance.h"
 
@@ -252,39 +253,44 @@ class Commands {
 }  // namespace
 
 int run(int argc, char** argv) {
+  occupy_closed_streams();
   CLI::App app{"Descent: a language for neural networks and a compiler for it."};
   app.footer(
       "Examples:\n"
       "  descent train examples/tumour.descent --save weights.safetensors\n"
       "  descent predict examples/tumour.descent --weights weights.safetensors --data new.csv\n"
       "  descent eval \"bce(0.9, 1)\"\n\n"
-      "Exit status: 0 done; 1 the file or the data is wrong; 2 the command line is wrong; 70 a defect in Descent.");
+      "Exit status: 0 done; 1 the file or the data is wrong; 2 the command line is wrong; 70 a defect in Descent;\n"
+      "128 and the number of the signal: interrupted.");
   app.require_subcommand(1);
   app.set_version_flag("--version", "descent " DESCENT_VERSION);
   const Commands commands(app);
   if (argc > 1) {
     if (const std::string unknown = commands.unknown_command(argv[1]); !unknown.empty()) {
-      fmt::print(stderr, "{}\nRun with --help for more information.\n", unknown);
+      say("{}\nRun with --help for more information.\n", unknown);
       return 2;
     }
   }
   try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : 2;
-  }
-  try {
-    return commands.run_chosen();
+    try {
+      app.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+      if (app.exit(error) != 0) return 2;
+      finish_results();
+      return 0;
+    }
+    const int status = commands.run_chosen();
+    finish_results();
+    return status;
   } catch (const Error& error) {
-    fmt::print(stderr, "{}\n", error.what());
+    say("{}\n", error.what());
     return 1;
   } catch (const std::bad_alloc&) {
-    fmt::print(stderr, "error: there is not enough memory\n");
+    say("error: there is not enough memory\n");
     return 1;
   } catch (const std::exception& error) {
-    fmt::print(stderr,
-               "internal error: {}\n  = help: this is a defect in Descent; please report it with the model file\n",
-               error.what());
+    say("internal error: {}\n  = help: this is a defect in Descent; please report it with the model file\n",
+        error.what());
     return 70;
   }
 }

@@ -1,5 +1,5 @@
-// The descent command. Exit status: 0 done; 1 the user's file or data is wrong; 2 the command line is wrong; 70 a
-// defect here.
+// The descent command. Exit status: 0 done; 1 the user's file or data is wrong, or a result cannot be written; 2 the
+// command line is wrong; 70 a defect here; 128 and the number of the signal: interrupted.
 #pragma once
 
 namespace descent::cli {

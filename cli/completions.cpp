@@ -1,10 +1,9 @@
 // Completions for shells, made from the commands and options that the command line declares.
-#include <fmt/format.h>
-
 #include <CLI/CLI.hpp>
 #include <algorithm>
 
 #include "cli/commands.h"
+#include "cli/output.h"
 
 namespace descent::cli {
 
@@ -42,7 +41,7 @@ std::vector<Command> commands_of(const CLI::App& app) {
 void print_bash(const std::vector<Command>& commands) {
   std::string names;
   for (const Command& c : commands) names += (names.empty() ? "" : " ") + c.name;
-  fmt::print(
+  print(
       "_descent() {{\n"
       "    local word=${{COMP_WORDS[COMP_CWORD]}}\n"
       "    if [ \"$COMP_CWORD\" = 1 ]; then\n"
@@ -55,9 +54,9 @@ void print_bash(const std::vector<Command>& commands) {
   for (const Command& c : commands) {
     std::string options;
     for (const Option& o : c.options) options += (options.empty() ? "" : " ") + o.name;
-    fmt::print("        {}) options={} ;;\n", c.name, quoted(options));
+    print("        {}) options={} ;;\n", c.name, quoted(options));
   }
-  fmt::print(
+  print(
       "    esac\n"
       "    case $word in\n"
       "        -*) mapfile -t COMPREPLY < <(compgen -W \"$options\" -- \"$word\") ;;\n"
@@ -73,9 +72,9 @@ void print_zsh(const std::vector<Command>& commands) {
     std::replace(text.begin(), text.end(), ':', ',');
     return text;
   };
-  fmt::print("#compdef descent\n_descent() {{\n    local -a commands options\n    commands=(\n");
-  for (const Command& c : commands) fmt::print("        {}\n", quoted(c.name + ":" + help(c.help)));
-  fmt::print(
+  print("#compdef descent\n_descent() {{\n    local -a commands options\n    commands=(\n");
+  for (const Command& c : commands) print("        {}\n", quoted(c.name + ":" + help(c.help)));
+  print(
       "    )\n"
       "    if (( CURRENT == 2 )); then\n"
       "        _describe command commands\n"
@@ -83,11 +82,11 @@ void print_zsh(const std::vector<Command>& commands) {
       "    fi\n"
       "    case $words[2] in\n");
   for (const Command& c : commands) {
-    fmt::print("        {}) options=(", c.name);
-    for (const Option& o : c.options) fmt::print(" {}", quoted(o.name + ":" + help(o.help)));
-    fmt::print(" ) ;;\n");
+    print("        {}) options=(", c.name);
+    for (const Option& o : c.options) print(" {}", quoted(o.name + ":" + help(o.help)));
+    print(" ) ;;\n");
   }
-  fmt::print(
+  print(
       "    esac\n"
       "    if [[ $PREFIX == -* ]]; then\n"
       "        _describe option options\n"
@@ -100,10 +99,10 @@ void print_zsh(const std::vector<Command>& commands) {
 
 void print_fish(const std::vector<Command>& commands) {
   for (const Command& c : commands) {
-    fmt::print("complete -c descent -n __fish_use_subcommand -f -a {} -d {}\n", c.name, quoted(c.help));
+    print("complete -c descent -n __fish_use_subcommand -f -a {} -d {}\n", c.name, quoted(c.help));
     for (const Option& o : c.options) {
-      fmt::print("complete -c descent -n '__fish_seen_subcommand_from {}' -l {} -d {}\n", c.name, o.name.substr(2),
-                 quoted(o.help));
+      print("complete -c descent -n '__fish_seen_subcommand_from {}' -l {} -d {}\n", c.name, o.name.substr(2),
+            quoted(o.help));
     }
   }
 }

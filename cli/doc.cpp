@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "cli/commands.h"
+#include "cli/output.h"
 #include "descent/error.h"
 #include "frontend/documentation.h"
 #include "ir/edit_distance.h"
@@ -19,9 +20,9 @@ void print_list(const std::vector<Entry>& entries) {
   for (const Entry& e : entries) width = std::max(width, e.name.size());
   std::string section;
   for (const Entry& e : entries) {
-    if (e.section != section) fmt::print("{}{}\n", section.empty() ? "" : "\n", e.section);
+    if (e.section != section) print("{}{}\n", section.empty() ? "" : "\n", e.section);
     section = e.section;
-    fmt::print("  {:<{}}  {}\n", e.name, width, e.summary());
+    print("  {:<{}}  {}\n", e.name, width, e.summary());
   }
 }
 
@@ -50,8 +51,8 @@ int doc(const DocArguments& a) {
     throw Error(fmt::format("nothing is called '{}'", a.name),
                 meant ? fmt::format("did you mean '{}'?", *meant) : "descent doc lists everything");
   }
-  fmt::print("{}\n\n{}", entry->signature, entry->documentation);
-  if (!entry->source.empty()) fmt::print("\n{}\n", indented(entry->source));
+  print("{}\n\n{}", entry->signature, entry->documentation);
+  if (!entry->source.empty()) print("\n{}\n", indented(entry->source));
   return 0;
 }
 

@@ -1,9 +1,8 @@
 // Prints what the compiler makes of a file at a stage.
-#include <fmt/format.h>
-
 #include <algorithm>
 
 #include "cli/commands.h"
+#include "cli/output.h"
 #include "codegen/compile.h"
 #include "frontend/frontend.h"
 #include "frontend/print.h"
@@ -38,7 +37,7 @@ std::string formulas_of(const ir::Program& program) {
 
 int dump(const DumpArguments& a) {
   if (a.stage == "ast") {
-    fmt::print("{}", frontend::print_syntax_tree(runtime::read_file(a.file), a.file));
+    print("{}", frontend::print_syntax_tree(runtime::read_file(a.file), a.file));
     return 0;
   }
   const frontend::Model model = frontend::load_model(runtime::read_file(a.file), a.file);
@@ -51,14 +50,13 @@ int dump(const DumpArguments& a) {
   const bool trains = optimized.find_function("step") != nullptr;
   const std::string function = trains ? "step" : "predict";
   if (a.stage == "kernels")
-    fmt::print("{}",
-               passes::print(passes::plan_kernels(optimized, optimized.function(function), codegen::this_machine())));
+    print("{}", passes::print(passes::plan_kernels(optimized, optimized.function(function), codegen::this_machine())));
   else if (a.stage == "llvm")
-    fmt::print("{}", codegen::print_llvm(optimized, function));
+    print("{}", codegen::print_llvm(optimized, function));
   else if (a.stage == "asm")
-    fmt::print("{}", codegen::print_assembly(optimized, function));
+    print("{}", codegen::print_assembly(optimized, function));
   else
-    fmt::print("{}", stages.at(a.stage));
+    print("{}", stages.at(a.stage));
   return 0;
 }
 

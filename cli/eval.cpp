@@ -6,6 +6,7 @@
 #include <stdexcept>
 
 #include "cli/commands.h"
+#include "cli/output.h"
 #include "frontend/frontend.h"
 #include "ir/interpreter.h"
 #include "passes/passes.h"
@@ -24,7 +25,7 @@ int eval(const EvalArguments& a) {
       values[text.substr(0, equals)] = std::stod(number, &used);
       if (used != number.size()) throw std::invalid_argument("");
     } catch (const std::logic_error&) {
-      fmt::print(stderr, "descent eval: '{}' is not of the form name=number\n", text);
+      say("descent eval: '{}' is not of the form name=number\n", text);
       return 2;
     }
   }
@@ -34,8 +35,9 @@ int eval(const EvalArguments& a) {
   const ir::Tensor result = ir::interpret({program.function("predict").results[0].node}, environment)[0];
   for (double value : result.values) {
     const double magnitude = std::fabs(value);
-    fmt::print("{}\n", magnitude == 0 || (magnitude >= 1e-4 && magnitude < 1e15) ? fmt::format("{:.6f}", value)
-                                                                                 : fmt::format("{:.6e}", value));
+    if (std::isnan(value)) value = magnitude;  // whose sign says nothing
+    print("{}\n", magnitude == 0 || (magnitude >= 1e-4 && magnitude < 1e15) ? fmt::format("{:.6f}", value)
+                                                                            : fmt::format("{:.6e}", value));
   }
   return 0;
 }

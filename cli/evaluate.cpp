@@ -1,6 +1,7 @@
 // Measures trained weights on data.
 #include "cli/commands.h"
 #include "cli/figures.h"
+#include "cli/output.h"
 
 namespace descent::cli {
 
@@ -16,13 +17,13 @@ int evaluate(const EvaluateArguments& a) {
                                      {"auc", figure(s.auc)},
                                      {"brier", figure(s.brier)}};
     add_named_figures(result, s);
-    fmt::print("{}\n", result.dump());
+    print("{}\n", result.dump());
     return 0;
   }
-  fmt::print("rows {}  loss {}  accuracy {}  AUC {}  Brier {}", s.rows, shown(s.loss), shown(s.accuracy), shown(s.auc),
-             shown(s.brier));
-  for (const Trainer::Figure& f : named_figures(s)) fmt::print("  {} {}", f.name, shown(f.value));
-  fmt::print("\n");
+  print("rows {}  loss {}  accuracy {}  AUC {}  Brier {}", s.rows, shown(s.loss), shown(s.accuracy), shown(s.auc),
+        shown(s.brier));
+  for (const Trainer::Figure& f : named_figures(s)) print("  {} {}", f.name, shown(f.value));
+  print("\n");
   return 0;
 }
 

@@ -1,8 +1,7 @@
 // Writes a file in the one layout, or says that it is not.
-#include <fmt/format.h>
-
-#include "cli/commands.h"
 #include "frontend/format.h"
+#include "cli/commands.h"
+#include "cli/output.h"
 #include "runtime/file.h"
 
 namespace descent::cli {
@@ -12,7 +11,7 @@ int format(const FormatArguments& a) {
   const std::string formatted = frontend::format(text, a.file);
   if (formatted == text) return 0;
   if (a.check) {
-    fmt::print(stderr, "{} is not formatted\n  = help: run descent format {}\n", a.file, a.file);
+    say("{} is not formatted\n  = help: run descent format {}\n", a.file, a.file);
     return 1;
   }
   const std::string_view pieces[] = {formatted};

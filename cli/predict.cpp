@@ -4,6 +4,7 @@
 #include <iterator>
 
 #include "cli/commands.h"
+#include "cli/output.h"
 #include "runtime/file.h"
 #include "runtime/model.h"
 
@@ -72,7 +73,7 @@ int predict(const PredictArguments& a) {
   }
   text += "\n";
   if (a.output.empty()) {
-    fmt::print("{}", text);
+    write_result(text);
   } else {
     const std::string_view pieces[] = {text};
     runtime::write_file_atomically(a.output, pieces);

@@ -8,6 +8,7 @@
 #include "cli/commands.h"
 #include "cli/figures.h"
 #include "cli/made_up_data.h"
+#include "cli/output.h"
 #include "cli/peak.h"
 #include "cli/stopwatch.h"
 #include "runtime/model.h"
@@ -104,9 +105,8 @@ int profile(const BenchArguments& a) {
   for (double us : least) total += us;
   nlohmann::json kernels = nlohmann::json::array();
   if (!a.as_json) {
-    for (std::size_t m = 0; m < members.size(); ++m) fmt::print("{:>8} {:>8} ", "waits", "works");
-    fmt::print("{:>9} {:>6} {:>8} {:>7} {:>9}  {:<9} {}\n", "us", "share", "GFLOP/s", "GB/s", "roofline", "code",
-               "kernel");
+    for (std::size_t m = 0; m < members.size(); ++m) print("{:>8} {:>8} ", "waits", "works");
+    print("{:>9} {:>6} {:>8} {:>7} {:>9}  {:<9} {}\n", "us", "share", "GFLOP/s", "GB/s", "roofline", "code", "kernel");
   }
   Roofline roofline;
   for (std::size_t k = 0; k < calls.size(); ++k) {
@@ -132,20 +132,20 @@ int profile(const BenchArguments& a) {
                          {"roofline", fraction},
                          {"members", spent}});
     } else {
-      for (const auto& member : members) fmt::print("{:>8.2f} {:>8.2f} ", member[k].waited_us, member[k].worked_us);
-      fmt::print("{:>9.2f} {:>5.1f}% {:>8.1f} {:>7.1f} {:>8.0f}%  {:<9} {}\n", least[k], 100 * least[k] / total, gflops,
-                 gbytes, 100 * fraction, name, title);
+      for (const auto& member : members) print("{:>8.2f} {:>8.2f} ", member[k].waited_us, member[k].worked_us);
+      print("{:>9.2f} {:>5.1f}% {:>8.1f} {:>7.1f} {:>8.0f}%  {:<9} {}\n", least[k], 100 * least[k] / total, gflops,
+            gbytes, 100 * fraction, name, title);
     }
   }
   if (a.as_json) {
-    fmt::print("{}\n", nlohmann::json{{"batch", batch}, {"kernels", kernels}, {"us", total}}.dump());
+    print("{}\n", nlohmann::json{{"batch", batch}, {"kernels", kernels}, {"us", total}}.dump());
   } else {
     for (const auto& member : members) {
       runtime::SharedFunction::Spent all{};
       for (const auto& spent : member) all.waited_us += spent.waited_us, all.worked_us += spent.worked_us;
-      fmt::print("{:>8.2f} {:>8.2f} ", all.waited_us, all.worked_us);
+      print("{:>8.2f} {:>8.2f} ", all.waited_us, all.worked_us);
     }
-    fmt::print("{:>9.2f} us in all\n", total);
+    print("{:>9.2f} us in all\n", total);
   }
   return 0;
 }

@@ -1,18 +1,18 @@
 // --time-passes: a table of what each stage of the compiler took, on standard error.
 #include "cli/time_passes.h"
 
-#include <fmt/format.h>
-
 #include <cstdio>
+
+#include "cli/output.h"
 
 namespace descent::cli {
 
 void print_stage_times(const StageTimes& times) {
   double total = 0;
   for (std::size_t i = 0; i < kStages; ++i) total += times.milliseconds(static_cast<Stage>(i));
-  fmt::print(stderr, "{:<14}{:>10}{:>8}\n", "stage", "ms", "share");
+  say("{:<14}{:>10}{:>8}\n", "stage", "ms", "share");
   const auto row = [&](const char* name, double ms) {
-    fmt::print(stderr, "{:<14}{:>10.2f}{:>7.1f}%\n", name, ms, total > 0 ? 100 * ms / total : 0);
+    say("{:<14}{:>10.2f}{:>7.1f}%\n", name, ms, total > 0 ? 100 * ms / total : 0);
   };
   for (std::size_t i = 0; i < kStages; ++i) {
     const auto stage = static_cast<Stage>(i);

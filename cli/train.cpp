@@ -6,6 +6,8 @@
 
 #include "cli/commands.h"
 #include "cli/figures.h"
+#include "cli/interruption.h"
+#include "cli/output.h"
 
 namespace descent::cli {
 
@@ -23,18 +25,18 @@ class Progress {
     if (terminal_) {
       if (now.epoch < now.epochs && time - last_ < std::chrono::milliseconds(50)) return;
       const auto filled = static_cast<std::size_t>(30 * now.epoch / now.epochs);
-      fmt::print(stderr, "\r[{}{}] epoch {}/{}  loss {:.4f}{}\033[K", std::string(filled, '#'),
-                 std::string(30 - filled, ' '), now.epoch, now.epochs, now.loss, figures);
+      say("\r[{}{}] epoch {}/{}  loss {:.4f}{}\033[K", std::string(filled, '#'), std::string(30 - filled, ' '),
+          now.epoch, now.epochs, now.loss, figures);
       drawn_ = true;
     } else {
       const std::int64_t every = std::max<std::int64_t>(1, now.epochs / 10);
       if (now.epoch % every != 0 && now.epoch != 1) return;
-      fmt::print(stderr, "epoch {}/{}  loss {:.4f}{}\n", now.epoch, now.epochs, now.loss, figures);
+      say("epoch {}/{}  loss {:.4f}{}\n", now.epoch, now.epochs, now.loss, figures);
     }
     last_ = time;
   }
   ~Progress() {
-    if (drawn_) fmt::print(stderr, "\n");
+    if (drawn_) say("\n");
   }
 
  private:
@@ -50,18 +52,21 @@ class Progress {
 void print_report(const runtime::TrainReport& r) {
   std::string names;
   for (const Trainer::Figure& f : named_figures(r.training)) names += fmt::format("  {:>8}", f.name);
-  fmt::print("\n{:<12}{:>8}{:>10}{:>10}{:>10}{}\n", "", "rows", "loss", "accuracy", "AUC", names);
+  print("\n{:<12}{:>8}{:>10}{:>10}{:>10}{}\n", "", "rows", "loss", "accuracy", "AUC", names);
   const auto row = [](const char* name, const runtime::Scores& s) {
-    fmt::print("{:<12}{:>8}{:>10}{:>10}{:>10}", name, s.rows, shown(s.loss), shown(s.accuracy), shown(s.auc));
+    print("{:<12}{:>8}{:>10}{:>10}{:>10}", name, s.rows, shown(s.loss), shown(s.accuracy), shown(s.auc));
     for (const Trainer::Figure& f : named_figures(s)) {
-      fmt::print("  {:>{}}", shown(f.value), std::max<std::size_t>(8, f.name.size()));
+      print("  {:>{}}", shown(f.value), std::max<std::size_t>(8, f.name.size()));
     }
-    fmt::print("\n");
+    print("\n");
   };
   row("training", r.training);
   if (r.validation) row("validation", *r.validation);
-  fmt::print("\n{} epochs{}, {} steps, {} parameters; compiled in {:.1f} ms, trained in {:.1f} ms\n", r.epochs,
-             r.stopped_early ? " (stopped early)" : "", r.steps, r.parameters, r.compile_ms, r.train_ms);
+  print("\n{} epochs{}, {} steps, {} parameters; compiled in {:.1f} ms, trained in {:.1f} ms\n", r.epochs,
+        r.stopped_early     ? " (stopped early)"
+        : r.was_interrupted ? " (interrupted)"
+                            : "",
+        r.steps, r.parameters, r.compile_ms, r.train_ms);
 }
 
 /// What each epoch came to: the mean loss of its steps, and the figures of the training and validation data after it.
@@ -86,11 +91,17 @@ int train(const TrainArguments& a) {
   runtime::TrainReport report;
   {
     Progress progress;
-    report = runtime::train(model, a.file, a.options, [&](const runtime::TrainProgress& now) { progress(now); });
+    runtime::TrainOptions options = a.options;
+    options.is_interrupted = [] { return pending_signal() != 0; };
+    report = runtime::train(model, a.file, options, [&](const runtime::TrainProgress& now) {
+      progress(now);
+      if (!options.save.empty()) defer_interruptions();  // there is now something that would be lost
+    });
   }
+  const int status = report.was_interrupted ? 128 + pending_signal() : 0;
   if (!a.as_json) {
     print_report(report);
-    return 0;
+    return status;
   }
   json result = {{"epochs", report.epochs}, {"steps", report.steps}, {"loss", figure(report.training.loss)}};
   add_named_figures(result, report.training);
@@ -106,8 +117,8 @@ int train(const TrainArguments& a) {
   result["parameters"] = report.parameters;
   result["arena_bytes"] = report.arena_bytes;
   result["history"] = history(report);
-  fmt::print("{}\n", result.dump());
-  return 0;
+  print("{}\n", result.dump());
+  return status;
 }
 
 }  // namespace descent::cli

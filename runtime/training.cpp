@@ -137,14 +137,15 @@ class EarlyStop {
 
 /// Trains for at most so many epochs.
 void run_epochs(Trainer& trainer, const Parts& data, const frontend::Model& description, std::int64_t epochs,
-                std::int64_t batch, const std::function<void(const TrainProgress&)>& progress, TrainReport& report) {
+                std::int64_t batch, const TrainOptions& options,
+                const std::function<void(const TrainProgress&)>& progress, TrainReport& report) {
   const ir::Interface& program = trainer.implementation().model->interface;
   const Tensors training = data.training.views(true, program);
   const bool validates = data.validation.rows > 0;
   const bool has_figures = program.results.contains("metrics") || trainer.implementation().model->loss_count() > 1;
   std::optional<EarlyStop> stop;
   if (validates && description.train.stop) stop.emplace(*description.train.stop, trainer.implementation());
-  for (std::int64_t epoch = 1; epoch <= epochs && !report.stopped_early; ++epoch) {
+  for (std::int64_t epoch = 1; epoch <= epochs && !report.stopped_early && !report.was_interrupted; ++epoch) {
     TrainProgress& now = report.history.emplace_back(
         TrainProgress{epoch, epochs, trainer.epoch(training, data.training.rows, batch), {}, {}});
     report.epochs = epoch;
@@ -156,6 +157,8 @@ void run_epochs(Trainer& trainer, const Parts& data, const frontend::Model& desc
     if (validates) now.validation = measure(trainer, data.validation, stop && is_of_classes(stop->figure()));
     if (progress) progress(now);
     report.stopped_early = stop && stop->should_stop(*now.validation);
+    report.was_interrupted =
+        !report.stopped_early && epoch < epochs && options.is_interrupted && options.is_interrupted();
   }
   if (stop) stop->restore_best();
 }
@@ -206,7 +209,8 @@ TrainReport train(const Model& model, const std::string& model_path, const Train
 
   TrainReport report;
   const auto begin = std::chrono::steady_clock::now();
-  run_epochs(trainer, data, description, epochs, options.batch.value_or(description.train.batch), progress, report);
+  run_epochs(trainer, data, description, epochs, options.batch.value_or(description.train.batch), options, progress,
+             report);
   report.train_ms = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count();
   report.parameters = model.parameter_count();
   report.steps = trainer.steps();

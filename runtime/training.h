@@ -29,7 +29,8 @@ struct TrainOptions {
   std::optional<std::int64_t> epochs, batch;
   std::optional<std::uint64_t> seed;
   std::string save, resume;
-  int threads = 1;  ///< at most; 0: one for each processor
+  int threads = 1;                       ///< at most; 0: one for each processor
+  std::function<bool()> is_interrupted;  ///< asked after every epoch; training ends there as if it were the last
 };
 
 struct TrainProgress {
@@ -45,7 +46,7 @@ struct TrainReport {
   Scores training;
   std::optional<Scores> validation;
   double compile_ms = 0, train_ms = 0;
-  bool stopped_early = false;
+  bool stopped_early = false, was_interrupted = false;
   std::vector<TrainProgress> history;  ///< of every epoch
 };
 
