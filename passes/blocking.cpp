@@ -183,6 +183,11 @@ Blocking choose_blocking(const ContractionAxes& axes, const Machine& m, bool by_
   const std::int64_t blocks = divide_up(estimate(columns), widest);
   blocking.block_columns = columns.is_constant() ? round_up(divide_up(columns.constant(), blocks), panel) : widest;
   blocking.block_rows = std::max<std::int64_t>(cut ? 1 : 2, scratch / blocking.block_columns / tile.rows) * tile.rows;
+  if (!cut && axes.rows.size() == 1) {
+    // The rest of the kernel for one block is made beside the products of the next.
+    constexpr std::int64_t enough = 16;
+    blocking.block_rows = std::min(blocking.block_rows, round_up(enough, tile.rows));
+  }
   if (rows.is_constant()) {
     blocking.block_rows = std::min(blocking.block_rows, round_up(rows.constant(), tile.rows));
   }
