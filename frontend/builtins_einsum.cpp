@@ -2,7 +2,9 @@
 //
 // Tensors are multiplied from left to right. Letters of one alone that nothing else needs are summed first; then one
 // dot_general multiplies over the letters that both have and nothing else needs, for every index of the letters that
-// both have and something needs; at the end the axes are put into the order of the result.
+// both have and something needs; at the end the axes are put into the order of the result. Where one has no letters of
+// its own, nothing is multiplied by more than one thing: that is no matrix product, and with the last letter kept (the
+// channels of a depthwise convolution) a product of elements, summed, is what vectors are made for.
 #include <algorithm>
 
 #include "frontend/builtins.h"
@@ -103,6 +105,31 @@ struct Lettered {
   std::string letters;
 };
 
+bool has_all(const std::string& letters, const std::string& of) {
+  return std::ranges::all_of(of, [&](char c) { return contains(letters, c); });
+}
+
+/// Whether a and b, which has no letters of its own, are better multiplied element by element.
+bool is_elementwise(const Lettered& a, const Lettered& b, const std::string& needed) {
+  if (b.letters.empty() || !has_all(a.letters, b.letters)) return false;
+  return has_all(needed, b.letters) || (a.letters.back() == b.letters.back() && contains(needed, b.letters.back()));
+}
+
+/// The product of elements, summed over what nobody needs; the letters of a stay in their order.
+Lettered elementwise_product(const Lettered& a, const Lettered& b, const std::string& needed) {
+  std::string order;
+  std::vector<int> axes;
+  for (const char c : a.letters) {
+    if (!contains(b.letters, c)) continue;
+    order += c;
+    axes.push_back(position(a.letters, c));
+  }
+  const Expr repeated = ir::broadcast(in_order(b.tensor, b.letters, order), a.tensor.shape(), axes);
+  std::string letters = a.letters;
+  const Expr sum = sum_unneeded(a.tensor * repeated, letters, needed);
+  return {sum, letters};
+}
+
 /// What both have and nobody else needs is summed over; of what is needed the axes are: batches, the rest of a, of b.
 Lettered product(const BuiltinCall& call, Lettered a, Lettered b, const std::string& needed) {
   call.lowering.unify_types(a.tensor, b.tensor, {call.span, call.span, call.span});
@@ -123,6 +150,8 @@ Lettered product(const BuiltinCall& call, Lettered a, Lettered b, const std::str
     (contains(needed, c) ? axes.rhs_batch : axes.rhs_contract).push_back(r);
     if (contains(needed, c)) letters += c;
   }
+  if (is_elementwise(a, b, needed)) return elementwise_product(a, b, needed);
+  if (is_elementwise(b, a, needed)) return elementwise_product(b, a, needed);
   for (const char c : a.letters) letters += contains(b.letters, c) ? "" : std::string(1, c);
   for (const char c : b.letters) letters += contains(a.letters, c) ? "" : std::string(1, c);
   return {ir::dot_general(a.tensor, b.tensor, axes), letters};

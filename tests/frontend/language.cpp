@@ -7,6 +7,7 @@
 #include "frontend/frontend.h"
 #include "frontend/path_pattern.h"
 #include "ir/interpreter.h"
+#include "ir/text.h"
 #include "passes/passes.h"
 
 using namespace descent;
@@ -56,6 +57,12 @@ TEST_CASE("operators_bind_as_in_mathematics") {
   CHECK(value("if 1 < 2 and not 2 < 1 then 5 else 6") == Numbers{5});
   CHECK(value("z |> exp |> log") == Numbers{3});
   CHECK(value("(fn(a, b = 2) = a * b)(z)") == Numbers{6});
+}
+
+TEST_CASE("a_function_without_a_name_takes_in_the_pipes_behind_it_unless_it_stands_behind_one") {
+  CHECK(value("map([1, 4], fn(i) = i |> sqrt |> sign)") == Numbers{1, 1});
+  CHECK(value("3 |> fn(v) = v - 5 |> abs") == Numbers{2});
+  CHECK(value("3 |> fn(v) = (v |> sign) - 5 |> abs") == Numbers{4});
 }
 
 TEST_CASE("a_list_is_a_tensor_where_one_is_expected") {
@@ -110,6 +117,22 @@ TEST_CASE("einsum_multiplies_sums_and_orders_axes") {
   CHECK(value("einsum(\"i,j->ji\", [1, 2], [3, 4])") == Numbers{3, 6, 4, 8});
   CHECK(value("einsum(\"nij,njk->nik\", [[[1, 2]], [[3, 4]]], [[[1], [2]], [[3], [4]]])") == Numbers{5, 25});
   CHECK(value("einsum(\"ij,k->k\", [[1, 2], [3, 4]], [1, 2])") == Numbers{10, 20});
+}
+
+TEST_CASE("einsum_of_what_is_multiplied_by_one_thing_alone_is_no_matrix_product") {
+  const auto is_product = [](const std::string& text) {
+    return ir::print(frontend::load_expression(text, {})).find("dot_general") != std::string::npos;
+  };
+  // Each channel with its own weights, as in a depthwise convolution.
+  const std::string channels = "einsum(\"nkc,kc->nc\", [[[1, 2], [3, 4]]], [[1, 10], [100, 1]])";
+  CHECK(value(channels) == Numbers{301, 24});
+  CHECK_FALSE(is_product(channels));
+  CHECK(value("einsum(\"kc,nkc->cn\", [[1, 10], [100, 1]], [[[1, 2], [3, 4]]])") == Numbers{301, 24});
+  CHECK(value("einsum(\"ij,ji->ij\", [[1, 2], [3, 4]], [[1, 10], [100, 1]])") == Numbers{1, 200, 30, 4});
+  CHECK(value("einsum(\"ij,i->ij\", [[1, 2], [3, 4]], [1, 10])") == Numbers{1, 2, 30, 40});
+  CHECK_FALSE(is_product("einsum(\"ij,i->ij\", [[1, 2], [3, 4]], [1, 10])"));
+  CHECK(is_product("einsum(\"ij,ij->i\", [[1, 2], [3, 4]], [[1, 10], [100, 1]])"));
+  CHECK(is_product("einsum(\"nij,njk->nik\", [[[1, 2]]], [[[1], [2]]])"));
 }
 
 TEST_CASE("lists_are_made_measured_and_gone_through") {
