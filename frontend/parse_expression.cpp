@@ -18,6 +18,7 @@ int precedence(const Token& token) {
   const auto at = table.find(token.text);
   return at == table.end() ? 0 : at->second;
 }
+constexpr int pipe_precedence = 1;
 constexpr int unary_precedence = 8;  // -x^2 is -(x^2)
 constexpr int not_precedence = 4;    // not a == b is not (a == b)
 
@@ -151,7 +152,7 @@ ExpressionPtr ExpressionParser::expression(int minimum) {
     fail(peek().span, "this is nested more than " + std::to_string(maximum_nesting) + " deep",
          "give a part of it a name with 'let'");
   }
-  ExpressionPtr left = prefix();
+  ExpressionPtr left = prefix(minimum);
   while (true) {
     const Token& op = peek();
     const int binding = precedence(op);
@@ -184,10 +185,10 @@ ExpressionPtr ExpressionParser::pipe(ExpressionPtr left, ExpressionPtr right) {
   return e;
 }
 
-ExpressionPtr ExpressionParser::prefix() {
+ExpressionPtr ExpressionParser::prefix(int minimum) {
   const Token& token = peek();
   const bool logical_not = is_word("not");
-  if (!is_symbol("-") && !logical_not) return postfix(primary());
+  if (!is_symbol("-") && !logical_not) return postfix(primary(minimum));
   next();
   const ExpressionPtr operand = expression(logical_not ? not_precedence : unary_precedence);
   Expression* e = make(Expression::Kind::unary, join(token.span, operand->span), token.text);
@@ -266,8 +267,9 @@ ExpressionPtr ExpressionParser::conditional() {
   return e;
 }
 
-/// fn(x) = x^2
-ExpressionPtr ExpressionParser::anonymous_function() {
+/// fn(x) = x^2, whose value takes in the pipes that follow, unless it stands behind one itself: x |> fn(v) = 2 * v |>
+/// f.
+ExpressionPtr ExpressionParser::anonymous_function(int minimum) {
   Expression* e = make(Expression::Kind::function, next().span);
   Definition& d = file_.owned_definitions.emplace_back();
   d.kind = Definition::Kind::function;
@@ -277,7 +279,7 @@ ExpressionPtr ExpressionParser::anonymous_function() {
   expect("=", "and the function's value");
   Statement s{};
   s.kind = Statement::Kind::result;
-  s.value = expression(2);  // as far as a pipe
+  s.value = expression(std::min(minimum, pipe_precedence + 1));
   s.span = s.name_span = s.value->span;
   e->span = d.span = d.name_span = join(e->span, s.value->span);
   d.body.push_back(std::move(s));
@@ -293,7 +295,7 @@ bool ExpressionParser::begins_statement() const {
   return is_statement_keyword(token.text) && peek(1).kind == Token::Kind::name;
 }
 
-ExpressionPtr ExpressionParser::primary() {
+ExpressionPtr ExpressionParser::primary(int minimum) {
   const Token& token = peek();
   if (begins_statement()) unexpected("an expression");
   switch (token.kind) {
@@ -311,7 +313,7 @@ ExpressionPtr ExpressionParser::primary() {
       return make(Expression::Kind::string, next().span, token.text);
     case Token::Kind::name:
       if (token.text == "if") return conditional();
-      if (token.text == "fn") return anonymous_function();
+      if (token.text == "fn") return anonymous_function(minimum);
       if (is_reserved(token.text)) break;
       return make(Expression::Kind::name, next().span, token.text);
     case Token::Kind::symbol:

@@ -67,14 +67,14 @@ class ExpressionParser {
  private:
   Expression* make(Expression::Kind kind, const Span& span, std::string_view text = "");
   bool begins_statement() const;
-  ExpressionPtr prefix();
+  ExpressionPtr prefix(int minimum);
   ExpressionPtr postfix(ExpressionPtr e);
-  ExpressionPtr primary();
+  ExpressionPtr primary(int minimum);
   ExpressionPtr pipe(ExpressionPtr left, ExpressionPtr right);
   ExpressionPtr call(ExpressionPtr callee);
   ExpressionPtr index(ExpressionPtr indexed);
   ExpressionPtr conditional();
-  ExpressionPtr anonymous_function();
+  ExpressionPtr anonymous_function(int minimum);
   void word(const std::string& text);
 
   std::string whole_ = "file";  // what the text is, for messages
