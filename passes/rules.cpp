@@ -78,6 +78,8 @@ bool holds(const Requirement& r, const Match& match, FactTable& facts) {
       return of_size(reduced_count(match)).low >= 2;
     case Property::square_of:
       return square_of(node, match[r.second]);
+    case Property::repeated:
+      return node->op == ir::Op::broadcast_in_dim && ir::element_count(node->operands[0]->shape()).is_one();
     case Property::carries_derivative:
       return node->op != ir::Op::stop_gradient;
   }

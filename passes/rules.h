@@ -30,6 +30,7 @@ enum class Property {
   counts,              ///< the number of elements that the pattern's reduction makes one of
   of_several,          ///< the pattern's reduction makes one of two elements or more
   square_of,           ///< the first is the second times itself
+  repeated,            ///< one number in the place of every element, known when the function runs
   carries_derivative,  ///< not held by stop_gradient
 };
 struct Requirement {

@@ -301,6 +301,12 @@ const std::vector<Rule>& lowering_rules() {
       {(log1p(b) - min(x, 0)) + a * x, (a * x - min(x, 0)) + log1p(b), real,
        "terms that can cancel meet before the small one"},
       {stop_gradient(x), x, exact, "derivatives have been taken"},
+      {a * (sqrt(x / b) + k),
+       (a / sqrt(b)) * sqrt(x) + a * k,
+       real,
+       "one multiplication and addition for each element instead of four operations; x / b may overflow where this "
+       "does not, and a * k underflow",
+       {{Property::repeated, 'a'}, {Property::repeated, 'b'}, {Property::nonnegative, 'b'}, {Property::positive, 'k'}}},
       {a / k, (1 / k) * a, exact, "the reciprocal of a power of two is exact", {{Property::power_of_two, 'k'}}},
   };
   return rules;

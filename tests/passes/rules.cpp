@@ -154,6 +154,9 @@ class Instance {
           return first ? exp(u).node : (-exp(u)).node;
         case Property::counts:
           return count.node;
+        case Property::repeated:
+          return ir::broadcast(ir::reduce_sum(abs(u), full ? std::vector<int>{0, 1} : std::vector<int>{0}), shape, {})
+              .node;
         case Property::square_of:
           return first ? (count * count).node : count.node;
         default:

@@ -172,6 +172,7 @@ const std::set<std::string>& rows_that_apply_once() {
       "a - b - spread(reduce_max(a))",                              // the maximum no longer is the last term
       "a - spread(reduce_max(a) + b)",                              // the maximum no longer stands in a sum
       "sqrt(1 + a) + -1",                                           // no difference is left
+      "a * (sqrt(x / b) + k)",                                      // no product of a sum is left
   };
   return rows;
 }
