@@ -178,7 +178,9 @@ Blocking choose_blocking(const ContractionAxes& axes, const Machine& m, bool by_
   const bool cut = blocking.depth > 0;
   constexpr std::int64_t most = 128 << 10;  // bytes: it is on the stack of whoever steps
   const std::int64_t scratch = std::min(most, cut ? m.level2 / 4 : m.level1 / 2) / m.element;
-  const std::int64_t held = cut ? 256 : std::clamp<std::int64_t>(m.level2 / 2 / m.element / depth, panel, 1024);
+  // A batch may be larger than the one that is assumed.
+  const std::int64_t steps = whole_depth(axes.contracted).is_constant() ? depth : std::max(depth, kDepth);
+  const std::int64_t held = cut ? 256 : std::clamp<std::int64_t>(m.level2 / 2 / m.element / steps, panel, 1024);
   const std::int64_t widest = std::max(panel, held / panel * panel);
   const std::int64_t blocks = divide_up(estimate(columns), widest);
   blocking.block_columns = columns.is_constant() ? round_up(divide_up(columns.constant(), blocks), panel) : widest;
