@@ -250,7 +250,6 @@ class KernelEmitter {
   Values walk_depth(const Product& product, const Tile& tile, Value* a, Value* b, Value* depth, Values sums);
   void emit_dot_products(const Product& product, std::vector<Loop>& loops);
   Values dot_rows(const Product& product, unsigned rows, Value* first, bool written_out);
-  Value* add_lanes(Values vectors);
 
   // few_rows.cpp
   void emit_few_rows(const Product& product, const Block& block);
@@ -265,6 +264,12 @@ class KernelEmitter {
   bool may_be_outer(const Product& product) const;
   void emit_outer_product(const Product& product, std::vector<Loop>& loops);
   Value* outer_vector(Value* mask);
+
+  // exchange.cpp
+  std::pair<Value*, Value*> evens_and_odds(Value* a, Value* b, int unit, int within);
+  int lanes_of_piece() const;
+  Value* add_lanes(Values vectors);
+  Values transpose(Values vectors);
 
   // prefetch.cpp
   struct Rows {
@@ -310,7 +315,6 @@ class KernelEmitter {
   void copy_lines(std::int64_t lines, Value* from, Value* to, Value* left);
   void pack_strided(const Panels& panels, Value* from, Value* to, std::int64_t number, Value* left);
   void store_lanes(Value* vector, Value* to, std::int64_t number);
-  Values transpose(Values vectors);
 
   /// The part of an axis that this call makes: the whole of it, unless it is the one that threads share.
   Range part(passes::Partition::Axis axis, const ir::Dimension& whole);

@@ -168,27 +168,4 @@ void KernelEmitter::store_lanes(Value* vector, Value* to, std::int64_t number) {
   builder_.CreateAlignedStore(vector, to, llvm::Align(4));
 }
 
-/// Lane i of vector j becomes lane j of vector i: in each round, neighbours exchange halves of groups of lanes.
-KernelEmitter::Values KernelEmitter::transpose(Values vectors) {
-  const auto lanes = static_cast<int>(machine_.lanes);
-  for (int half = 1; half < lanes; half *= 2) {
-    llvm::SmallVector<int> low, high;
-    for (int i = 0; i < lanes; ++i) {
-      // Of each pair of groups the first comes from vector a, the second from vector b.
-      const bool second = (i / half) % 2 == 1;
-      low.push_back(second ? lanes + i - half : i);
-      high.push_back(second ? lanes + i : i + half);
-    }
-    Values next(vectors.size(), nullptr);
-    for (int i = 0; i < lanes; ++i) {
-      if ((i / half) % 2 == 1) continue;
-      Value *a = vectors[static_cast<std::size_t>(i)], *b = vectors[static_cast<std::size_t>(i + half)];
-      next[static_cast<std::size_t>(i)] = builder_.CreateShuffleVector(a, b, low);
-      next[static_cast<std::size_t>(i + half)] = builder_.CreateShuffleVector(a, b, high);
-    }
-    vectors = next;
-  }
-  return vectors;
-}
-
 }  // namespace descent::codegen

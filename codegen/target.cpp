@@ -171,7 +171,6 @@ void optimize(llvm::Module& module, llvm::TargetMachine& target) {
 
   llvm::FunctionPassManager passes;
   passes.addPass(llvm::PromotePass());   // sums of reductions into registers
-  passes.addPass(llvm::EarlyCSEPass());  // the same address once
   // What does not change out of the loops.
   passes.addPass(llvm::createFunctionToLoopPassAdaptor(llvm::LICMPass(llvm::LICMOptions()), /*UseMemorySSA=*/true));
   passes.addPass(llvm::EarlyCSEPass());  // what has met in front of a loop

@@ -200,35 +200,4 @@ KernelEmitter::Values KernelEmitter::dot_rows(const Product& product, unsigned r
                [&](Value* i, const Values& now) { return step(i, lane_mask(builder_.CreateSub(length, i)), now); });
 }
 
-/// Lane i of the result is the sum of the lanes of vector i: neighbours in two vectors are added and put beside each
-/// other until one vector is left. Neighbours within 128 bits come first, while there are many vectors: to exchange
-/// them takes the least.
-llvm::Value* KernelEmitter::add_lanes(Values vectors) {
-  const auto lanes = static_cast<int>(machine_.lanes);
-  const int piece = std::min(lanes, static_cast<int>(16 / machine_.element));
-  const auto add_neighbours = [&](int unit, int within) {  // lanes that stay together, and those that are exchanged
-    llvm::SmallVector<int> even, odd;
-    for (int at = 0; at < lanes; at += within) {
-      for (int source : {0, lanes}) {
-        for (int t = 0; t < within; t += 2 * unit) {
-          for (int lane = 0; lane < unit; ++lane) {
-            even.push_back(source + at + t + lane);
-            odd.push_back(source + at + t + unit + lane);
-          }
-        }
-      }
-    }
-    const std::size_t count = vectors.size() / 2;
-    for (std::size_t i = 0; i < count; ++i) {
-      Value *a = vectors[2 * i], *b = vectors[2 * i + 1];
-      vectors[i] =
-          builder_.CreateFAdd(builder_.CreateShuffleVector(a, b, even), builder_.CreateShuffleVector(a, b, odd));
-    }
-    vectors.truncate(count);
-  };
-  for (int left = piece; left > 1; left /= 2) add_neighbours(1, piece);
-  for (int left = lanes / piece; left > 1; left /= 2) add_neighbours(piece, lanes);
-  return vectors[0];
-}
-
 }  // namespace descent::codegen
