@@ -1,5 +1,6 @@
 // train { accumulate = 4 }: gradients are added up over so many steps, and the optimizer acts in the last of them, as
-// if their rows had been one batch. Until then parameters, averages and the optimizer's states stay as they are.
+// if their rows had been one batch: each step counts by its rows, since the last batch of an epoch has fewer. Until
+// then parameters, averages and the optimizer's states stay as they are.
 //
 // The optimizer's `step` counts the times it has acted.
 #include "frontend/lower.h"
@@ -21,7 +22,10 @@ std::vector<Value> Lowering::accumulate(int rounds, const std::vector<ir::Variab
     return leaf;
   };
   const Expr gathered = state("accumulate.gathered", {}, ir::DType::f32),
-             acted = state("accumulate.acted", {}, ir::DType::f32);
+             acted = state("accumulate.acted", {}, ir::DType::f32), rows = state("accumulate.rows", {}, ir::DType::f32);
+  const std::vector<std::string> symbols = program_.dimensions();
+  const ir::Dimension batch = symbols.empty() ? ir::Dimension(1) : ir::Dimension::symbol(symbols[0]);
+  const Expr all_rows = rows + Expr(graph_, graph_.dimension(batch));
   const Expr acts = gathered + 1.0 == ir::like(gathered, rounds);
   const auto keep = [&](Expr s, Expr when_acting, Expr otherwise) {
     const Expr condition = ir::broadcast(acts, s.shape(), {});
@@ -29,12 +33,15 @@ std::vector<Value> Lowering::accumulate(int rounds, const std::vector<ir::Variab
   };
   keep(gathered, ir::like(gathered, 0), gathered + 1.0);
   keep(acted, acted + 1.0, acted);
+  keep(rows, ir::like(rows, 0), all_rows);
   std::vector<Value> means;
   for (std::size_t i = 0; i < parameters.size(); ++i) {
     const Expr sum = state(parameters[i].name + ".gathered", parameters[i].shape, parameters[i].dtype);
-    const Expr mean = sum + Expr(graph_, gradients[i].node) / static_cast<double>(rounds);
-    keep(sum, ir::like(sum, 0), mean);
-    means.push_back(Value::of(mean.node));
+    const auto repeated = [&](Expr number) { return ir::broadcast(number, sum.shape(), {}); };
+    const Expr weight(graph_, graph_.dimension(batch, sum.node->type.dtype));
+    const Expr all = sum + Expr(graph_, gradients[i].node) * repeated(weight);
+    keep(sum, ir::like(sum, 0), all);
+    means.push_back(Value::of((all / repeated(ir::convert(all_rows, sum.node->type.dtype))).node));
   }
   acts_ = acts.node;
   step_ = ir::convert(ir::convert(acted + 1.0, ir::DType::i32), ir::DType::f32).node;  // a whole number: of any type

@@ -2,6 +2,7 @@
 //
 // Tolerance: the loss is a mean, so that the gradients are the same but for the order of a sum of 12 products in
 // float64.
+#include <algorithm>
 #include <catch2/catch.hpp>
 
 #include "descent/error.h"
@@ -25,7 +26,7 @@ ir::Program program(const std::string& train) {
 const std::vector<double> x = {0.5, -1.25, 2, 0.75, -0.5, 1.5, 1, 1, -2, 0.25, 0.125, -1};
 const std::vector<double> y = {1, -0.5, 0.25, 2, -1, 0.5};
 
-/// w after each of `rounds` passes over the six rows in steps of `rows`.
+/// w after each of `rounds` passes over the six rows in steps of `rows`, the last of which has what is left.
 std::vector<std::vector<double>> trained(const std::string& train, std::int64_t rows, int rounds) {
   const ir::Program p = program(train);
   const auto runner = test::interpreted(p);
@@ -35,9 +36,11 @@ std::vector<std::vector<double>> trained(const std::string& train, std::int64_t 
   std::vector<std::vector<double>> result;
   std::int64_t step = 0;
   for (int round = 0; round < rounds; ++round) {
-    for (std::int64_t begin = 0; begin < 6; begin += rows) {
-      runner->tensors["x"] = {x.begin() + 2 * begin, x.begin() + 2 * (begin + rows)};
-      runner->tensors["y"] = {y.begin() + begin, y.begin() + begin + rows};
+    for (std::int64_t begin = 0, end = 0; begin < 6; begin = end) {
+      end = std::min<std::int64_t>(begin + rows, 6);
+      runner->dimensions["n"] = end - begin;
+      runner->tensors["x"] = {x.begin() + 2 * begin, x.begin() + 2 * end};
+      runner->tensors["y"] = {y.begin() + begin, y.begin() + end};
       runner->step = ++step;
       runner->run("step");
     }
@@ -53,9 +56,12 @@ TEST_CASE("steps_that_accumulate_are_one_step_of_all_their_rows") {
     for (const std::string rest : {"", " gradients = clip_by_norm(gradients, 0.25)", " average = ema(decay = 0.5)"}) {
       INFO(optimizer << rest);
       const std::string train = "optimizer = " + optimizer + rest;
-      const auto whole = trained(train, 6, 5), shares = trained(train + " accumulate = 3", 2, 5);
-      for (std::size_t round = 0; round < whole.size(); ++round) {
-        for (std::size_t i = 0; i < 2; ++i) CHECK(shares[round][i] == Approx(whole[round][i]).epsilon(1e-12));
+      const auto whole = trained(train, 6, 5);
+      // Three shares of two rows; two of four and two.
+      for (const auto& shares : {trained(train + " accumulate = 3", 2, 5), trained(train + " accumulate = 2", 4, 5)}) {
+        for (std::size_t round = 0; round < whole.size(); ++round) {
+          for (std::size_t i = 0; i < 2; ++i) CHECK(shares[round][i] == Approx(whole[round][i]).epsilon(1e-12));
+        }
       }
     }
   }
