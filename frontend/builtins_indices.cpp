@@ -70,7 +70,11 @@ Value cumulative_sum(const BuiltinCall& call) {
   if (rank == 0) call.fail(0, "a number has no axis");
   const int axis = call.axis(1, rank, -1);
   const Dimension& size = x.shape()[static_cast<std::size_t>(axis)];
-  if (!size.is_constant()) call.fail(1, "the size " + size.to_string() + " of this axis is not known while compiling");
+  if (!size.is_constant()) {
+    call.fail(
+        1, "the size " + size.to_string() + " of this axis is not known while compiling",
+        "for sums over rows, write a product with what stands before: float(iota([n, n], 1) <= iota([n, n], 0)) @ x");
+  }
   Shape low(rank, Dimension(0)), high = low;
   low[static_cast<std::size_t>(axis)] = size - 1;
   const Expr padded = ir::pad(x, low, high, std::vector<int>(rank, 0));

@@ -40,6 +40,13 @@ std::string plural(std::size_t n, const std::string& thing) {
   return (n == 0 ? "no" : std::to_string(n)) + " " + thing + (n == 1 ? "" : "s");
 }
 
+/// a, b and c
+std::string listed(const std::vector<std::string>& names) {
+  std::string text = names[0];
+  for (std::size_t i = 1; i < names.size(); ++i) text += (i + 1 < names.size() ? ", " : " and ") + names[i];
+  return text;
+}
+
 /// What a layer or optimizer is applied to, rather than told once: its first parameter, the gradient of an optimizer,
 /// and what has a shape.
 bool is_data(const Definition& d, std::size_t i) {
@@ -59,7 +66,11 @@ std::vector<int> Lowering::bind_arguments(const std::string& callee, const std::
     const auto at = std::find(names.begin(), names.end(), a.name);
     if (at == names.end()) {
       const auto meant = ir::nearest(a.name, names);
-      fail(a.span, "'" + callee + "' has no argument '" + a.name + "'", meant ? "did you mean '" + *meant + "'?" : "");
+      fail(a.span, "'" + callee + "' has no argument '" + a.name + "'",
+           meant                ? "did you mean '" + *meant + "'?"
+           : parameters.empty() ? "it takes none"
+           : names.size() == 1  ? "its argument is " + names[0]
+                                : "its arguments are " + listed(names));
     }
     int& slot = given[static_cast<std::size_t>(at - names.begin())];
     if (slot >= 0) fail(a.span, "the argument '" + a.name + "' of '" + callee + "' is given twice");

@@ -147,7 +147,12 @@ Value Lowering::evaluate_any(const Expression& e, Scope& scope) {
     case Expression::Kind::function:
       return Value::of(e.definition, &scope);
     case Expression::Kind::member:
-      if (!evaluate(*e.operands[0], scope).is(Kind::broken)) fail(e.span, "a value has no part '" + e.text + "'");
+      if (!evaluate(*e.operands[0], scope).is(Kind::broken)) {
+        fail(e.span, "a value has no part '" + e.text + "'",
+             e.text == "T"       ? "write transpose(x)"
+             : e.text == "shape" ? "write shape(x)"
+                                 : "a function is written f(x) or x |> f");
+      }
       return {};
     case Expression::Kind::binary:
     case Expression::Kind::pipe:

@@ -55,7 +55,9 @@ Value Lowering::index(const Expression& e, Scope& scope) {
       const auto p = as_position(v);
       if (!p) {
         fail(bound->span, "an index is a whole number or a size known while compiling, not " + describe(v),
-             v.is(Kind::tensor) ? "gather takes rows by numbers that are computed" : "");
+             v.is(Kind::tensor) ? "gather takes rows by numbers that are computed"
+             : v.is(Kind::list) ? "gather takes several: gather(x, [0, 2], axis = 1)"
+                                : "");
       }
       return from_start(*p, size);
     };

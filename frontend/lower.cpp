@@ -201,6 +201,7 @@ void Lowering::run(const Statement& s, Scope& scope) {
     case Statement::Kind::let: {
       if (s.value == nullptr) fail(s.span, "'" + s.name + "' has no value", "write let " + s.name + " = ...");
       const Value value = evaluate(*s.value, scope);
+      check_type(s, value, scope);
       name_layers(value, s.name + scope.rounds());
       declare(s, value, scope);
       return;
@@ -331,13 +332,15 @@ void Lowering::declare_output(const Statement& s, Scope& scope) {
   if (s.value == nullptr) fail(s.span, "the output '" + s.name + "' has no value", "write output " + s.name + " = ...");
   const Value value = evaluate(*s.value, scope);
   const Expr e = tensor(value, s.value->span);
+  check_type(s, value, scope);
   declare(s, value, scope);
   outputs_->results.push_back({s.name, e.node});
 }
 
 /// The value of a loss or metric as a real number.
-Expr Lowering::one_number(const Statement& s, const Value& value, const char* what) {
+Expr Lowering::one_number(const Statement& s, const Value& value, const char* what, Scope& scope) {
   const Expr e = tensor(value, s.value->span);
+  check_type(s, value, scope);
   if (!e.shape().empty()) {
     fail(s.value->span, std::string("the ") + what + " must be one number, but this is " + ir::to_string(e.node->type),
          "write mean(...) or sum(...) around it");
@@ -352,7 +355,7 @@ Expr Lowering::one_number(const Statement& s, const Value& value, const char* wh
 void Lowering::add_loss(const Statement& s, Scope& scope) {
   if (s.value == nullptr) fail(s.span, "the loss '" + s.name + "' has no value", "write loss " + s.name + " = ...");
   const Value value = evaluate(*s.value, scope);
-  Expr loss = one_number(s, value, "loss");
+  Expr loss = one_number(s, value, "loss", scope);
   if (!losses_->results.empty()) {
     const Expr first(graph_, losses_->results[0].node);
     if (const auto fitting = adapted(loss, first.node->type.dtype)) {
@@ -377,7 +380,7 @@ void Lowering::add_metric(const Statement& s, Scope& scope) {
     fail(s.name_span, "'" + s.name + "' is the sum of all losses", "give the metric another name");
   }
   const Value value = evaluate(*s.value, scope);
-  const Expr metric = one_number(s, value, "metric");
+  const Expr metric = one_number(s, value, "metric", scope);
   declare(s, value, scope);
   metrics_->results.push_back({s.name, metric.node});
 }

@@ -157,7 +157,7 @@ class Lowering {
   void declare_output(const Statement& s, Scope& scope);
   void add_loss(const Statement& s, Scope& scope);
   void add_metric(const Statement& s, Scope& scope);
-  ir::Expr one_number(const Statement& s, const Value& value, const char* what);
+  ir::Expr one_number(const Statement& s, const Value& value, const char* what, Scope& scope);
   void assign(const Statement& s, Scope& scope);
   void name_layers(const Value& v, const std::string& name);
   std::string layer_path(const std::string& name);
@@ -173,6 +173,7 @@ class Lowering {
   // shapes
   ir::Shape shape_of(const std::vector<ExpressionPtr>& sizes, Scope& scope);
   void bind_shape(const Parameter& p, const Value& value, const Span& span, Scope& scope);
+  void check_type(const Statement& s, const Value& value, Scope& scope);
   void check_result(const Definition& layer, Scope& scope);
   ir::DType dtype_of(const TypeAnnotation& type) const;
   ir::Dimension size_pattern(const Expression& e, Scope& scope, std::vector<std::string>& unknown);

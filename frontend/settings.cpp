@@ -340,8 +340,12 @@ TrainSpec read_train_block(const Definition& block, const Definition& model, con
     } else {
       const auto meant = ir::nearest(s.name, {"optimizer", "gradients", "average", "groups", "accumulate", "batch",
                                               "memory", "epochs", "seed", "stop"});
-      fail(s.name_span, "the train block has no setting '" + s.name + "'",
-           meant ? "did you mean '" + *meant + "'?" : "");
+      fail(
+          s.name_span, "the train block has no setting '" + s.name + "'",
+          meant
+              ? "did you mean '" + *meant + "'?"
+              : "it has optimizer, gradients, average, groups, accumulate, batch, memory, epochs, seed and stop; those "
+                "of an optimizer are its arguments: optimizer = adam(lr = 0.01)");
     }
   });
   return train;

@@ -156,6 +156,15 @@ void Lowering::bind_shape(const Parameter& p, const Value& value, const Span& sp
   }
 }
 
+/// let h: [n, 16] = ...: what is declared is what must be.
+void Lowering::check_type(const Statement& s, const Value& value, Scope& scope) {
+  if (!s.type || value.is(Kind::broken)) return;
+  Parameter declared{};
+  declared.name = s.name;
+  declared.type = s.type;
+  bind_shape(declared, value, s.value->span, scope);
+}
+
 /// What a layer returns against what stands behind its ->.
 void Lowering::check_result(const Definition& layer, Scope& scope) {
   if (result_.is(Kind::broken)) return;
