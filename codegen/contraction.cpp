@@ -145,7 +145,8 @@ void KernelEmitter::pack_operands(Product& product, const passes::ContractionAxe
     if (!blocking_.pack_lhs) return;
     const Range range = part(passes::Partition::Axis::rows, plain.rows);
     pack({element(plain.a, multiply(range.begin, size(plain.a_row))), builder_.CreateSub(range.end, range.begin),
-          plain.a_row, k.size, k.lhs, blocking_.tile_rows, k.size, fill_tiles(plain.rows)},
+          plain.a_row, k.size, k.lhs, blocking_.tile_rows, k.size, fill_tiles(plain.rows),
+          comes_from_afar(0, plain.a_row)},
          element(product.a, multiply(range.begin, size(k.size))));
   });
 }
@@ -169,7 +170,8 @@ void KernelEmitter::pack_columns(const Product& product, Value* first, Value* co
   const auto axes = [&](auto&& self, std::size_t axis, Value* from, Value* to) -> void {
     const Axis& k = product.contracted[axis];
     if (axis + 1 == product.contracted.size()) {
-      return pack({from, count, product.b_column, k.size, k.rhs, panel, depth, fill_panels(product.columns, panel)},
+      return pack({from, count, product.b_column, k.size, k.rhs, panel, depth, fill_panels(product.columns, panel),
+                   comes_from_afar(1, product.b_column)},
                   to);
     }
     loop(i64(0), size(k.size), i64(1), [&](Value* i) {
@@ -362,6 +364,7 @@ void KernelEmitter::emit_pass(const Product& product, const Block& block, Value*
     tile.b = element(product.b, add(start, skipped));
     tile.depth = count;
     tile.accumulate = accumulate;
+    tile.fetches = !blocking_.pack_lhs && product.a_row.is_one() && comes_from_afar(0, k.lhs);
     tile.stride = blocking_.block_columns;
     if (!overlaps && !blocking_.pack_rhs) {
       for (std::int64_t v = 0; v < blocking_.tile_vectors; ++v) {

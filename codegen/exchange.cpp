@@ -33,16 +33,16 @@ std::pair<Value*, Value*> KernelEmitter::evens_and_odds(Value* a, Value* b, int 
 
 int KernelEmitter::lanes_of_piece() const { return static_cast<int>(std::min(machine_.lanes, 16 / machine_.element)); }
 
-/// Lane i of the result is the sum of the lanes of vector i: neighbours in two vectors are added and put beside each
-/// other until one vector is left.
-Value* KernelEmitter::add_lanes(Values vectors) {
+/// Lane i of the result is the sum of the lanes of vector i, or what else the reduction makes of them: neighbours in
+/// two vectors are added and put beside each other until one vector is left.
+Value* KernelEmitter::add_lanes(Values vectors, const ir::Node* reduction) {
   const auto lanes = static_cast<int>(machine_.lanes);
   const int piece = lanes_of_piece();
   const auto add_neighbours = [&](int unit, int within) {
     const std::size_t count = vectors.size() / 2;
     for (std::size_t i = 0; i < count; ++i) {
       const auto [even, odd] = evens_and_odds(vectors[2 * i], vectors[2 * i + 1], unit, within);
-      vectors[i] = builder_.CreateFAdd(even, odd);
+      vectors[i] = combine(reduction, even, odd);
     }
     vectors.truncate(count);
   };

@@ -77,6 +77,7 @@ class KernelEmitter {
     const ir::Node* logarithm = nullptr;
     Value* product = nullptr;
     std::vector<Value*> columns = {};  ///< the same for each vector of a tile, where only the rows are
+    Value* rows = nullptr;             ///< memory for `vector` of several rows (row_sums.cpp)
   };
 
   // rows.cpp: phases of a row, and what is done element after element
@@ -118,6 +119,11 @@ class KernelEmitter {
   bool emit_held(std::vector<Loop>& loops, std::size_t first);
   void emit_held_loops(std::vector<Loop>& loops, std::size_t axis, std::vector<Held>& held, std::int64_t vectors);
 
+  // row_sums.cpp
+  bool begin_row_sums(const std::vector<Loop>& loops);
+  void for_rows(std::vector<Loop>& loops, const std::function<void()>& body);
+  void end_rows(const Accumulator& accumulator, const std::vector<Loop>& loops, Value* count);
+
   // vector.cpp, access.cpp: lane values, of the current vector
   Value* lane_value(const ir::Node* node);
   /// Memory of one vector: a first address, and by lane what is added to it where that is not a stride alone.
@@ -137,6 +143,7 @@ class KernelEmitter {
   Value* uniform(const ir::Node* leaf);
   Value* run_state(std::size_t offset, llvm::Type* type);  ///< a field of RunState (codegen/compile.h)
   bool is_uniform(const ir::Node* node) const;
+  bool is_same_in_row(const ir::Node* node) const;
   /// A number of elements, of which a part is known before the loops run: neighbouring vectors then share the other.
   struct Offset {
     Value* varying;
@@ -221,6 +228,7 @@ class KernelEmitter {
     Value* scratch = nullptr;
     std::int64_t stride = 0;  ///< of the scratch memory's rows
     bool accumulate = false;  ///< adds to what is there
+    bool fetches = false;     ///< the first operand's rows come from far away (prefetch.cpp)
     Values row_offsets;       ///< of the first operand's rows, in elements; empty: they are the product's rows in order
     /// What is done for each row of the tile while its sums are made, spread along the contracted axis.
     std::function<void(Value* row)> on_the_way = {};
@@ -268,20 +276,21 @@ class KernelEmitter {
   // exchange.cpp
   std::pair<Value*, Value*> evens_and_odds(Value* a, Value* b, int unit, int within);
   int lanes_of_piece() const;
-  Value* add_lanes(Values vectors);
+  Value* add_lanes(Values vectors, const ir::Node* reduction = nullptr);
   Values transpose(Values vectors);
 
   // prefetch.cpp
   struct Rows {
     Value* base;
-    Dimension stride;
+    std::vector<Dimension> strides;  ///< by loop
     ir::DType dtype;
     bool written;
   };
+  bool comes_from_afar(std::size_t operand, const Dimension& step) const;
   std::vector<Rows> large_rows(std::size_t row_axis, std::size_t column_axis);
   void fetch_line(Value* at, bool written);
   void fetch(Value* from, std::int64_t count);
-  void fetch(const Rows& rows, Value* row, Value* column, std::int64_t count);
+  void fetch(const Rows& rows, const std::vector<Loop>& loops, Value* row, Value* column, std::int64_t count);
   bool tiles_fetch() const;
   Value* sums_many(const std::vector<passes::ContractionAxes::Axis>& contracted);
   void fetch_next_row(const std::vector<Loop>& loops);
@@ -305,6 +314,7 @@ class KernelEmitter {
     std::int64_t width;     ///< lines of a panel
     Dimension panel_depth;  ///< contracted elements of a whole panel, of which these may be a part
     bool whole;             ///< the lines are known to fill all panels
+    bool far;               ///< they come from far away, one by one (prefetch.cpp)
   };
   void pack_operands(Product& product, const passes::ContractionAxes& axes);
   void read_packed_columns(Product& product);
@@ -403,6 +413,7 @@ class KernelEmitter {
   bool mostly_whole_ = false;   // whether a mask is that of a loop over whole vectors and a last one
   Value* held_mask_ = nullptr;  ///< of the vector that goes through a window (held_sums.cpp)
   Value* tile_value_ = nullptr;
+  Value* row_ = nullptr;            ///< which of the rows whose sums are made together is at hand
   std::ptrdiff_t outside_ = 0;      // of a contraction's loops, how many are around those over its tiles' rows
   const Product* outer_ = nullptr;  // while its rest runs: the outer product whose numbers are made on the way
   std::map<const ir::Node*, Value*> values_;

@@ -46,6 +46,7 @@ void KernelEmitter::emit_part(std::vector<Loop>& loops, Value* tile) {
   if (rows_inside) return emit_columns(loops, tile);
   const auto nest = [&](auto&& self, std::size_t axis) -> void {
     if (axis + 1 >= loops.size()) return emit_inner(loops, tile);
+    if (axis + 2 == loops.size()) return for_rows(loops, [&] { emit_inner(loops, tile); });
     loop(i64(0), loops[axis].count, i64(1), [&](Value* local) {
       loops[axis].index = add(loops[axis].base, local);
       self(self, axis + 1);
@@ -153,8 +154,13 @@ void KernelEmitter::emit_inner(std::vector<Loop>& loops, Value* tile) {
   });
   for (Accumulator& a : accumulators_) {
     if (!is_row(a)) continue;
-    inner.index = i64(0);
     const ir::DType dtype = a.node->type.dtype;
+    if (a.rows != nullptr) {
+      Value* vector = builder_.CreateLoad(vector_type(dtype), a.vector);
+      builder_.CreateStore(vector, element(a.rows, row_, vector_type(dtype)));
+      continue;
+    }
+    inner.index = i64(0);
     Value* at = element(address(a.buffer), offset_of(a.place.strides, loops), memory_type(dtype));
     Value* row =
         builder_.CreateVectorSplat(width(), reduce_lanes(a.node, builder_.CreateLoad(vector_type(dtype), a.vector)));

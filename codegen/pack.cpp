@@ -4,6 +4,7 @@
 // contracted element one after the other. Lines that are contiguous in the source are copied; where the contracted axis
 // is contiguous, squares of lanes x lanes numbers are turned in registers; the rest is moved one by one. Lines beyond
 // the last are zero in the second operand's last panel: tiles read them, nobody uses their sums.
+#include <algorithm>
 #include <bit>
 #include <numeric>
 
@@ -128,24 +129,37 @@ void KernelEmitter::pack_strided(const Panels& panels, Value* from, Value* to, s
   const std::int64_t lanes = machine_.lanes;
   Value *line_step = size(panels.line_step), *depth_step = size(panels.depth_step);
   const bool turn = panels.depth_step.is_one() && number > 1;
-  Value* complete = left == nullptr ? builder_.getTrue() : builder_.CreateICmpSGE(left, i64(number));
+  // Where it is known how many lines there are, a square has them and zeros.
+  auto *known_left = llvm::dyn_cast_or_null<llvm::ConstantInt>(left),
+       *known_depth = llvm::dyn_cast<llvm::ConstantInt>(depth);
+  const std::int64_t lines =
+      known_left == nullptr ? number : std::clamp<std::int64_t>(known_left->getSExtValue(), 0, number);
+  Value* complete =
+      left == nullptr || known_left != nullptr ? builder_.getTrue() : builder_.CreateICmpSGE(left, i64(number));
+  const auto turn_square = [&](Value* k, std::int64_t columns) {
+    Values square;
+    Value *column = element(from, k), *row = element(to, multiply(k, i64(panels.width)));
+    Value* mask = columns == lanes ? nullptr : lane_mask(i64(columns));
+    for (std::int64_t line = 0; line < lanes; ++line) {
+      Value* at = element(column, multiply(i64(line), line_step));
+      if (line < lines && panels.far) fetch_line(element(at, multiply(i64(lanes), line_step)), false);
+      square.push_back(line < lines    ? load_vector(at, i64(1), true, mask)
+                       : line < number ? static_cast<Value*>(llvm::Constant::getNullValue(product_vector()))
+                                       : static_cast<Value*>(llvm::UndefValue::get(product_vector())));
+    }
+    square = transpose(square);
+    for (std::int64_t i = 0; i < columns; ++i)
+      store_lanes(square[static_cast<std::size_t>(i)], element(row, i64(i * panels.width)), number);
+  };
   Value* begin = i64(0);
   if (turn) {
     Value* whole = builder_.CreateSelect(complete, builder_.CreateAnd(depth, i64(-lanes)), i64(0));
-    loop(i64(0), whole, i64(lanes), [&](Value* k) {
-      Values square;
-      Value *column = element(from, k), *row = element(to, multiply(k, i64(panels.width)));
-      for (std::int64_t line = 0; line < lanes; ++line) {
-        square.push_back(line < number
-                             ? load_vector(element(column, multiply(i64(line), line_step)), i64(1), true, nullptr)
-                             : static_cast<Value*>(llvm::UndefValue::get(product_vector())));
-      }
-      square = transpose(square);
-      for (std::int64_t i = 0; i < lanes; ++i) {
-        store_lanes(square[static_cast<std::size_t>(i)], element(row, i64(i * panels.width)), number);
-      }
-    });
+    loop(i64(0), whole, i64(lanes), [&](Value* k) { turn_square(k, lanes); });
     begin = whole;
+    if (known_depth != nullptr && (left == nullptr || known_left != nullptr)) {
+      if (const std::int64_t rest = known_depth->getSExtValue() % lanes; rest > 0) turn_square(whole, rest);
+      return;
+    }
   }
   // Number by number: what is left of the depth, or a panel with fewer lines than its width.
   loop(begin, depth, i64(1), [&](Value* k) {

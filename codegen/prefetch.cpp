@@ -6,22 +6,32 @@
 #include <algorithm>
 
 #include "codegen/kernel_emitter.h"
+#include "passes/estimate.h"
 
 namespace descent::codegen {
 
 using ir::Dimension;
 
+/// Whether an operand of the contraction mostly does not lie in the second-level cache, and lines that are so far apart
+/// are wanted of it that the processor does not fetch them ahead by itself.
+bool KernelEmitter::comes_from_afar(std::size_t operand, const Dimension& step) const {
+  constexpr std::int64_t kApart = 128;  // bytes
+  if (blocking_.form != passes::Blocking::Form::tiles || !step.is_constant()) return false;
+  const ir::Node* source = passes::view_of(kernel_.contraction->operands[operand], plan_).source;
+  return step.constant() * machine_.element >= kApart &&
+         passes::estimate(source->shape()) * machine_.element >= machine_.level2 / 2;
+}
+
 /// Those that lie row by row as the space does, which has these two axes; each once. None where all fit the
 /// second-level cache beside the rest.
 std::vector<KernelEmitter::Rows> KernelEmitter::large_rows(std::size_t row_axis, std::size_t column_axis) {
-  const Dimension count = ir::element_count(kernel_.space);
-  const std::int64_t most = sizes_ != nullptr ? sizes_->most_elements : count.constant();
-  if (!count.is_constant() || most * machine_.element < machine_.level2 / 4) return {};
+  const std::int64_t most = sizes_ != nullptr ? sizes_->most_elements : passes::estimate(kernel_.space);
+  if (most * machine_.element < machine_.level2 / 4) return {};
   std::vector<Rows> result;
   std::vector<int> buffers;
   const auto add_rows = [&](Value* base, const std::vector<Dimension>& strides, ir::DType dtype, bool written) {
     if (strides[row_axis] == Dimension(0) || !strides[column_axis].is_one()) return;
-    result.push_back({base, strides[row_axis], dtype, written});
+    result.push_back({base, strides, dtype, written});
   };
   for (std::size_t i = 0; i < kernel_.stores.size(); ++i) {
     const passes::Store& store = kernel_.stores[i];
@@ -47,10 +57,13 @@ void KernelEmitter::fetch(Value* from, std::int64_t count) {
   for (std::int64_t at = 0; at < count; at += 64 / machine_.element) fetch_line(element(from, i64(at)), false);
 }
 
-/// So many numbers of such a row.
-void KernelEmitter::fetch(const Rows& rows, Value* row, Value* column, std::int64_t count) {
+/// So many numbers of such a row. The last two loops are those of rows and columns.
+void KernelEmitter::fetch(const Rows& rows, const std::vector<Loop>& loops, Value* row, Value* column,
+                          std::int64_t count) {
   llvm::Type* type = memory_type(rows.dtype);
-  Value* from = multiply(row, size(rows.stride));
+  const std::size_t axis = loops.size() - 2;
+  Value* from = multiply(row, size(rows.strides[axis]));
+  for (std::size_t i = 0; i < axis; ++i) from = add(from, multiply(loops[i].index, size(rows.strides[i])));
   for (std::int64_t at = 0; at < count; at += 64 / ir::element_bytes(rows.dtype))
     fetch_line(element(rows.base, add(from, add(column, i64(at))), type), rows.written);
 }
@@ -71,26 +84,29 @@ llvm::Value* KernelEmitter::sums_many(const std::vector<passes::ContractionAxes:
 /// waiting, which loads all the time; and memory would rest while products are made.
 void KernelEmitter::fetch_on_the_way(const Product& product, Tile& tile, Value* row, Value* column,
                                      const std::vector<Loop>& loops) {
-  if (!tiles_fetch() || product.row_loop == nullptr || product.column_loop == nullptr || loops.size() != 2) return;
+  if (!tiles_fetch() || product.row_loop == nullptr || product.column_loop == nullptr) return;
   const auto axis = [&](const Loop* loop) { return static_cast<std::size_t>(loop - loops.data()); };
-  const std::vector<Rows> large = large_rows(axis(product.row_loop), axis(product.column_loop));
+  const std::size_t row_axis = axis(product.row_loop), column_axis = axis(product.column_loop);
+  if (row_axis + 1 != column_axis || column_axis + 1 != loops.size()) return;
+  const std::vector<Rows> large = large_rows(row_axis, column_axis);
   if (large.empty()) return;
   const std::int64_t count = tile.vectors * machine_.lanes;
-  tile.on_the_way = [this, large, row, column, count](Value* r) {
-    for (const Rows& rows : large) fetch(rows, add(row, r), column, count);
+  tile.on_the_way = [this, large, row, column, count, &loops](Value* r) {
+    for (const Rows& rows : large) fetch(rows, loops, add(row, r), column, count);
   };
 }
 
 /// Of the next row what is needed of this one, where the tiles did not fetch it: at the end of a block that is the next
 /// block's first row.
 void KernelEmitter::fetch_next_row(const std::vector<Loop>& loops) {
-  if (loops.size() != 2) return;
-  const std::vector<Rows> large = large_rows(0, 1);
+  if (loops.size() < 2) return;
+  const std::size_t axis = loops.size() - 2;
+  const std::vector<Rows> large = large_rows(axis, axis + 1);
   if (large.empty()) return;
   Value* fetched = builder_.getFalse();
   if (tiles_fetch()) fetched = sums_many(passes::contraction_axes(kernel_.contraction, plan_).contracted);
   branch(builder_.CreateNot(fetched), [&] {
-    for (const Rows& rows : large) fetch(rows, add(loops[0].index, i64(1)), loops[1].index, width());
+    for (const Rows& rows : large) fetch(rows, loops, add(loops[axis].index, i64(1)), loops.back().index, width());
   });
 }
 

@@ -33,9 +33,11 @@ llvm::Value* KernelEmitter::combine(const Node* reduction, Value* a, Value* b) {
            : op == Op::reduce_min ? builder_.CreateBinaryIntrinsic(llvm::Intrinsic::smin, a, b)
                                   : builder_.CreateAdd(a, b);
   }
-  if (op == Op::reduce_max) return builder_.CreateBinaryIntrinsic(llvm::Intrinsic::maximum, a, b);
-  if (op == Op::reduce_min) return builder_.CreateBinaryIntrinsic(llvm::Intrinsic::minimum, a, b);
-  return builder_.CreateFAdd(a, b);
+  if (op != Op::reduce_max && op != Op::reduce_min) return builder_.CreateFAdd(a, b);
+  llvm::FastMathFlags flags;
+  flags.setNoSignedZeros();  // to tell -0 from 0 would take as long again
+  return builder_.CreateBinaryIntrinsic(op == Op::reduce_max ? llvm::Intrinsic::maximum : llvm::Intrinsic::minimum, a,
+                                        b, flags);
 }
 
 /// A tree of fixed order, so that the sum is the same everywhere.

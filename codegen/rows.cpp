@@ -26,9 +26,9 @@ void KernelEmitter::share_frame(const KernelEmitter& whole) {
 /// which so many would not stay in the first-level cache, are made one by one.
 std::int64_t KernelEmitter::rows_of_phases() const {
   std::int64_t numbers = 0;  // of a row, in all phases
-  bool has_numbers = false;
+  bool has_numbers = false;  // or sums, which are
   for (const passes::Kernel& phase : kernel_.phases) {
-    if (is_number(phase)) has_numbers = true;
+    if (is_number(phase) || !phase.reductions.empty()) has_numbers = true;
     ir::Shape row(phase.space.begin() + static_cast<std::ptrdiff_t>(kernel_.space.size()), phase.space.end());
     const Dimension count = ir::element_count(row);
     if (!count.is_constant()) return 1;
@@ -90,6 +90,11 @@ void KernelEmitter::emit_phases() {
 /// The rows of a block, which is a part of the last axis of `loops`.
 void KernelEmitter::emit_rows_of_phase(std::vector<Loop> loops) {
   if (axes_.size() == loops.size()) return emit_inner(loops, nullptr);  // a number of each
+  const bool sums = std::any_of(accumulators_.begin(), accumulators_.end(), [&](auto& a) { return is_row(a); });
+  if (axes_.size() == loops.size() + 1 && sums) {
+    loops.push_back(Loop{i64(0), size(axes_.back()), axes_.back()});
+    return for_rows(loops, [&] { emit_inner(loops, nullptr); });
+  }
   Loop& rows = loops.back();
   loop(i64(0), rows.count, i64(1), [&](Value* local) {
     rows.index = add(rows.base, local);

@@ -170,7 +170,7 @@ void optimize(llvm::Module& module, llvm::TargetMachine& target) {
   functions.registerPass([] { return llvm::ScopedNoAliasAA(); });
 
   llvm::FunctionPassManager passes;
-  passes.addPass(llvm::PromotePass());   // sums of reductions into registers
+  passes.addPass(llvm::PromotePass());  // sums of reductions into registers
   // What does not change out of the loops.
   passes.addPass(llvm::createFunctionToLoopPassAdaptor(llvm::LICMPass(llvm::LICMOptions()), /*UseMemorySSA=*/true));
   passes.addPass(llvm::EarlyCSEPass());  // what has met in front of a loop

@@ -29,6 +29,10 @@ void KernelEmitter::emit_tile_step(const Product& product, const Tile& tile, llv
           load_vector(from, b_step, product.b_column.is_one(), tile.masks.empty() ? nullptr : tile.masks[v]));
     }
   }
+  if (tile.fetches) {
+    constexpr std::int64_t kAhead = 32;  // contracted elements
+    fetch_line(element(a[0], multiply(i64(kAhead), size(product.contracted.back().lhs))), false);
+  }
   for (unsigned r = 0; r < tile.rows; ++r) {
     const auto together = static_cast<unsigned>(rows_together(product, tile));
     Value* offset = tile.row_offsets.empty() ? multiply(i64(r % together), a_step) : tile.row_offsets[r];

@@ -67,6 +67,14 @@ bool KernelEmitter::is_uniform(const Node* node) const {
   return at->second.bounds.empty() && at->second.indirections.empty() && at->second.source->op != Op::iota;
 }
 
+/// Whether all numbers of a row of several vectors meet the same stored number.
+bool KernelEmitter::is_same_in_row(const Node* node) const {
+  auto at = views_.find(node);
+  if (at == views_.end() || axes_.empty() || !(at->second.strides.back() == Dimension(0))) return false;
+  const bool several = !axes_.back().is_constant() || axes_.back().constant() > machine_.lanes;
+  return several && at->second.bounds.empty() && at->second.indirections.empty() && at->second.source->op != Op::iota;
+}
+
 llvm::Value* KernelEmitter::lane_value(const Node* node) {
   if (auto at = values_.find(node); at != values_.end()) return at->second;
   Value* value = nullptr;
@@ -89,8 +97,8 @@ llvm::Value* KernelEmitter::lane_value(const Node* node) {
     value = static_cast<Value*>(ir::scalar::convert(uniform, kind_of(node->type.dtype)).handle);
   } else if (views_.contains(node)) {
     value = load(views_.at(node), node->type.dtype);
-  } else if (node->op == Op::divide && is_uniform(node->operands[1])) {
-    // The reciprocal of a divisor that never changes leaves the loop; the quotient is within 1.5 ULP.
+  } else if (node->op == Op::divide && (is_uniform(node->operands[1]) || is_same_in_row(node->operands[1]))) {
+    // The reciprocal of a divisor that does not change leaves the loop; the quotient is within 1.5 ULP.
     Value* one = number(1, node->type.dtype);
     value = builder_.CreateFMul(lane_value(node->operands[0]), builder_.CreateFDiv(one, lane_value(node->operands[1])));
   } else if (is_real(node->type.dtype) && (node->op == Op::maximum || node->op == Op::minimum) &&

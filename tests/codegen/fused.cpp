@@ -125,6 +125,43 @@ TEST_CASE("phases_of_rows_agree_for_any_number_of_rows") {
   }
 }
 
+// The last steps of sums and extremes of rows are made for as many rows at a time as a vector has lanes.
+TEST_CASE("sums_and_extremes_of_the_rows_of_a_product_agree_for_any_number_of_rows_and_columns") {
+  for (std::int64_t rows : {1, 3, 7, 8, 15, 16, 17, 40}) {
+    for (std::int64_t width : {3, 10, 64, 300}) {
+      Example example;
+      example.program_case.environment.dimensions = {{"n", rows}};
+      const Expr x = example.input("x", {n, 2, 5}), w = example.parameter("w", {5, width});
+      ir::Attributes axes;
+      axes.lhs_contract = {2};
+      axes.rhs_contract = {0};
+      const Expr y = ir::dot_general(x, w, axes);
+      example.function().results = {{"y", (y * 0.5).node},
+                                    {"sums", ir::reduce_sum(y, {2}).node},
+                                    {"squares", ir::reduce_sum(y * y, {1, 2}).node},
+                                    {"largest", ir::reduce_max(y, {2}).node},
+                                    {"least", ir::reduce_min(y - 1.0, {2}).node}};
+      example.agrees();
+    }
+  }
+}
+
+// The second operand's panels are turned squares, of which lines or elements may be missing.
+TEST_CASE("products_of_the_rows_of_small_matrices_agree_for_any_size") {
+  const Shape sizes[] = {{8, 8}, {3, 5}, {16, 16}, {20, 16}, {16, 20}, {33, 7}, {40, 24}, {1, 9}, {9, 2}};
+  for (const Shape& size : sizes) {
+    Example example;
+    const Dimension &length = size[0], &depth = size[1];
+    const Expr q = example.input("q", {n, length, 2, depth}), k = example.input("k", {n, length, 2, depth});
+    ir::Attributes axes;
+    axes.lhs_batch = axes.rhs_batch = {0, 2};
+    axes.lhs_contract = axes.rhs_contract = {3};
+    const Expr scores = ir::dot_general(q, k, axes);
+    example.function().results = {{"scores", scores.node}, {"shares", softmax(scores).node}};
+    example.agrees();
+  }
+}
+
 TEST_CASE("the_gradient_of_softmax_is_one_kernel_too") {
   Example example;
   const Expr x = example.input("x", {n, 19}), g = example.input("g", {n, 19});
