@@ -1,6 +1,8 @@
 // A kernel's function: its arguments, and what its lanes will load (the loops: nest.cpp, contraction.cpp, rows.cpp).
 #include "codegen/kernel_emitter.h"
 
+#include <algorithm>
+
 #include "codegen/alias_scopes.h"
 #include "ir/op.h"
 
@@ -171,6 +173,14 @@ void KernelEmitter::collect_buffers() {
   }
   for (Accumulator& a : accumulators_) {
     if (is_whole(a)) a.logarithm = find_logarithm(a.node);
+  }
+  for (const auto& [node, none] : values_) {
+    if (node->op != Op::logistic || node->operands[0]->op != Op::negate) continue;
+    const Node* x = node->operands[0]->operands[0];
+    const auto mirrors = [&](const auto& entry) {
+      return entry.first->op == Op::logistic && entry.first->operands[0] == x;
+    };
+    if (std::any_of(values_.begin(), values_.end(), mirrors)) both_sides_.insert(x);
   }
   values_.clear();
   if (kernel_.contraction == nullptr) {

@@ -11,8 +11,10 @@
 #include <llvm/IR/IRBuilder.h>
 #include <llvm/IR/Module.h>
 
+#include <array>
 #include <functional>
 #include <map>
+#include <set>
 
 #include "codegen/lanes.h"
 #include "passes/kernels.h"
@@ -144,6 +146,8 @@ class KernelEmitter {
   Value* run_state(std::size_t offset, llvm::Type* type);  ///< a field of RunState (codegen/compile.h)
   bool is_uniform(const ir::Node* node) const;
   bool is_same_in_row(const ir::Node* node) const;
+  const ir::Node* both_sides(const ir::Node* node) const;
+  Value* one_side(const ir::Node* x, bool mirrored);
   /// A number of elements, of which a part is known before the loops run: neighbouring vectors then share the other.
   struct Offset {
     Value* varying;
@@ -402,6 +406,7 @@ class KernelEmitter {
   ir::Shape axes_;
   std::map<const ir::Node*, passes::View> views_;
   std::map<const ir::Node*, const ir::Node*> decays_;  // x → exp(-|x|), where the kernel computes that
+  std::set<const ir::Node*> both_sides_;  // x, where the kernel computes the logistic function of x and of -x
   std::vector<ir::Dimension> space_strides_;
   std::vector<passes::View> store_places_;      // by store
   Dimension merged_ = 1;                        // elements of the axes that were merged into the first one
@@ -417,6 +422,7 @@ class KernelEmitter {
   std::ptrdiff_t outside_ = 0;      // of a contraction's loops, how many are around those over its tiles' rows
   const Product* outer_ = nullptr;  // while its rest runs: the outer product whose numbers are made on the way
   std::map<const ir::Node*, Value*> values_;
+  std::map<const ir::Node*, std::array<Value*, 2>> sides_;  // the logistic function of x and of -x
 };
 
 }  // namespace descent::codegen

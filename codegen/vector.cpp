@@ -75,6 +75,30 @@ bool KernelEmitter::is_same_in_row(const Node* node) const {
   return several && at->second.bounds.empty() && at->second.indirections.empty() && at->second.source->op != Op::iota;
 }
 
+/// x, where the node is the logistic function of x or -x, and the kernel computes both; else null.
+const Node* KernelEmitter::both_sides(const Node* node) const {
+  if (node->op != Op::logistic) return nullptr;
+  const Node* argument = node->operands[0];
+  if (both_sides_.contains(argument)) return argument;
+  const bool mirrored = argument->op == Op::negate && both_sides_.contains(argument->operands[0]);
+  return mirrored ? argument->operands[0] : nullptr;
+}
+
+/// With e = exp(-|x|): 1 / (1 + e) on the side of zero where x lies, e / (1 + e) on the other. Within 3 ULP.
+llvm::Value* KernelEmitter::one_side(const Node* x, bool mirrored) {
+  if (!sides_.contains(x)) {
+    const ir::Lane lane{&lanes_, lane_value(x), kind_of(x->type.dtype)};
+    const auto decay = decays_.find(x);
+    Value* e = decay != decays_.end() ? lane_value(decay->second) : static_cast<Value*>(ir::scalar::decay(lane).handle);
+    Value *one = number(1, x->type.dtype), *zero = number(0, x->type.dtype);
+    Value* high = builder_.CreateFDiv(one, builder_.CreateFAdd(e, one));
+    Value* low = builder_.CreateFMul(e, high);
+    Value* negative = builder_.CreateFCmpOLT(lane_value(x), zero);
+    sides_[x] = {builder_.CreateSelect(negative, low, high), builder_.CreateSelect(negative, high, low)};
+  }
+  return sides_.at(x)[mirrored ? 1 : 0];
+}
+
 llvm::Value* KernelEmitter::lane_value(const Node* node) {
   if (auto at = values_.find(node); at != values_.end()) return at->second;
   Value* value = nullptr;
@@ -110,6 +134,8 @@ llvm::Value* KernelEmitter::lane_value(const Node* node) {
   } else if (const Node* x = magnitude_of_decay(node); x != nullptr) {
     const ir::Lane lane{&lanes_, lane_value(x), kind_of(node->type.dtype)};
     value = static_cast<Value*>(ir::scalar::decay(lane).handle);
+  } else if (const Node* y = both_sides(node); y != nullptr) {
+    value = one_side(y, node->operands[0] != y);
   } else if (node->op == Op::logistic && decays_.contains(node->operands[0])) {
     // 1 / (1 + e^-|x|), or e^-|x| times that; the exponential is there already. Within 2 ULP.
     auto* e = lane_value(decays_.at(node->operands[0]));
@@ -148,6 +174,7 @@ llvm::Value* KernelEmitter::tile_vector(const std::vector<Loop>& loops, Value* t
 /// One vector of the innermost axis: computes, stores, accumulates.
 void KernelEmitter::emit_vector(std::vector<Loop>& loops, Value* product, Value* mask) {
   values_.clear();
+  sides_.clear();
   current_ = &loops;
   mask_ = mask;
   tile_value_ = product;
@@ -163,6 +190,7 @@ void KernelEmitter::emit_vector(std::vector<Loop>& loops, Value* product, Value*
   }
   for (std::size_t i = 0; i < reduced.size(); ++i) accumulate(accumulators_[i], reduced[i]);
   values_.clear();
+  sides_.clear();
 }
 
 }  // namespace descent::codegen

@@ -6,10 +6,13 @@
 // threads share that kernel: a bias after a product for each row of a sequence has such a gradient, a normalisation's
 // scale, a convolution's bias. The second stage is over few numbers. Sums over the batch alone, as those of plain
 // layers, stay: their first stage would be all the numbers again. So do sums of everything, which have a code of their
-// own (codegen/reductions.cpp).
+// own (codegen/reductions.cpp), unless they are of what is made of a product of matrices: the squares of a weight's
+// gradient, whose norm is limited. That is summed by rows first, by which threads share the product.
 #include <algorithm>
 #include <unordered_map>
+#include <unordered_set>
 
+#include "ir/op.h"
 #include "passes/passes.h"
 
 namespace descent::passes {
@@ -47,12 +50,37 @@ int batch_axis(const Node* node) {
   return row >= kRow && summed >= kSummed ? first : -1;
 }
 
-/// The same sum in stages.
-const Node* staged(Graph& graph, const Node* sum, int batch) {
+/// Whether the node is made, number by number, of a product of matrices.
+bool follows_product(const Node* node) {
+  std::unordered_set<const Node*> seen;
+  const auto visit = [&](auto&& self, const Node* at) -> bool {
+    if (!(at->shape() == node->shape()) || !seen.insert(at).second) return false;
+    if (at->op == Op::dot_general) return true;
+    return ir::is_elementwise(at) && std::any_of(at->operands.begin(), at->operands.end(),
+                                                 [&](const Node* operand) { return self(self, operand); });
+  };
+  return visit(visit, node);
+}
+
+/// The rows of a product, if the sum is over all that is made of it; otherwise -1.
+int row_axis(const Node* node) {
+  if (node->op != Op::reduce_sum || !node->shape().empty()) return -1;
+  const Node* summed = node->operands[0];
+  const ir::Shape& shape = summed->shape();
+  const auto rows = std::find_if(shape.begin(), shape.end(), [](const Dimension& size) { return !size.is_one(); });
+  if (std::any_of(shape.begin(), shape.end(), [](const Dimension& size) { return !size.is_constant(); }) ||
+      ir::element_count(shape).constant() < kSummed * kSummed || rows->constant() < kSummed || !follows_product(summed))
+    return -1;
+  const bool is_matrix = std::any_of(rows + 1, shape.end(), [](const Dimension& size) { return !size.is_one(); });
+  return is_matrix ? static_cast<int>(rows - shape.begin()) : -1;
+}
+
+/// The same sum in stages, the last one over this axis.
+const Node* staged(Graph& graph, const Node* sum, int last) {
   ir::Attributes rows = sum->attributes, rest = sum->attributes;
-  std::erase_if(rows.axes, [&](int axis) { return axis == batch; });
-  const auto before = std::count_if(rows.axes.begin(), rows.axes.end(), [&](int axis) { return axis < batch; });
-  rest.axes = {batch - static_cast<int>(before)};
+  std::erase_if(rows.axes, [&](int axis) { return axis == last; });
+  const auto before = std::count_if(rows.axes.begin(), rows.axes.end(), [&](int axis) { return axis < last; });
+  rest.axes = {last - static_cast<int>(before)};
   return graph.make(Op::reduce_sum, {graph.make(Op::reduce_sum, sum->operands, std::move(rows))}, std::move(rest));
 }
 
@@ -66,8 +94,8 @@ ir::Program staged_sums(const ir::Program& program) {
       std::vector<const Node*> operands;
       for (const Node* operand : node->operands) operands.push_back(rebuilt.at(operand));
       const Node* made = graph.with_operands(node, std::move(operands));
-      const int batch = batch_axis(made);
-      rebuilt[node] = batch < 0 ? made : staged(graph, made, batch);
+      const int last = std::max(batch_axis(made), row_axis(made));
+      rebuilt[node] = last < 0 ? made : staged(graph, made, last);
     }
     std::vector<const Node*> changed;
     for (const Node* root : roots) changed.push_back(rebuilt.at(root));

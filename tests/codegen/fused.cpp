@@ -162,6 +162,21 @@ TEST_CASE("products_of_the_rows_of_small_matrices_agree_for_any_size") {
   }
 }
 
+// The logistic function of x and of -x share an exponential: small values are as exact as large ones.
+TEST_CASE("the_logistic_function_on_both_sides_of_zero") {
+  Example example;
+  example.program_case.environment.dimensions = {{"n", 101}};
+  const Expr x = example.input("x", {n});
+  std::vector<double> values;
+  for (int i = -50; i <= 50; ++i) values.push_back(static_cast<float>(1.7 * i));
+  example.set("x", values);
+  const Expr above = ir::logistic(x), below = ir::logistic(-x);
+  // Logarithms show the relative error.
+  example.function().results = {
+      {"above", ir::log(above).node}, {"below", ir::log(below).node}, {"slope", (above * below).node}};
+  example.agrees();
+}
+
 TEST_CASE("the_gradient_of_softmax_is_one_kernel_too") {
   Example example;
   const Expr x = example.input("x", {n, 19}), g = example.input("g", {n, 19});

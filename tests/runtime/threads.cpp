@@ -135,7 +135,10 @@ TEST_CASE("attention and convolutions, by threads", "[threads]") {
         output p = reshape(h, [count(y), 512]) |> dense(1) |> sigmoid
         loss = bce(p, y)
     }
-    train { optimizer = adam(lr = 1e-2) })");
+    train {
+        optimizer = adam(lr = 1e-2)
+        gradients = clip_by_norm(gradients, 0.1)
+    })");
   const Model convolution = Model::from_string(R"(
     model convolution {
         input  x: [n, 16, 32, 1]
