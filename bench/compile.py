@@ -36,15 +36,35 @@ def dense(widths, batch, optimizer):
     return {"widths": widths, "batch": batch, "optimizer": optimizer, "shape": f"[n, {widths[0]}]", "body": text}
 
 
-def recurrent(inputs, units, steps, batch):
+def recurrent(inputs, units, steps, batch, cell="gru", own=False):
     return {
+        "cell": cell,
+        "own": own,
         "widths": [inputs, units, 1],
         "recurrent": units,
         "steps": steps,
         "batch": batch,
         "optimizer": "adam",
         "shape": f"[n, {steps}, {inputs}]",
-        "body": f"    output p = x |> gru({units}) |> dense(1) |> sigmoid\n",
+        "body": f"    output p = x |> {cell}({units}) |> dense(1) |> sigmoid\n",
+    }
+
+
+def transformer(width, heads, steps, blocks, batch):
+    body = "    let h = x\n"
+    body += f"    repeat {blocks} {{\n"
+    body += f"        let a = h + multi_head_attention(layer_norm(h), heads = {heads})\n"
+    body += f"        h = a + (layer_norm(a) |> dense({4 * width}) |> gelu |> dense({width}))\n    }}\n"
+    body += f"    output p = reshape(h, [n, {steps * width}]) |> dense(1) |> sigmoid\n"
+    return {
+        "widths": [width, 1],
+        "blocks": blocks,
+        "heads": heads,
+        "steps": steps,
+        "batch": batch,
+        "optimizer": "adam",
+        "shape": f"[n, {steps}, {width}]",
+        "body": body,
     }
 
 
