@@ -82,7 +82,10 @@ void compare(const Product& p, const passes::Machine& machine, bool in_doubles =
     double worst = 0;
     for (std::size_t i = 0; i < values.size(); ++i) worst = std::max(worst, std::fabs(got.at(name)[i] - values[i]));
     INFO(name << " differs by " << worst);
-    REQUIRE(worst <= (in_doubles ? 4e-15 : 2e-6) * std::sqrt(terms));
+    // A column's sum, one row after the other, is rounded so often, at up to half as much as there are rows.
+    const double roundings =
+        name == "columns" ? std::pow(static_cast<double>(p.rows), 1.5) * (in_doubles ? 0x1p-54 : 0x1p-25) : 0;
+    REQUIRE(worst <= std::max((in_doubles ? 4e-15 : 1e-6) * std::sqrt(terms), roundings));
   }
 }
 
