@@ -2,6 +2,8 @@
 // which what lies outside is 0 and never read.
 #include <llvm/IR/Intrinsics.h>
 
+#include <bit>
+
 #include "codegen/kernel_emitter.h"
 #include "ir/op.h"
 
@@ -44,8 +46,48 @@ Value* KernelEmitter::load_vector(Value* pointer, Value* stride, bool unit, Valu
   return gather_lanes({pointer, nullptr}, stride, mask, number);
 }
 
+namespace {
+
+/// How many lanes a mask takes, if it is known and takes the first ones; else 0.
+unsigned known_lanes(Value* mask) {
+  const auto* known = llvm::dyn_cast_or_null<llvm::Constant>(mask);
+  if (known == nullptr) return 0;
+  const unsigned width = llvm::cast<llvm::FixedVectorType>(mask->getType())->getNumElements();
+  const auto takes = [&](unsigned lane) {
+    const llvm::Constant* element = known->getAggregateElement(lane);
+    return element != nullptr && element->isOneValue();
+  };
+  unsigned lanes = 0;
+  while (lanes < width && takes(lanes)) ++lanes;
+  for (unsigned lane = lanes; lane < width; ++lane) {
+    if (takes(lane)) return 0;
+  }
+  return lanes;
+}
+
+}  // namespace
+
+/// The first lanes, in pieces of 8, 4, 2 and 1.
+void KernelEmitter::store_first(Value* value, Value* pointer, unsigned lanes) {
+  llvm::Type* number = value->getType()->getScalarType();
+  for (unsigned begin = 0; begin < lanes;) {
+    const unsigned length = std::bit_floor(lanes - begin);
+    Value* piece = length == 1 ? builder_.CreateExtractElement(value, std::uint64_t{begin})
+                               : builder_.CreateExtractVector(llvm::FixedVectorType::get(number, length), value,
+                                                              std::uint64_t{begin});
+    builder_.CreateAlignedStore(piece, element(pointer, i64(begin), number), llvm::Align(4));
+    begin += length;
+  }
+}
+
+/// Under a mask the processor takes all of a vector for written. Where the next row begins there, and is read, it waits
+/// until the store is done, some 20 cycles; and those without masks for vectors store number by number. So known lanes
+/// are stored in pieces.
 void KernelEmitter::store_vector(Value* value, Value* pointer, Value* stride, bool unit, Value* mask) {
   if (unit) {
+    const bool has_masks = machine_.lanes * machine_.element >= 64;
+    const unsigned known = stores_over_ || !has_masks ? known_lanes(mask) : 0;
+    if (known > 0) return store_first(value, pointer, known);
     if (mask != nullptr && mostly_whole_) {
       // Many processors store under a mask number by number (AMD's up to Zen 3: 12 cycles and more).
       Value* all = builder_.CreateAndReduce(mask);

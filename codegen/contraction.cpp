@@ -28,15 +28,6 @@ bool is_constant(llvm::Value* value, std::int64_t* number) {
   if (constant != nullptr) *number = constant->getSExtValue();
   return constant != nullptr;
 }
-
-/// Whether what the rest of the kernel stores may be made again where tiles overlap: nothing that is overwritten is
-/// read.
-bool may_store_again(const passes::Kernel& kernel, const passes::KernelPlan& plan) {
-  const std::vector<int> read = passes::buffers_read(kernel, plan);
-  return std::none_of(kernel.stores.begin(), kernel.stores.end(), [&](const passes::Store& store) {
-    return std::find(read.begin(), read.end(), store.buffer) != read.end();
-  });
-}
 }  // namespace
 
 void KernelEmitter::emit_contraction() {
@@ -374,10 +365,8 @@ void KernelEmitter::emit_pass(const Product& product, const Block& block, Value*
       }
     }
     const bool all = known && columns % panel == 0;
-    const Panel columns_of{column,
-                           {add(block.column, j), add(block.column, block.column_count)},
-                           all,
-                           overlaps && may_store_again(kernel_, plan_)};
+    const Panel columns_of{
+        column, {add(block.column, j), add(block.column, block.column_count)}, all, overlaps && !stores_over_};
     if (finishes_tiles()) begin_columns();
     emit_rows(product, block, begin, tile, columns_of, loops);
     if (finishes_tiles()) end_columns(product, columns_of, loops);
@@ -416,7 +405,7 @@ void KernelEmitter::emit_tiles(const Product& product, const Block& block, Value
     const TileRows rows{row,
                         {add(block.row, i), add(block.row, block.row_count)},
                         exact,
-                        overlaps && has_whole_tile(product) && may_store_again(kernel_, plan_)};
+                        overlaps && has_whole_tile(product) && !stores_over_};
     finish_tile(product, panel, rows, tile_sums(product, tile), loops);
   });
 }

@@ -77,7 +77,8 @@ KernelEmitter::KernelEmitter(llvm::Module& module, const ir::Program& program, c
       signature_(signature),
       machine_(machine_for(kernel, plan, signature, machine)),
       blocking_(kernel.blocking),
-      partition_(passes::partition_of(kernel, plan, machine_)) {}
+      partition_(passes::partition_of(kernel, plan, machine_)),
+      stores_over_(passes::stores_over(kernel, plan)) {}
 
 llvm::Function* KernelEmitter::emit(const std::string& name, Sizes* sizes) {
   sizes_ = sizes;

@@ -161,6 +161,7 @@ class KernelEmitter {
     return load_vector(pointer, stride, unit, mask, product_type());
   }
   void store_vector(Value* value, Value* pointer, Value* stride, bool unit, Value* mask);
+  void store_first(Value* value, Value* pointer, unsigned lanes);
 
   // reductions.cpp
   void begin_reductions();
@@ -415,6 +416,7 @@ class KernelEmitter {
   std::vector<Loop>* current_ = nullptr;
   Value* mask_ = nullptr;
   Value *counted_rows_ = nullptr, *counted_columns_ = nullptr;  // by lane: what a reduction takes in; null: all
+  bool stores_over_ = false;    // whether the kernel reads what it stores over: that may not be made twice
   bool mostly_whole_ = false;   // whether a mask is that of a loop over whole vectors and a last one
   Value* held_mask_ = nullptr;  ///< of the vector that goes through a window (held_sums.cpp)
   Value* tile_value_ = nullptr;

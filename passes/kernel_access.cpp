@@ -221,6 +221,13 @@ class ReadBuffers {
 
 std::vector<int> buffers_read(const Kernel& kernel, const KernelPlan& plan) { return ReadBuffers(kernel, plan).take(); }
 
+bool stores_over(const Kernel& kernel, const KernelPlan& plan) {
+  const std::vector<int> read = buffers_read(kernel, plan);
+  return std::any_of(kernel.stores.begin(), kernel.stores.end(), [&](const Store& store) {
+    return std::find(read.begin(), read.end(), store.buffer) != read.end();
+  });
+}
+
 std::vector<int> buffers_written(const Kernel& kernel) {
   std::set<int> found;
   for (const Store& s : kernel.stores) found.insert(s.buffer);

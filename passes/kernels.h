@@ -80,6 +80,8 @@ void for_each_access(const Kernel& kernel, const KernelPlan& plan, const std::fu
 /// The buffers that a kernel reads, and those that it writes (but its workspace).
 std::vector<int> buffers_read(const Kernel& kernel, const KernelPlan& plan);
 std::vector<int> buffers_written(const Kernel& kernel);
+/// Whether a kernel reads what it stores over: an update.
+bool stores_over(const Kernel& kernel, const KernelPlan& plan);
 
 KernelPlan plan_kernels(const ir::Program& program, const ir::Function& function, const Machine& machine = {});
 
