@@ -127,7 +127,8 @@ class Commands {
                       [this] { return predict(predict_); });
     add_file(c, predict_.file);
     c.add_option("--weights", predict_.weights, "a safetensors file")->required();
-    c.add_option("--data", predict_.data, "a CSV file; targets are not needed")->required();
+    c.add_option("--data", predict_.data, "a CSV file; targets are not needed, unless an output depends on one")
+        ->required();
     c.add_option("--output", predict_.output, "write here instead of standard output");
     add_time_passes(c);
   }

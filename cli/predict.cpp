@@ -40,9 +40,11 @@ int predict(const PredictArguments& a) {
   Trainer trainer(model);
   trainer.load(a.weights);
   if (!a.output.empty()) runtime::check_writable(a.output);
-  const runtime::Dataset data = runtime::load_dataset(trainer, model, a.file, a.data, false);
+  const ir::Interface& program = model.implementation()->interface;
+  const bool with_targets = program.predicts_from_targets;
+  const runtime::Dataset data = runtime::load_dataset(trainer, model, a.file, a.data, with_targets);
   const auto rows = static_cast<std::size_t>(data.rows);
-  const auto outputs = trainer.predict_all(data.views(false, model.implementation()->interface), data.rows);
+  const auto outputs = trainer.predict_all(data.views(with_targets, program), data.rows);
   std::string text;
   for (const Trainer::Output& output : outputs) {
     const std::size_t size = output.view().size();

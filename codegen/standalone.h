@@ -38,11 +38,12 @@ struct Standalone {
   std::string first_values;  ///< their bytes
 };
 
-/// The inputs that a function is given, in the order of the program: predict does without the targets.
+/// The inputs that a function is given, in the order of the program: predict does without targets, unless an output
+/// depends on one.
 inline std::vector<const ir::Input*> given_inputs(const ir::Declarations& program, const std::string& function) {
   std::vector<const ir::Input*> inputs;
   for (const ir::Input& input : program.inputs) {
-    if (function != "predict" || !input.is_target) inputs.push_back(&input);
+    if (function != "predict" || !input.is_target || program.predicts_from_targets) inputs.push_back(&input);
   }
   return inputs;
 }

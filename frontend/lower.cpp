@@ -107,6 +107,10 @@ void Lowering::lower_model(const Definition& model, const UpdateRules& rules) {
     program_.functions.push_back(step);
     program_.functions.push_back(evaluate_function);
   }
+  for (const Node* node : ir::reachable(predict.roots())) {
+    const ir::Input* input = node->op == Op::input ? program_.find_input(node->attributes.name) : nullptr;
+    program_.predicts_from_targets = program_.predicts_from_targets || (input != nullptr && input->is_target);
+  }
   program_.functions.push_back(predict);
   if (!metrics.results.empty()) program_.functions.push_back(metrics);
 }

@@ -43,6 +43,7 @@ struct Declarations {
   std::string name;
   std::vector<Input> inputs;
   std::vector<Variable> variables;
+  bool predicts_from_targets = false;  ///< an output depends on one, so that prediction is given them too
 
   const Variable* find_variable(const std::string& name) const;
   const Input* find_input(const std::string& name) const;

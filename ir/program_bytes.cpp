@@ -61,6 +61,7 @@ Attributes read_attributes(ByteReader& in) {
 
 void write(ByteWriter& out, const Interface& interface) {
   out.text(interface.name);
+  out.one_of(interface.predicts_from_targets);
   out.count(interface.inputs.size());
   for (const Input& input : interface.inputs) {
     out.text(input.name);
@@ -91,6 +92,7 @@ void write(ByteWriter& out, const Interface& interface) {
 Interface read_interface(ByteReader& in) {
   Interface interface;
   interface.name = in.text();
+  interface.predicts_from_targets = in.one_of(true);
   interface.inputs.resize(in.count());
   for (Input& input : interface.inputs) {
     input.name = in.text();

@@ -189,9 +189,14 @@ std::vector<float> Trainer::predict(const Tensors& inputs, std::int64_t rows) {
 
 std::vector<Trainer::Output> Trainer::predict_all(const Tensors& inputs, std::int64_t rows) {
   Implementation& self = *implementation_;
-  const ir::DimensionValues sizes = runtime::sizes_of_call(self.model->interface, inputs, rows, false);
+  const ir::Interface& program = self.model->interface;
+  if (program.predicts_from_targets && inputs.size() < program.inputs.size()) {
+    throw Error("an output depends on a target, so that prediction needs the targets too",
+                "give all tensors, or let outputs depend on inputs alone");
+  }
+  const ir::DimensionValues sizes = runtime::sizes_of_call(program, inputs, rows, false);
   self.need_fit("prediction");
-  const auto& bindings = self.model->interface.results_of("predict");
+  const auto& bindings = program.results_of("predict");
   std::vector<Output> outputs;
   for (const ir::Interface::Result& binding : bindings) outputs.push_back({binding.name, {}, {}, {}});
   run_chunks(self, "predict", inputs, rows, sizes,

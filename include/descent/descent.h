@@ -81,7 +81,7 @@ class Trainer {
   /// metric is what its expression gives for all rows together. Also the first output if `output` is given.
   std::vector<Figure> measure(const Tensors& tensors, std::int64_t rows, std::vector<float>* output = nullptr);
   /// The first output, row-major: for every row its numbers, as floats whatever the output is (predict_all gives them
-  /// as they are).
+  /// as they are). Targets may be left out, unless an output depends on one.
   std::vector<float> predict(const Tensors& inputs, std::int64_t rows);
   /// All outputs, in the order of the file.
   struct Output {

@@ -79,4 +79,32 @@ completed=$(bash -c 'source ./completions; COMP_WORDS=(descent train --ep); COMP
 for shell in zsh fish; do
   "$DESCENT" completions $shell | grep epochs >/dev/null || { echo "FAILED: completions $shell"; failed=1; }
 done
+# An output that depends on a target: prediction reads its column too.
+cat > error.descent <<'END'
+model error {
+    input  x: [n, 1]
+    target y: [n, 1]
+    output p = x * 2
+    output e = p - y
+}
+data {
+    source = csv("pairs.csv")
+    x      = column("x")
+    y      = column("y")
+}
+END
+printf 'x,y\n1,3\n2,4\n' > pairs.csv
+printf 'x\n1\n' > x.csv
+printf '\x02\0\0\0\0\0\0\0{}' > none.safetensors
+says 0 "$DESCENT" predict error.descent --weights none.safetensors --data pairs.csv <<'END'
+p,e
+2,-1
+4,0
+END
+says 1 "$DESCENT" predict error.descent --weights none.safetensors --data x.csv <<'END'
+error.descent:10:21: error: x.csv has no column "y"
+  10 |     y      = column("y")
+     |                     ^^^
+     = help: its columns are "x"
+END
 exit $failed

@@ -93,7 +93,7 @@ class Loaded {
     std::vector<void*> pointers{model_};
     const auto& addresses = given_.read(interface_, settings_, tensors);
     for (std::size_t i = 0; i < interface_.inputs.size(); ++i) {
-      if (function != "predict" || !interface_.inputs[i].is_target)
+      if (function != "predict" || !interface_.inputs[i].is_target || interface_.predicts_from_targets)
         pointers.push_back(const_cast<void*>(addresses[i]));  // which the functions only read
     }
     return pointers;
@@ -160,7 +160,7 @@ void agrees(Trainer& trainer, const Tensors& tensors, std::int64_t rows) {
   Tensors inputs;
   const Tensors some = first_rows(tensors, count, rows);
   for (std::size_t i = 0; i < some.size(); ++i) {
-    if (!model.interface.inputs[i].is_target) inputs.push_back(some[i]);
+    if (!model.interface.inputs[i].is_target || model.interface.predicts_from_targets) inputs.push_back(some[i]);
   }
   const Trainer::Output expected = trainer.predict_all(inputs, count)[0];
   const std::vector<double> got = loaded.predict(some, count);
@@ -182,6 +182,13 @@ TEST_CASE("a_standalone_model_trains_as_the_trainer_does") {
     Trainer trainer(model, 5);
     agrees(trainer, {x, y}, 90);
   }
+}
+
+TEST_CASE("a_standalone_model_is_given_the_targets_that_its_outputs_depend_on") {
+  const Model model = Model::from_string(
+      "model m { input x: [n, 2] target y: [n, 1] let p = dense(x, 1) output error = p - y loss = mse(p, y) }");
+  Trainer trainer(model, 5);
+  agrees(trainer, {std::vector<float>{1, 2, 3, 4}, std::vector<float>{-1, 20}}, 2);
 }
 
 TEST_CASE("standalone_examples_train_as_the_trainer_does") {

@@ -178,6 +178,23 @@ TEST_CASE("several_symbolic_sizes_follow_from_the_lengths_of_the_tensors") {
                     "error: the tensor 'x' must have a multiple of 7 numbers for 7 rows, found 64");
 }
 
+TEST_CASE("outputs_that_depend_on_a_target_are_predicted_where_it_is_given") {
+  const Model model =
+      Model::from_string("model m { input x: [n, 2] target y: [n] output p = sum(x, 1) output e = p - y }");
+  Trainer trainer(model);
+  const std::vector<float> x = {1, 2, 3, 4}, y = {1, 10};
+  CHECK(trainer.predict_all({x, y}, 2)[1].values == std::vector<float>{2, -3});
+  std::string message;
+  try {
+    trainer.predict({x}, 2);
+  } catch (const Error& error) {
+    message = error.what();
+  }
+  CHECK(message ==
+        "error: an output depends on a target, so that prediction needs the targets too\n"
+        "  = help: give all tensors, or let outputs depend on inputs alone");
+}
+
 TEST_CASE("every_output_is_predicted") {
   const Model model = Model::from_string("model m { input x: [n, 2] output p = sum(x, 1) output q = x * 2 }");
   Trainer trainer(model);
