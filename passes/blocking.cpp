@@ -21,8 +21,7 @@ struct Tile {
 };
 
 /// Rows of the low tiles. They keep the units busy only if they have enough sums without adding any up separately, and
-/// are worth the time to compile them only where they save some microseconds: of a product of 128 rows three in a
-/// hundred.
+/// are worth the time to compile them only where they save some microseconds.
 std::int64_t low_rows(const Tile& tile, bool is_large, const Machine& m) {
   const std::int64_t low = (2 * tile.rows + 2) / 3;
   return is_large && splits_for(low * tile.vectors, tile.vectors, m) == 1 ? low : tile.rows;
@@ -32,6 +31,13 @@ std::int64_t low_rows(const Tile& tile, bool is_large, const Machine& m) {
 double column_cycles(std::int64_t rows, const Tile& tile, std::int64_t low, std::int64_t depth, const Machine& m) {
   const double lower = low < tile.rows ? tile_cycles(low, tile.vectors, depth, m) : 0;
   return row_tiles(rows, tile.rows, low).cycles(tile_cycles(tile.rows, tile.vectors, depth, m), lower);
+}
+
+/// Whether low tiles save a fiftieth of a product: of 128 rows three in a hundred, of 784 less than one.
+bool saves_rows(const Dimension& rows, std::int64_t high, std::int64_t low) {
+  if (!rows.is_constant()) return true;
+  const RowTiles tiles = row_tiles(rows.constant(), high, low);
+  return 50 * tiles.low * (high - low) >= rows.constant();
 }
 
 /// Cycles for the whole matrix. Of an unknown number of rows, a batch: on the average of the sizes that people choose.
@@ -137,7 +143,8 @@ Blocking choose_blocking(const ContractionAxes& axes, const Machine& m, bool by_
   if (!rows.is_constant()) tile = for_batches(tile, m);
   const bool fits_batches = !rows.is_constant() && std::has_single_bit(static_cast<std::uint64_t>(tile.rows));
   blocking.tile_rows = tile.rows;
-  blocking.low_rows = fits_batches ? tile.rows : low_rows(tile, large, m);
+  const std::int64_t low = low_rows(tile, large, m);
+  blocking.low_rows = fits_batches || !saves_rows(rows, tile.rows, low) ? tile.rows : low;
   blocking.tile_vectors = tile.vectors;
   blocking.splits = splits_for(tile.rows * tile.vectors, tile.vectors, m);
 
