@@ -24,9 +24,6 @@ struct BenchResult {
 /// flops: 2 for each multiply-add of the step's contractions.
 BenchResult run_bench(const Model& model, const BenchArguments& a) {
   Model::Implementation& implementation = *model.implementation();
-  if (!implementation.interface.results.contains("step")) {
-    throw Error("the model has no loss, so it has no training step", "add a line such as: loss = bce(p, y)");
-  }
   BenchResult result{};
   result.batch = implementation.settings.train.batch;
   const ir::DimensionValues sizes = made_up_sizes(model, result.batch);
@@ -68,8 +65,12 @@ BenchResult run_bench(const Model& model, const BenchArguments& a) {
 }  // namespace
 
 int bench(const BenchArguments& a) {
-  if (a.profile) return profile(a);
-  const BenchResult r = run_bench(Model::from_file(a.file, a.batch), a);
+  const Model model = Model::from_file(a.file, a.batch);
+  if (!model.implementation()->interface.results.contains("step")) {
+    throw Error("the model has no loss, so it has no training step", "add a line such as: loss = bce(p, y)");
+  }
+  if (a.profile) return profile(model, a);
+  const BenchResult r = run_bench(model, a);
   if (a.as_json) {
     const nlohmann::json result = {
         {"batch", r.batch},    {"threads", r.threads},         {"parameters", r.parameters},

@@ -19,6 +19,10 @@ int build(const BuildArguments& a) {
     say("{}\n", error.what());
     return 2;
   }
+  if (a.object == a.header) {
+    say("--output and --header name the same file, {0}\n  = help: write --header {0}.h\n", a.object);
+    return 2;
+  }
   for (const std::string& path : {a.object, a.header}) runtime::check_writable(path);
   const Model model = Model::from_file(a.file, a.batch);
   Trainer trainer(model, static_cast<std::uint64_t>(a.seed));

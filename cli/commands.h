@@ -74,7 +74,7 @@ struct BenchArguments {
 };
 int bench(const BenchArguments& arguments);
 /// `bench --profile`: every kernel of the step by itself.
-int profile(const BenchArguments& arguments);
+int profile(const Model& model, const BenchArguments& arguments);
 
 struct BuildArguments {
   std::string file, object, header;

@@ -62,8 +62,7 @@ std::vector<std::vector<runtime::SharedFunction::Spent>> by_member(Trainer::Impl
 
 }  // namespace
 
-int profile(const BenchArguments& a) {
-  const Model model = Model::from_file(a.file, a.batch);
+int profile(const Model& model, const BenchArguments& a) {
   Model::Implementation& implementation = *model.implementation();
   const std::int64_t batch = implementation.settings.train.batch;
   const ir::DimensionValues sizes = made_up_sizes(model, batch);

@@ -158,7 +158,9 @@ class Lexer {
              !is_space(text_[at_])) {
         ++at_;
       }
-      if (is_utf16()) at_ = text_.size();
+      const bool is_binary =
+          text_.substr(begin_, at_ - begin_).find(std::string_view("\0\0", 2)) != std::string_view::npos;
+      if (is_utf16() || is_binary) at_ = text_.size();
       mistake(at_, std::string("this is not text: the byte 0x") + digits[byte >> 4] + digits[byte & 15],
               is_utf16() ? "save the file as UTF-8: this is UTF-16" : "a .descent file is UTF-8");
       return;

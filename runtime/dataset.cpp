@@ -20,6 +20,8 @@ namespace {
   throw Error(Diagnostic{at.file, at.line, at.column, at.length, message, hint, at.source_line});
 }
 
+const std::string kOneEach = "declare an input for each column: a: [n] category(3)";
+
 std::string count(std::size_t number, const std::string& noun) {
   return fmt::format("{} {}{}", number, noun, number == 1 ? "" : "s");
 }
@@ -192,7 +194,8 @@ Numbers fill_as_bound(const Table& table, const ir::Input& input, const frontend
 Numbers fill_one_hot(const Table& table, const ir::Input& input, const frontend::ColumnBinding& binding,
                      CategoriesByTensor& known) {
   const std::vector<std::size_t> columns = columns_of(table, binding);
-  if (columns.size() != 1) fail(binding.location, "only one column has categories, but several are bound here");
+  if (columns.size() != 1)
+    fail(binding.location, "only one column has categories, but several are bound here", kOneEach);
   if (!known.contains(input.name)) {
     known[input.name] = binding.categories.empty() ? find_categories(table, columns[0]) : binding.categories;
   }
@@ -233,7 +236,7 @@ Numbers fill_codes(const Table& table, const ir::Input& input, const std::vector
     if (named_at != nullptr) fail(*named_at, message, hint);
     throw Error(Diagnostic{table.path(), 0, 0, 1, message, hint, ""});
   };
-  if (columns.size() != 1) fail_here("only one column has categories, but several are bound here", "");
+  if (columns.size() != 1) fail_here("only one column has categories, but several are bound here", kOneEach);
   if (!known.contains(input.name)) {
     const bool codes = holds_codes(table, columns[0], most, named_at != nullptr);
     known[input.name] = codes ? Categories{} : find_categories(table, columns[0]);

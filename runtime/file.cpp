@@ -141,8 +141,18 @@ struct Target {
     exists = ::stat(name.c_str(), &status) == 0;
     if (exists && S_ISDIR(status.st_mode)) throw unwritable_file(name, EISDIR);
     std::error_code failed;
-    const std::string real = exists ? std::filesystem::canonical(name, failed).string() : name;
-    if (!failed) path = real;
+    if (exists) {
+      const std::string real = std::filesystem::canonical(name, failed).string();
+      if (!failed) path = real;
+      return;
+    }
+    // A link to what is not there yet: that is made, and the link stays.
+    constexpr int most_links = 40;
+    for (int links = 0; links < most_links && std::filesystem::is_symlink(path, failed); ++links) {
+      const std::filesystem::path to = std::filesystem::read_symlink(path, failed);
+      if (failed) return;
+      path = (std::filesystem::path(path).parent_path() / to).string();
+    }
   }
   /// A terminal or a pipe: it is written directly, since another file cannot take its place.
   bool is_special() const { return exists && !S_ISREG(status.st_mode); }

@@ -69,6 +69,7 @@ says 0 "" c++ -std=c++17 $warnings -I. both.cpp tumour.o xor.o -o both
 says 0 "" ./both
 
 # Other machines.
+says 2 "write --header both.h" "$DESCENT" build "$examples/embed/xor.descent" -o both --header both
 says 0 "" "$DESCENT" build "$examples/embed/xor.descent" -o arm.o --header arm.h --target aarch64-linux-gnu --cpu neoverse-n1
 says 0 "" "$DESCENT" build "$examples/embed/xor.descent" -o avx2.o --header avx2.h --cpu x86-64-v3
 # Also where there are no instructions for a multiply-add and rounding, nothing is called but memcpy and memset.

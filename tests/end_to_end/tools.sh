@@ -79,6 +79,14 @@ completed=$(bash -c 'source ./completions; COMP_WORDS=(descent train --ep); COMP
 for shell in zsh fish; do
   "$DESCENT" completions $shell | grep epochs >/dev/null || { echo "FAILED: completions $shell"; failed=1; }
 done
+for profile in '' --profile; do
+  # shellcheck disable=SC2086
+  says 1 "$DESCENT" bench m.descent $profile <<'END'
+error: the model has no loss, so it has no training step
+  = help: add a line such as: loss = bce(p, y)
+END
+done
+
 # An output that depends on a target: prediction reads its column too.
 cat > error.descent <<'END'
 model error {

@@ -103,6 +103,12 @@ TEST_CASE("bytes_that_are_no_text_are_shown_as_one_sign_each") {
         "    = help: save the file as UTF-8: this is UTF-16");
 }
 
+TEST_CASE("of_a_file_that_is_no_text_at_all_one_mistake_is_reported") {
+  CHECK(mistakes(std::string("a\x04\0\0\0{\xff\n\x01\n8g \xfe", 13)) ==
+        "m.descent:1:2: error: this is not text: the byte 0x04\n  1 | a\uFFFD\uFFFD\uFFFD\uFFFD{\uFFFD\n    |  ^^^^^^\n"
+        "    = help: a .descent file is UTF-8");
+}
+
 TEST_CASE("a_byte_0_ends_no_message") {
   CHECK(mistakes(std::string("import \"a\0b\"\nmodel m {\n input x: [n]\n output p = x\n}", 52)) ==
         "m.descent:1:8: error: there is no file a\uFFFDb\n  1 | import \"a\uFFFDb\"\n    |        ^^^^^\n"

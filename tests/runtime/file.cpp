@@ -61,6 +61,17 @@ TEST_CASE("write_file_atomically_keeps_the_mode_and_follows_a_link") {
   CHECK((status.st_mode & 0777) == 0640);
 }
 
+TEST_CASE("write_file_atomically_makes_what_a_link_names_and_is_not_there_yet") {
+  const Folder folder;
+  std::filesystem::create_directory("runs");
+  std::filesystem::create_symlink("runs/3", "latest");
+  std::filesystem::create_symlink("latest", "link");
+  write_pieces("link", {"new"});
+  CHECK(read("runs/3") == "new");
+  CHECK(std::filesystem::is_symlink("link"));
+  CHECK(std::filesystem::is_symlink("latest"));
+}
+
 TEST_CASE("a_write_that_fails_leaves_the_old_file_and_nothing_else") {
   const Folder folder;
   write("f", "old");
