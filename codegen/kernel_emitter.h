@@ -146,6 +146,7 @@ class KernelEmitter {
   Value* run_state(std::size_t offset, llvm::Type* type);  ///< a field of RunState (codegen/compile.h)
   bool is_uniform(const ir::Node* node) const;
   bool is_same_in_row(const ir::Node* node) const;
+  Value* by_reciprocal(const ir::Node* quotient);
   const ir::Node* both_sides(const ir::Node* node) const;
   Value* one_side(const ir::Node* x, bool mirrored);
   /// A number of elements, of which a part is known before the loops run: neighbouring vectors then share the other.
@@ -293,7 +294,7 @@ class KernelEmitter {
   };
   bool comes_from_afar(std::size_t operand, const Dimension& step) const;
   std::vector<Rows> large_rows(std::size_t row_axis, std::size_t column_axis);
-  void fetch_line(Value* at, bool written);
+  void fetch_line(Value* at, bool written, bool into_first = true);
   void fetch(Value* from, std::int64_t count);
   void fetch(const Rows& rows, const std::vector<Loop>& loops, Value* row, Value* column, std::int64_t count);
   bool tiles_fetch() const;

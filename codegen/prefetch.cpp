@@ -47,9 +47,11 @@ std::vector<KernelEmitter::Rows> KernelEmitter::large_rows(std::size_t row_axis,
   return result;
 }
 
-void KernelEmitter::fetch_line(Value* at, bool written) {
-  builder_.CreateIntrinsic(llvm::Intrinsic::prefetch, {at->getType()},
-                           {at, builder_.getInt32(written ? 1 : 0), builder_.getInt32(3), builder_.getInt32(1)});
+/// Into the first-level cache, or only the second.
+void KernelEmitter::fetch_line(Value* at, bool written, bool into_first) {
+  builder_.CreateIntrinsic(
+      llvm::Intrinsic::prefetch, {at->getType()},
+      {at, builder_.getInt32(written ? 1 : 0), builder_.getInt32(into_first ? 3 : 2), builder_.getInt32(1)});
 }
 
 /// The lines of so many numbers of the product's type.

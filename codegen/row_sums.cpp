@@ -8,14 +8,20 @@ namespace descent::codegen {
 
 using ir::Dimension;
 
-/// Memory for the vectors of the reductions that take the innermost axis away and keep the one around it. Longer rows
-/// take much longer than their last steps, which are then not worth the code.
+/// Memory for the vectors of the reductions that take the innermost axis away and keep the one around it. Longer rows,
+/// and those that a product of many elements makes, take much longer than their last steps, which are then not worth
+/// the code.
 bool KernelEmitter::begin_row_sums(const std::vector<Loop>& loops) {
   constexpr std::int64_t kLong = 512;
   if (machine_.lanes == 1 || loops.size() < 2) return false;
   const Dimension &row = loops.back().size, &rows = loops[loops.size() - 2].size;
   if (!row.is_constant() || row.constant() > kLong || (rows.is_constant() && rows.constant() < machine_.lanes / 4))
     return false;
+  if (kernel_.contraction != nullptr) {
+    constexpr std::int64_t kMany = 600;  // multiply-adds of vectors for a row
+    const Dimension depth = passes::whole_depth(passes::contraction_axes(kernel_.contraction, plan_).contracted);
+    if (!depth.is_constant() || depth.constant() * row.constant() > kMany * machine_.lanes) return false;
+  }
   bool any = false;
   for (Accumulator& a : accumulators_) {
     if (!is_row(a) || a.place.strides[loops.size() - 2] == Dimension(0)) continue;

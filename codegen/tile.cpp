@@ -30,8 +30,9 @@ void KernelEmitter::emit_tile_step(const Product& product, const Tile& tile, llv
     }
   }
   if (tile.fetches) {
-    constexpr std::int64_t kAhead = 32;  // contracted elements
-    fetch_line(element(a[0], multiply(i64(kAhead), size(product.contracted.back().lhs))), false);
+    // Into the second-level cache: lines a power of two apart would push each other out of the first.
+    constexpr std::int64_t kAhead = 64;  // contracted elements
+    fetch_line(element(a[0], multiply(i64(kAhead), size(product.contracted.back().lhs))), false, false);
   }
   for (unsigned r = 0; r < tile.rows; ++r) {
     const auto together = static_cast<unsigned>(rows_together(product, tile));

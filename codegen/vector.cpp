@@ -75,6 +75,28 @@ bool KernelEmitter::is_same_in_row(const Node* node) const {
   return several && at->second.bounds.empty() && at->second.indirections.empty() && at->second.source->op != Op::iota;
 }
 
+/// A quotient whose divisor does not change: its reciprocal leaves the loop, and the quotient is within 1.5 ULP (2
+/// where the reciprocal is subnormal). The reciprocal of a subnormal divisor may be infinite: both sides are then
+/// raised.
+llvm::Value* KernelEmitter::by_reciprocal(const Node* quotient) {
+  const Node* divisor = quotient->operands[1];
+  const ir::DType dtype = quotient->type.dtype;
+  Value *x = lane_value(quotient->operands[0]), *by = lane_value(divisor), *one = number(1, dtype);
+  const Op source = views_.at(divisor).source->op;
+  // 0 or no subnormal: of the smallest number the square root is 2^-75.
+  const bool is_normal =
+      source == Op::sqrt || source == Op::constant || source == Op::dimension || source == Op::counter;
+  if (!is_normal) {
+    const double least = dtype == ir::DType::f64 ? 0x1p-1022 : 0x1p-126;
+    Value* size = builder_.CreateUnaryIntrinsic(llvm::Intrinsic::fabs, by);
+    Value* raised =
+        builder_.CreateSelect(builder_.CreateFCmpOLT(size, number(least, dtype)), number(0x1p64, dtype), one);
+    x = builder_.CreateFMul(x, raised);
+    by = builder_.CreateFMul(by, raised);
+  }
+  return builder_.CreateFMul(x, builder_.CreateFDiv(one, by));
+}
+
 /// x, where the node is the logistic function of x or -x, and the kernel computes both; else null.
 const Node* KernelEmitter::both_sides(const Node* node) const {
   if (node->op != Op::logistic) return nullptr;
@@ -122,9 +144,7 @@ llvm::Value* KernelEmitter::lane_value(const Node* node) {
   } else if (views_.contains(node)) {
     value = load(views_.at(node), node->type.dtype);
   } else if (node->op == Op::divide && (is_uniform(node->operands[1]) || is_same_in_row(node->operands[1]))) {
-    // The reciprocal of a divisor that does not change leaves the loop; the quotient is within 1.5 ULP.
-    Value* one = number(1, node->type.dtype);
-    value = builder_.CreateFMul(lane_value(node->operands[0]), builder_.CreateFDiv(one, lane_value(node->operands[1])));
+    value = by_reciprocal(node);
   } else if (is_real(node->type.dtype) && (node->op == Op::maximum || node->op == Op::minimum) &&
              node->operands[1]->is_constant() && !std::isnan(node->operands[1]->attributes.value)) {
     // A number on the right is no NaN: one comparison, which a NaN on the left passes, chooses as the op does.

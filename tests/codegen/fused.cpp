@@ -196,6 +196,21 @@ TEST_CASE("normalising_rows_is_one_kernel") {
   CHECK(example.plan().kernels.size() == 1);
 }
 
+// The reciprocal of such a sum is infinite. Sums of subnormal numbers are exact.
+TEST_CASE("rows_are_divided_by_sums_that_are_subnormal") {
+  for (const bool whole : {false, true}) {
+    Example e;
+    const Expr x = e.input("x", {11, 20});
+    std::vector<double> values;
+    for (int i = 0; i < 220; ++i) values.push_back(static_cast<float>((whole ? 1e-42 : 1e-41) * (1 + i % 7)));
+    e.set("x", values);
+    const Expr sums = whole ? ir::broadcast(ir::reduce_sum(x, {0, 1}), {11, 20}, {})
+                            : ir::broadcast(ir::reduce_sum(x, {1}), {11, 20}, {0});
+    e.function().results = {{"out", (x / sums).node}};
+    e.agrees();
+  }
+}
+
 TEST_CASE("a_kernel_that_reads_other_rows_is_no_phase") {
   Example example;
   const Expr x = example.input("x", {n, 5});
