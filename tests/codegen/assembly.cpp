@@ -125,10 +125,9 @@ ir::Program update(std::int64_t rows, std::int64_t columns) {
   program.variables = {{"w", weights}};
   ir::Attributes axes;
   axes.lhs_contract = axes.rhs_contract = {0};
-  const Expr gradient = ir::dot_general(Expr(g, g.leaf(ir::Op::input, "a", {n, rows})),
-                                        Expr(g, g.leaf(ir::Op::input, "b", {n, columns})), axes);
-  const Expr w(g, g.leaf(ir::Op::parameter, "w", weights));
-  program.functions.push_back({"step", {}, {{"w", (w - gradient * 0.1).node}}});
+  const Expr b(g, g.leaf(ir::Op::input, "b", {n, columns})), w(g, g.leaf(ir::Op::parameter, "w", weights));
+  const Expr gradient = ir::dot_general(Expr(g, g.leaf(ir::Op::input, "a", {n, rows})), b, axes);
+  program.functions.push_back({"step", {{"loss", ir::reduce_sum(b, {0, 1}).node}}, {{"w", (w - gradient * 0.1).node}}});
   return passes::run_pipeline(program);
 }
 
