@@ -134,8 +134,8 @@ void KernelEmitter::pack_strided(const Panels& panels, Value* from, Value* to, s
        *known_depth = llvm::dyn_cast<llvm::ConstantInt>(depth);
   const std::int64_t lines =
       known_left == nullptr ? number : std::clamp<std::int64_t>(known_left->getSExtValue(), 0, number);
-  Value* complete =
-      left == nullptr || known_left != nullptr ? builder_.getTrue() : builder_.CreateICmpSGE(left, i64(number));
+  const bool knows_lines = left == nullptr || known_left != nullptr;
+  Value* complete = knows_lines ? builder_.getTrue() : builder_.CreateICmpSGE(left, i64(number));
   const auto turn_square = [&](Value* k, std::int64_t columns) {
     Values square;
     Value *column = element(from, k), *row = element(to, multiply(k, i64(panels.width)));
@@ -156,7 +156,7 @@ void KernelEmitter::pack_strided(const Panels& panels, Value* from, Value* to, s
     Value* whole = builder_.CreateSelect(complete, builder_.CreateAnd(depth, i64(-lanes)), i64(0));
     loop(i64(0), whole, i64(lanes), [&](Value* k) { turn_square(k, lanes); });
     begin = whole;
-    if (known_depth != nullptr && (left == nullptr || known_left != nullptr)) {
+    if (known_depth != nullptr && knows_lines) {
       if (const std::int64_t rest = known_depth->getSExtValue() % lanes; rest > 0) turn_square(whole, rest);
       return;
     }

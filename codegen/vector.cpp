@@ -1,4 +1,5 @@
 // The values of one vector of a kernel's space: computed, stored, accumulated.
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 
@@ -58,21 +59,28 @@ llvm::Value* KernelEmitter::run_state(std::size_t offset, llvm::Type* type) {
   return builder_.CreateLoad(type, builder_.CreateConstGEP1_64(builder_.getInt8Ty(), state_, offset));
 }
 
+namespace {
+
+/// Whether the numbers that a view finds in memory depend on its strides alone.
+bool is_strided(const passes::View& view) {
+  return view.bounds.empty() && view.indirections.empty() && view.source->op != Op::iota;
+}
+
+}  // namespace
+
 bool KernelEmitter::is_uniform(const Node* node) const {
   auto at = views_.find(node);
-  if (at == views_.end()) return false;
-  for (const Dimension& d : at->second.strides) {
-    if (!(d == Dimension(0))) return false;
-  }
-  return at->second.bounds.empty() && at->second.indirections.empty() && at->second.source->op != Op::iota;
+  if (at == views_.end() || !is_strided(at->second)) return false;
+  const auto& strides = at->second.strides;
+  return std::all_of(strides.begin(), strides.end(), [](const Dimension& d) { return d == Dimension(0); });
 }
 
 /// Whether all numbers of a row of several vectors meet the same stored number.
 bool KernelEmitter::is_same_in_row(const Node* node) const {
   auto at = views_.find(node);
-  if (at == views_.end() || axes_.empty() || !(at->second.strides.back() == Dimension(0))) return false;
+  if (at == views_.end() || axes_.empty() || !is_strided(at->second)) return false;
   const bool several = !axes_.back().is_constant() || axes_.back().constant() > machine_.lanes;
-  return several && at->second.bounds.empty() && at->second.indirections.empty() && at->second.source->op != Op::iota;
+  return several && at->second.strides.back() == Dimension(0);
 }
 
 /// A quotient whose divisor does not change: its reciprocal leaves the loop, and the quotient is within 1.5 ULP (2

@@ -1,6 +1,8 @@
 // Models and their statements, and what becomes of mistakes. Variables are in variables.cpp.
 #include "frontend/lower.h"
 
+#include <algorithm>
+
 #include "frontend/depth.h"
 #include "ir/edit_distance.h"
 #include "ir/op.h"
@@ -107,10 +109,11 @@ void Lowering::lower_model(const Definition& model, const UpdateRules& rules) {
     program_.functions.push_back(step);
     program_.functions.push_back(evaluate_function);
   }
-  for (const Node* node : ir::reachable(predict.roots())) {
+  const auto is_target = [&](const Node* node) {
     const ir::Input* input = node->op == Op::input ? program_.find_input(node->attributes.name) : nullptr;
-    program_.predicts_from_targets = program_.predicts_from_targets || (input != nullptr && input->is_target);
-  }
+    return input != nullptr && input->is_target;
+  };
+  program_.predicts_from_targets = std::ranges::any_of(ir::reachable(predict.roots()), is_target);
   program_.functions.push_back(predict);
   if (!metrics.results.empty()) program_.functions.push_back(metrics);
 }

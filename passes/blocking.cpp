@@ -138,6 +138,8 @@ Blocking choose_blocking(const ContractionAxes& axes, const Machine& m, bool by_
   const bool turned = blocking.form == Blocking::Form::turned;
   const Dimension rows = turned ? column.size : row.size, columns = turned ? row.size : column.size;
   const std::int64_t depth = estimated_depth(axes);
+  // Where a batch is contracted, it may be larger than the one that is assumed.
+  const std::int64_t steps = whole_depth(axes.contracted).is_constant() ? depth : std::max(depth, kDepth);
   const bool large = is_large(axes);
   Tile tile = choose_tile(rows, columns, depth, large, by_columns, m);
   if (!rows.is_constant()) tile = for_batches(tile, m);
@@ -157,8 +159,6 @@ Blocking choose_blocking(const ContractionAxes& axes, const Machine& m, bool by_
   }
   if (!turned && axes.contracted.size() == 1 && !one_column) {
     constexpr std::int64_t enough = 32;  // uses of each packed number that pay for packing it
-    // An unknown number of them, a batch, may be larger than the one that is assumed.
-    const std::int64_t steps = k.size.is_constant() ? depth : kDepth;
     blocking.pack_rhs =
         strided || (!(column.rhs == Dimension(0)) && estimate(rows) >= enough &&
                     !reads_well(steps, estimate(k.rhs), panel, divide_up(estimate(rows), tile.rows), m));
@@ -185,8 +185,6 @@ Blocking choose_blocking(const ContractionAxes& axes, const Machine& m, bool by_
   const bool cut = blocking.depth > 0;
   constexpr std::int64_t most = 128 << 10;  // bytes: it is on the stack of whoever steps
   const std::int64_t scratch = std::min(most, cut ? m.level2 / 4 : m.level1 / 2) / m.element;
-  // A batch may be larger than the one that is assumed.
-  const std::int64_t steps = whole_depth(axes.contracted).is_constant() ? depth : std::max(depth, kDepth);
   const std::int64_t held = cut ? 256 : std::clamp<std::int64_t>(m.level2 / 2 / m.element / steps, panel, 1024);
   const std::int64_t widest = std::max(panel, held / panel * panel);
   const std::int64_t blocks = divide_up(estimate(columns), widest);

@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <unordered_map>
 #include <unordered_set>
+#include <vector>
 
 #include "ir/op.h"
 #include "passes/passes.h"
@@ -53,13 +54,15 @@ int batch_axis(const Node* node) {
 /// Whether the node is made, number by number, of a product of matrices.
 bool follows_product(const Node* node) {
   std::unordered_set<const Node*> seen;
-  const auto visit = [&](auto&& self, const Node* at) -> bool {
-    if (!(at->shape() == node->shape()) || !seen.insert(at).second) return false;
+  std::vector<const Node*> left{node};
+  while (!left.empty()) {  // not recursive: graphs are thousands of nodes deep
+    const Node* at = left.back();
+    left.pop_back();
+    if (!(at->shape() == node->shape()) || !seen.insert(at).second) continue;
     if (at->op == Op::dot_general) return true;
-    return ir::is_elementwise(at) && std::any_of(at->operands.begin(), at->operands.end(),
-                                                 [&](const Node* operand) { return self(self, operand); });
-  };
-  return visit(visit, node);
+    if (ir::is_elementwise(at)) left.insert(left.end(), at->operands.begin(), at->operands.end());
+  }
+  return false;
 }
 
 /// The rows of a product, if the sum is over all that is made of it; otherwise -1.
