@@ -40,7 +40,7 @@ BenchResult run_bench(const Model& model, const BenchArguments& a) {
   // Short steps are timed in groups, so that the clock does not count.
   int group = 1;
   while (Clock::now() < end || times.size() < 5) {
-    const Stopwatch watch;
+    const Stopwatch watch(a.threads);
     for (int i = 0; i < group; ++i) trainer.step(data.tensors, result.batch);
     const double us = watch.microseconds();
     times.push_back(us / group);
