@@ -8,7 +8,7 @@ namespace descent::codegen {
 using ir::Dimension;
 
 namespace {
-constexpr int kLong = 60;  // instructions of a vector, from which on it is worth less to have code for whole vectors
+constexpr int kLong = 50;  // instructions of a vector, from which on it is worth less to have code for whole vectors
 }
 
 KernelEmitter::Range KernelEmitter::part(passes::Partition::Axis axis, const Dimension& whole) {

@@ -51,6 +51,16 @@ Type infer_elementwise(const OpInfo& op, std::span<const Node* const> operands, 
   return {infer_dtype(op, operands, attributes), operands[0]->type.shape};
 }
 
+/// e^(a^2) (1 - erf(|a|)); where that is a product of a large number with a small one, its continued fraction
+/// (Abramowitz and Stegun, 7.1.14).
+double erfc_by_density(double a) {
+  const double x = std::fabs(a);
+  if (!(x > 5)) return std::exp(x * x) * std::erfc(x);
+  double rest = 0;
+  for (int k = 60; k > 0; --k) rest = 0.5 * k / (x + rest);
+  return 0.56418958354775629 / (x + rest);
+}
+
 // The three columns of an elementwise entry, as functions. a, b and c are the operands; unary ops have only a.
 #define MEANS(...) \
   []([[maybe_unused]] double a, [[maybe_unused]] double b, [[maybe_unused]] double c) -> double { return __VA_ARGS__; }

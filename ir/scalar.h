@@ -172,15 +172,16 @@ Lane is_finite(Lane a);
 
 // Functions in float32 and float64; the error bounds in units in the last place (ULP) of either are those that
 // tests/ir/scalar_math.cpp checks.
-Lane exp(Lane a);       ///< 1 ULP, gradual underflow included
-Lane decay(Lane a);     ///< exp(-|a|), 1 ULP
-Lane expm1(Lane a);     ///< 1 ULP
-Lane log(Lane a);       ///< 1 ULP
-Lane log1p(Lane a);     ///< 1 ULP
-Lane logistic(Lane a);  ///< 1 ULP
-Lane softplus(Lane a);  ///< 2 ULP
-Lane tanh(Lane a);      ///< 1 ULP
-Lane erf(Lane a);       ///< 1 ULP; in float64 2
+Lane exp(Lane a);          ///< 1 ULP, gradual underflow included
+Lane decay(Lane a);        ///< exp(-|a|), 1 ULP
+Lane expm1(Lane a);        ///< 1 ULP
+Lane log(Lane a);          ///< 1 ULP
+Lane log1p(Lane a);        ///< 1 ULP
+Lane logistic(Lane a);     ///< 1 ULP
+Lane softplus(Lane a);     ///< 2 ULP
+Lane tanh(Lane a);         ///< 1 ULP
+Lane erf(Lane a);          ///< 1 ULP; in float64 2
+Lane scaled_erfc(Lane a);  ///< e^(a^2) (1 - erf(|a|)), 7 ULP
 /// 1 ULP: in float32 for |a| <= 8192, from there absolute error 1e-6 and NaN from 1e6 on; in float64 for |a| < 2^30,
 /// and NaN from there on.
 Lane sine(Lane a);

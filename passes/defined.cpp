@@ -83,6 +83,7 @@ Defined defined(const Node* node, const std::vector<Facts>& x) {
     case Op::logistic:
     case Op::tanh:
     case Op::erf:
+    case Op::scaled_erfc:
       return x[0].number() ? Defined::finite : Defined::anything;
     case Op::sine:
     case Op::cosine:

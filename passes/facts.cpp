@@ -321,6 +321,8 @@ Facts FactTable::interval(const Node* node) const {
       return rounds ? between(-1, 1) : open_between(-1, 1);
     case Op::erf:
       return rounds ? between(-1, 1) : open_between(-1, 1);
+    case Op::scaled_erfc:
+      return between(0, 1.000001);  // rounded
     case Op::concatenate: {
       Facts f = x(0);
       for (std::size_t i = 1; i < node->operands.size(); ++i) f = either(f, x(i));

@@ -62,6 +62,8 @@ inline P tanh(P a) { return {ir::Op::tanh, {a}}; }
 inline P sqrt(P a) { return {ir::Op::sqrt, {a}}; }
 inline P abs(P a) { return {ir::Op::abs, {a}}; }
 inline P sign(P a) { return {ir::Op::sign, {a}}; }
+inline P erf(P a) { return {ir::Op::erf, {a}}; }
+inline P scaled_erfc(P a) { return {ir::Op::scaled_erfc, {a}}; }
 inline P sin(P a) { return {ir::Op::sine, {a}}; }
 inline P cos(P a) { return {ir::Op::cosine, {a}}; }
 inline P pow(P a, P b) { return {ir::Op::power, {a, b}}; }

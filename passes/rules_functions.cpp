@@ -288,6 +288,7 @@ const std::vector<Rule>& stability_rules() {
 
 const std::vector<Rule>& lowering_rules() {
   static const P a = P::letter('a'), b = P::letter('b'), x = P::letter('x'), k = P::constant('k');
+  static const P tail = exp(-(a * a)) * scaled_erfc(a);
   static const std::vector<Rule> rules = {
       {a - spread(largest(a) + b), (a - spread(largest(a))) - spread(b), real,
        "terms that can cancel meet before the small one"},
@@ -300,6 +301,10 @@ const std::vector<Rule>& lowering_rules() {
       {(max(x, 0) + log1p(b)) - a, (max(x, 0) - a) + log1p(b), real, "terms that can cancel meet before the small one"},
       {(log1p(b) - min(x, 0)) + a * x, (a * x - min(x, 0)) + log1p(b), real,
        "terms that can cancel meet before the small one"},
+      {1 + erf(a), select(a < 0, tail, 2 - tail), real,
+       "no cancellation below 0; the exponential is that of the derivative"},
+      {1 - erf(a), select(a < 0, 2 - tail, tail), real,
+       "no cancellation above 0; the exponential is that of the derivative"},
       {stop_gradient(x), x, exact, "derivatives have been taken"},
       {a * (sqrt(x / b) + k),
        (a / sqrt(b)) * sqrt(x) + a * k,

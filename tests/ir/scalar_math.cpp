@@ -210,6 +210,7 @@ TEST_CASE("functions_of_one_number_keep_their_error_bounds") {
   CHECK(worst("softplus") <= 2.0);
   CHECK(worst("tanh") <= 1.0);
   CHECK(worst("erf") <= 1.0);
+  CHECK(worst("scaled_erfc") <= 7.0);
   CHECK(worst("sqrt") <= 0.5);
   CHECK(worst("floor") == 0.0);
   CHECK(worst("round_nearest_even") == 0.0);
@@ -348,7 +349,7 @@ TEST_CASE("functions_treat_zeros_infinities_and_nan_as_ieee_754_asks") {
   const auto at = [&](Lane (*f)(Lane), float x) { return emitter.value(f(emitter.lane(x))); };
   const auto is_negative_zero = [](float x) { return x == 0 && std::signbit(x); };
   for (auto* f : {scalar::exp, scalar::expm1, scalar::log, scalar::log1p, scalar::logistic, scalar::softplus,
-                  scalar::tanh, scalar::erf, scalar::sine, scalar::cosine, scalar::sign}) {
+                  scalar::tanh, scalar::erf, scalar::scaled_erfc, scalar::sine, scalar::cosine, scalar::sign}) {
     CHECK(std::isnan(at(f, nan)));
   }
   CHECK(at(scalar::exp, -inf) == 0);
@@ -373,6 +374,8 @@ TEST_CASE("functions_treat_zeros_infinities_and_nan_as_ieee_754_asks") {
   CHECK(is_negative_zero(at(scalar::tanh, -0.0f)));
   CHECK(at(scalar::erf, inf) == 1);
   CHECK(at(scalar::erf, -inf) == -1);
+  CHECK(at(scalar::scaled_erfc, 0) == 1);
+  CHECK(at(scalar::scaled_erfc, inf) == 0);
   CHECK(is_negative_zero(at(scalar::erf, -0.0f)));
   CHECK(std::isnan(at(scalar::sine, inf)));
   CHECK(at(scalar::cosine, 0) == 1);

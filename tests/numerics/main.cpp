@@ -48,6 +48,7 @@ constexpr Bound kBounds[] = {{"exponential", 1, 1},
                              {"softplus", 2, 2},
                              {"tanh", 1, 1},
                              {"erf", 1, 2},
+                             {"scaled_erfc", 7, 7},
                              {"sqrt", 0.5, 0.5},
                              {"sine", 1, 1, 8192, 0x1p30},
                              {"cosine", 1, 1, 8192, 0x1p30}};
@@ -82,6 +83,16 @@ struct Worst {
   typename Traits<Number>::Wide exact = 0;
 };
 
+/// e^(x^2) (1 - erf(|x|)); from 5 on by its continued fraction.
+template <typename Wide>
+Wide exact_scaled_erfc(Wide x) {
+  x = std::fabs(x);
+  if (!(x > 5)) return std::exp(x * x) * std::erfc(x);
+  Wide rest = 0;
+  for (int k = 100; k > 0; --k) rest = Wide(k) / 2 / (x + rest);
+  return Wide(0.564189583547756286948079451560772586L) / (x + rest);
+}
+
 template <typename Wide>
 Wide exact_value(ir::Op op, Wide x) {
   switch (op) {
@@ -101,6 +112,8 @@ Wide exact_value(ir::Op op, Wide x) {
       return std::tanh(x);
     case ir::Op::erf:
       return std::erf(x);
+    case ir::Op::scaled_erfc:
+      return exact_scaled_erfc(x);
     case ir::Op::sqrt:
       return std::sqrt(x);
     case ir::Op::sine:

@@ -173,6 +173,8 @@ const std::set<std::string>& rows_that_apply_once() {
       "a - spread(reduce_max(a) + b)",                              // the maximum no longer stands in a sum
       "sqrt(1 + a) + -1",                                           // no difference is left
       "a * (sqrt(x / b) + k)",                                      // no product of a sum is left
+      "1 + erf(a)",                                                 // no erf is left
+      "1 - erf(a)",                                                 // the same
   };
   return rows;
 }
