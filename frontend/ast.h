@@ -22,6 +22,7 @@ inline Span join(const Span& a, const Span& b) { return {a.source, a.begin, b.en
 struct Expression;
 struct Definition;
 struct File;
+struct NumberKind;
 using ExpressionPtr = const Expression*;  ///< owned by the file
 
 struct Argument {
@@ -100,7 +101,7 @@ struct Statement {
 struct Parameter {
   std::string name;
   Span span;
-  bool is_size = false;
+  const NumberKind* number = nullptr;  ///< `rate: fraction`
   std::optional<TypeAnnotation> type;
   ExpressionPtr fallback = nullptr;
 };

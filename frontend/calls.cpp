@@ -4,6 +4,7 @@
 #include "frontend/builtins.h"
 #include "frontend/depth.h"
 #include "frontend/lower.h"
+#include "frontend/number_kinds.h"
 #include "ir/edit_distance.h"
 
 namespace descent::frontend {
@@ -208,6 +209,9 @@ Value Lowering::bind_layer(const Value& callee, const std::vector<GivenArgument>
   for (std::size_t i = 0; i < settings.size(); ++i) {
     if (given[i] < 0) continue;
     const GivenArgument& a = arguments[static_cast<std::size_t>(given[i])];
+    const Parameter& p = *std::find_if(d.parameters.begin(), d.parameters.end(),
+                                       [&](const Parameter& q) { return q.name == settings[i].name; });
+    if (p.number != nullptr) check_number(p, a.value, a.span);
     bound->settings.push_back({settings[i].name, a.value, a.span});
   }
   Value v;
@@ -228,6 +232,14 @@ Value Lowering::call_builtin(const Builtin& builtin, const std::vector<GivenArgu
   return builtin.lower(BuiltinCall(*this, builtin, std::move(values), std::move(spans), span));
 }
 
+/// `rate: fraction`: what a parameter declares of its number.
+void Lowering::check_number(const Parameter& p, const Value& value, const Span& span) const {
+  if (can_be(*p.number, value)) return;
+  std::string hint = likely_meant(*p.number, value);
+  if (hint.empty() && p.fallback != nullptr) hint = "left out, it is " + text_of(p.fallback->span);
+  fail(span, "'" + p.name + "' must be " + p.number->description + ", found " + describe(value), hint);
+}
+
 Scope& Lowering::bind_parameters(const Definition& d, Scope* environment, const std::vector<GivenArgument>& arguments,
                                  const Span& span) {
   Scope& scope = scopes_.emplace_back(d.file, environment);
@@ -238,15 +250,11 @@ Scope& Lowering::bind_parameters(const Definition& d, Scope* environment, const 
     const Value value = argument != nullptr ? argument->value : evaluate(*p.fallback, scope);
     const Span at = argument != nullptr ? argument->span : span;
     if (value.is(Kind::broken)) throw Failure{};
-    if (p.is_size) {
-      const ir::Shape size = shape_argument(Value::list({value}), at);
-      Value named = Value::of(size[0]);
-      named.is_size = true;
-      scope.declare(p.name, named, p.span);
-      continue;
-    }
+    if (p.number != nullptr) check_number(p, value, at);
     if (p.type) bind_shape(p, value, at, scope);
-    scope.declare(p.name, value, p.span);
+    Value named = value;
+    if (p.number != nullptr && p.number->is_size) named.is_size = true;
+    scope.declare(p.name, named, p.span);
   }
   return scope;
 }

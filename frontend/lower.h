@@ -172,6 +172,7 @@ class Lowering {
 
   // shapes
   ir::Shape shape_of(const std::vector<ExpressionPtr>& sizes, Scope& scope);
+  void check_number(const Parameter& p, const Value& value, const Span& span) const;
   void bind_shape(const Parameter& p, const Value& value, const Span& span, Scope& scope);
   void check_type(const Statement& s, const Value& value, Scope& scope);
   void check_result(const Definition& layer, Scope& scope);

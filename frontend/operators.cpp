@@ -14,7 +14,7 @@ using Kind = Value::Kind;
 
 std::string quoted_source(const Span& span) {
   if (span.source == nullptr || span.source->is_library || span.end - span.begin > 24) return "...";
-  std::string text = span.source->text.substr(span.begin, span.end - span.begin);
+  std::string text = text_of(span);
   if (text.starts_with('(') && text.find(')') == text.size() - 1) text = text.substr(1, text.size() - 2);
   return text.find('\n') == std::string::npos ? text : "...";
 }

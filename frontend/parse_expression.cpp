@@ -5,6 +5,9 @@
 #include <unordered_set>
 #include <utility>
 
+#include "frontend/number_kinds.h"
+#include "ir/edit_distance.h"
+
 namespace descent::frontend {
 
 namespace {
@@ -117,7 +120,7 @@ void ExpressionParser::unexpected(const std::string& expected, const std::string
     fail({token.span.source, end, end}, "expected " + expected + ", found the end of the line", hint);
   }
   const Span& span = token.span;
-  const std::string text = span.source->text.substr(span.begin, span.end - span.begin);
+  const std::string text = text_of(span);
   if (token.kind == Token::Kind::end) {
     // Blank lines at the end of a file are nobody's mistake: point behind the last word.
     const std::size_t end = at_ > 0 ? tokens_[at_ - 1].span.end : span.begin;
@@ -368,6 +371,22 @@ TypeAnnotation ExpressionParser::type_annotation() {
   return type;
 }
 
+/// `size` or `fraction`; nothing where a type stands.
+const NumberKind* ExpressionParser::number_kind() {
+  if (peek().kind != Token::Kind::name || is_symbol("[", 1)) return nullptr;
+  if (const NumberKind* kind = find_number_kind(peek().text)) {
+    next();
+    return kind;
+  }
+  std::vector<std::string> names;
+  for (const NumberKind& kind : number_kinds()) names.emplace_back(kind.name);
+  if (const auto meant = ir::nearest(peek().text, names)) {
+    fail(peek().span, "there is no kind of number '" + std::string(peek().text) + "'",
+         "did you mean '" + *meant + "'?");
+  }
+  return nullptr;
+}
+
 std::vector<Parameter> ExpressionParser::parameters() {
   std::vector<Parameter> parameters;
   std::unordered_set<std::string> names;
@@ -379,12 +398,8 @@ std::vector<Parameter> ExpressionParser::parameters() {
     p.span = name.span;
     if (!names.insert(p.name).second) fail(p.span, "there are two parameters '" + p.name + "'");
     if (accept(":")) {
-      if (is_word("size")) {
-        next();
-        p.is_size = true;
-      } else {
-        p.type = type_annotation();
-      }
+      p.number = number_kind();
+      if (p.number == nullptr) p.type = type_annotation();
     }
     if (accept("=")) p.fallback = expression();
     parameters.push_back(std::move(p));

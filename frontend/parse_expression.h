@@ -40,6 +40,7 @@ class ExpressionParser {
   // expressions
   ExpressionPtr expression(int minimum = 0);
   TypeAnnotation type_annotation();
+  const NumberKind* number_kind();
   std::vector<Parameter> parameters();
   ExpressionPtr broken(const Span& span) { return make(Expression::Kind::broken, span); }
 

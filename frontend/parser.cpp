@@ -272,7 +272,7 @@ class Parser : public ExpressionParser {
   void assignment(std::vector<Statement>& statements) {
     Statement s{};
     const Token& word = peek();
-    const std::string found(word.span.source->text.substr(word.span.begin, word.span.end - word.span.begin));
+    const std::string found = text_of(word.span);
     if (!word.first_on_line && !is_symbol_before("{") && !is_symbol("=", 1) && !is_symbol("<-", 1)) {
       fail(word.span, "expected an operator or the end of the line, found '" + found + "'");
     }

@@ -1,5 +1,6 @@
 #include "frontend/print.h"
 
+#include "frontend/number_kinds.h"
 #include "frontend/parser.h"
 
 namespace descent::frontend {
@@ -14,7 +15,7 @@ class Printer {
     static const char* kinds[] = {"fn", "layer", "optimizer", "model", "data", "train"};
     line(depth, kinds[static_cast<int>(d.kind)] + (d.name.empty() ? "" : " " + d.name));
     for (const Parameter& p : d.parameters) {
-      line(depth + 1, "parameter " + p.name + (p.is_size ? ": size" : ""));
+      line(depth + 1, "parameter " + p.name + (p.number != nullptr ? std::string(": ") + p.number->name : ""));
       if (p.type) type(depth + 2, *p.type);
       if (p.fallback != nullptr) expression(depth + 2, *p.fallback, "default ");
     }

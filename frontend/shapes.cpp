@@ -42,7 +42,7 @@ std::string written(const std::vector<ExpressionPtr>& sizes) {
   std::string text;
   for (const ExpressionPtr size : sizes) {
     text += text.empty() ? "" : ", ";
-    text += size->span.source->text.substr(size->span.begin, size->span.end - size->span.begin);
+    text += text_of(size->span);
   }
   return "[" + text + "]";
 }

@@ -15,6 +15,8 @@ int characters(std::string_view text) {
 
 }  // namespace
 
+std::string text_of(const Span& span) { return span.source->text.substr(span.begin, span.end - span.begin); }
+
 Location locate(const Span& span) {
   if (span.source == nullptr) return {};
   const std::string_view text = span.source->text;

@@ -20,6 +20,9 @@ struct Source {
 /// A file that has as many mistakes is of another language, or none: no others are looked for.
 constexpr std::size_t most_mistakes = 100;
 
+/// What stands there.
+std::string text_of(const Span& span);
+
 /// The place of a span: columns and lengths count characters, not bytes.
 Location locate(const Span& span);
 Diagnostic diagnostic(const Span& span, const std::string& message, const std::string& hint = "");

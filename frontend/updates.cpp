@@ -56,13 +56,28 @@ void Lowering::lower_updates(const UpdateRules& rules, const Node* loss, ir::Fun
     for (const ir::Variable& v : program_.variables) {
       if (v.kind == ir::Variable::Kind::parameter) parameters.push_back(v);
     }
-    check_patterns(*this, rules, parameters);
-    const std::vector<const Node*> gradients = lower_gradients(rules, loss, parameters);
-    const std::size_t accumulators = state_updates_.size();
-    const Value general = optimizer_value(rules.optimizer);
-    const Span chosen_at = rules.optimizer != nullptr ? rules.optimizer->span : Span{};
+    bool all_right = true;  // each setting's mistakes are reported
+    const auto attempt = [&](auto&& make) {
+      try {
+        make();
+      } catch (const Failure& failure) {
+        report(failure);
+        all_right = false;
+      }
+    };
+    std::vector<const Node*> gradients;
+    Value general;
     std::vector<Value> of_groups;
-    for (const UpdateGroup& group : rules.groups) of_groups.push_back(group_optimizer(group, general));
+    attempt([&] { check_patterns(*this, rules, parameters); });
+    attempt([&] { gradients = lower_gradients(rules, loss, parameters); });
+    attempt([&] { general = optimizer_value(rules.optimizer); });
+    for (const UpdateGroup& group : rules.groups) {
+      if (general.is(Kind::broken) && group.optimizer == nullptr) continue;
+      attempt([&] { of_groups.push_back(group_optimizer(group, general)); });
+    }
+    if (!all_right) throw Failure{};
+    const std::size_t accumulators = state_updates_.size();
+    const Span chosen_at = rules.optimizer != nullptr ? rules.optimizer->span : Span{};
     std::vector<const Node*> values;
     std::set<std::pair<std::size_t, std::string>> seen;  // groups and shapes
     for (std::size_t i = 0; i < parameters.size(); ++i) {
