@@ -114,6 +114,13 @@ Facts in_steps(const Facts& a, Function f) {
   return whole(from_ends({f(a.low), false}, {f(a.high), false}));
 }
 
+/// The conversion to i32, which holds on to its range and is 0 of NaN.
+Facts truncated(const Facts& a) {
+  const auto whole_part = [](double v) { return ir::converted(v, ir::DType::i32); };
+  const Facts f = in_steps(a, whole_part);
+  return a.number() ? f : either(f, exactly(0));
+}
+
 Facts exponential(const Facts& a) {
   Facts f = increasing(a, [](double x) { return std::exp(x); });
   if (f.low == 0) f.low_open = true;
@@ -356,7 +363,7 @@ Facts FactTable::interval(const Node* node) const {
       return whole(between(0, 1));
     // Whole numbers.
     case Op::convert:
-      return node->type.dtype == ir::DType::i32 ? in_steps(x(0), [](double v) { return std::trunc(v); }) : x(0);
+      return node->type.dtype == ir::DType::i32 ? truncated(x(0)) : x(0);
     case Op::floor:
       return in_steps(x(0), [](double v) { return std::floor(v); });
     case Op::round_nearest_even:

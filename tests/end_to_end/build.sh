@@ -79,6 +79,40 @@ if [ "$(uname -m)" = x86_64 ]; then
   says 0 "" cc -std=c11 $warnings -O2 -I. "$examples/embed/standalone.c" old.o -o old
   says 0 "0 xor 1 = 0.9" ./old
 fi
+
+# Whole numbers are the same on all processors: of what 32 bits do not hold, of NaN, and of sums and products that wrap.
+cat > whole.descent <<'END'
+model whole {
+    input  x: [n, 1]
+    output i = int(x), next = int(x) + 1, square = int(x) * int(x)
+}
+END
+cat > whole.c <<'END'
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "whole.h"
+
+int main(void) {
+  const float x[9] = {3e9f, -3e9f, 0x1p31f, 2147483520, INFINITY, -INFINITY, NAN, -1.9f, 46341};
+  int i[9], next[9], square[9];
+  whole_model *model = whole_create(aligned_alloc(64, (WHOLE_BYTES + 63) / 64 * 64), 0);
+  if (model == NULL || whole_predict(model, x, i, next, square, 9) != 0) return 1;
+  for (int k = 0; k < 9; ++k) printf("%d %d %d,", i[k], next[k], square[k]);
+  return 0;
+}
+END
+processors=""
+if [ "$(uname -m)" = x86_64 ]; then
+  processors="x86-64 $(grep -qw avx2 /proc/cpuinfo && echo x86-64-v3) $(grep -qw avx512vl /proc/cpuinfo && echo x86-64-v4)"
+fi
+for cpu in $processors; do
+  says 0 "" "$DESCENT" build whole.descent -o whole.o --header whole.h --target x86_64-linux-gnu --cpu "$cpu"
+  says 0 "" cc -std=c11 $warnings -O1 -I. whole.c whole.o -o whole
+  says 0 "2147483647 -2147483648 1,-2147483648 -2147483647 0,2147483647 -2147483648 1,2147483520 2147483521 16384,$(
+  )2147483647 -2147483648 1,-2147483648 -2147483647 0,0 1 0,-1 0 1,46341 46342 -2147479015," ./whole
+done
 says 2 "there is no processor 'z80'" "$DESCENT" build "$examples/embed/xor.descent" -o no.o --header no.h --cpu z80
 says 2 "there is no code generator for the target 'mips-linux'" \
   "$DESCENT" build "$examples/embed/xor.descent" -o no.o --header no.h --target mips-linux
