@@ -80,7 +80,6 @@ int profile(const Model& model, const BenchArguments& a) {
   const codegen::AddressTable& addresses = state.prepared.addresses;  // among them those of the data
   const std::vector<std::int64_t> dimensions = runtime::in_order(implementation.interface, sizes);
   using Clock = std::chrono::steady_clock;
-  constexpr std::int64_t whole = std::numeric_limits<std::int64_t>::max();
   std::vector<double> least(calls.size(), 0);
   const auto end = Clock::now() + std::chrono::duration<double>(a.seconds);
   for (int round = 0; round < 5 || Clock::now() < end; ++round) {
@@ -88,7 +87,7 @@ int profile(const Model& model, const BenchArguments& a) {
     for (std::size_t k = 0; k < calls.size(); ++k) {
       const codegen::KernelCode code = compiled.kernel(calls[k].kernel);
       const Stopwatch watch;
-      code(addresses.data() + calls[k].first_slot, dimensions.data(), &state.state, 0, whole);
+      code(addresses.data() + calls[k].first_slot, dimensions.data(), &state.state, codegen::kWhole.data());
       const double us = watch.microseconds();
       least[k] = round == 0 ? us : std::min(least[k], us);
     }

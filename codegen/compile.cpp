@@ -8,9 +8,9 @@
 #include <future>
 #include <mutex>
 #include <numeric>
-#include <thread>
 
 #include "codegen/module.h"
+#include "codegen/native/host.h"
 #include "codegen/standalone_writer.h"
 #include "codegen/target.h"
 #include "descent/error.h"
@@ -176,7 +176,7 @@ void prepare() { spare_target().make(); }
 
 std::vector<std::string> compile_program(const ir::Program& program, const Plans& plans, const KernelSet& set,
                                          const passes::Machine& machine, const Target& target, StageTimes* times) {
-  const std::size_t threads = std::max<std::size_t>(1, std::thread::hardware_concurrency());
+  const auto threads = static_cast<std::size_t>(host_processors());
   const std::vector<Part> parts = share_work(set, std::min(threads, set.kernels.size() / 2 + 1));
   const auto make = [&](const Part& part) {
     const CollectStageTimes collect(times);  // of this thread

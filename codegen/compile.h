@@ -1,6 +1,8 @@
 // From program to machine code. No LLVM type appears here.
 #pragma once
 
+#include <array>
+#include <limits>
 #include <map>
 #include <memory>
 #include <optional>
@@ -11,6 +13,7 @@
 #include "ir/program.h"
 #include "passes/machine.h"
 #include "passes/memory.h"
+#include "passes/partition.h"
 
 namespace descent::codegen {
 
@@ -51,10 +54,15 @@ struct CompiledFunction {
   }
 };
 
-/// The code of one kernel, which the functions call with the addresses of its call. Makes the elements [begin, end) of
-/// the axis that threads share (passes/partition.h).
-using KernelCode = void (*)(void* const* addresses, const std::int64_t* dimensions, RunState* state, std::int64_t begin,
-                            std::int64_t end);
+/// The indices [begin, end) of an axis; an end beyond it is its own.
+struct Part {
+  std::int64_t begin = 0, end = std::numeric_limits<std::int64_t>::max();
+};
+/// The code of one kernel, which the functions call with the addresses of its call. Makes a part of each axis that
+/// threads share (passes/partition.h).
+using KernelCode = void (*)(void* const* addresses, const std::int64_t* dimensions, RunState* state, const Part* parts);
+/// Of all axes that a kernel may be cut along the whole.
+inline constexpr std::array<Part, passes::kMostCuts> kWhole;
 
 struct KernelTable;  // codegen/kernel_table.h
 

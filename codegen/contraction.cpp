@@ -60,7 +60,7 @@ void KernelEmitter::emit_contraction() {
     if (level == levels.size()) return body(a, b);
     const auto& [axis, at] = levels[level];
     if (at < 0) return self(self, levels, level + 1, a, b, body);
-    const Range range = at == 0 ? part(passes::Partition::Axis::outer, axis.size) : Range{i64(0), size(axis.size)};
+    const Range range = at == 0 ? part(passes::Cut::Axis::outer, axis.size) : Range{i64(0), size(axis.size)};
     loop(range.begin, range.end, i64(1), [&](Value* i) {
       loops[static_cast<std::size_t>(at)].base = loops[static_cast<std::size_t>(at)].index = i;
       self(self, levels, level + 1, element(a, multiply(i, size(axis.lhs))), element(b, multiply(i, size(axis.rhs))),
@@ -130,11 +130,11 @@ void KernelEmitter::pack_operands(Product& product, const passes::ContractionAxe
   }
   branch(has_many_rows(plain), [&] {
     if (blocking_.packs_rhs_before()) {
-      const Range range = part(passes::Partition::Axis::columns, plain.columns);
+      const Range range = part(passes::Cut::Axis::columns, plain.columns);
       pack_columns(plain, range.begin, builder_.CreateSub(range.end, range.begin));
     }
     if (!blocking_.pack_lhs) return;
-    const Range range = part(passes::Partition::Axis::rows, plain.rows);
+    const Range range = part(passes::Cut::Axis::rows, plain.rows);
     pack({element(plain.a, multiply(range.begin, size(plain.a_row))), builder_.CreateSub(range.end, range.begin),
           plain.a_row, k.size, k.lhs, blocking_.tile_rows, k.size, fill_tiles(plain.rows),
           comes_from_afar(0, plain.a_row)},
@@ -185,13 +185,13 @@ KernelEmitter::Product KernelEmitter::in_order(const Product& product) const {
 
 /// What this call makes of the rows and columns of a product in order; exchanged, the rows of the space are columns.
 KernelEmitter::Range KernelEmitter::columns_of(const Product& product) {
-  using PartAxis = passes::Partition::Axis;
+  using PartAxis = passes::Cut::Axis;
   return part(blocking_.form == Blocking::Form::turned ? PartAxis::rows : PartAxis::columns, product.columns);
 }
 
 KernelEmitter::Range KernelEmitter::rows_of(const Product& product) {
   if (blocking_.form == Blocking::Form::turned) return {i64(0), size(product.rows)};
-  return part(passes::Partition::Axis::rows, product.rows);
+  return part(passes::Cut::Axis::rows, product.rows);
 }
 
 /// Columns outside, so that the second operand's part of a block stays in the cache while the rows go by.

@@ -25,7 +25,7 @@ llvm::Value* KernelEmitter::size(std::int64_t number) {
     values.push_back(number);
     llvm::BasicBlock& entry = function_->getEntryBlock();
     llvm::IRBuilder<> at_entry(&entry, entry.begin());
-    Value* place = at_entry.CreateConstGEP1_64(at_entry.getInt64Ty(), function_->getArg(5), at);
+    Value* place = at_entry.CreateConstGEP1_64(at_entry.getInt64Ty(), function_->getArg(4), at);
     size_values_.push_back(at_entry.CreateLoad(at_entry.getInt64Ty(), place));
   }
   return size_values_[at];

@@ -84,20 +84,18 @@ llvm::Function* KernelEmitter::emit(const std::string& name, Sizes* sizes) {
   sizes_ = sizes;
   auto* pointer = llvm::PointerType::get(context_, 0);
   auto* i64_type = builder_.getInt64Ty();
-  std::vector<llvm::Type*> arguments{pointer, pointer, pointer, i64_type, i64_type};
+  std::vector<llvm::Type*> arguments{pointer, pointer, pointer, pointer};
   if (sizes_ != nullptr) arguments.push_back(pointer);
   auto* type = llvm::FunctionType::get(builder_.getVoidTy(), arguments, false);
   const auto linkage = sizes_ != nullptr ? llvm::Function::InternalLinkage : llvm::Function::ExternalLinkage;
   function_ = llvm::Function::Create(type, linkage, name, module_);
   function_->addFnAttr(llvm::Attribute::NoUnwind);
-  for (unsigned argument = 0; argument < 3; ++argument) {
+  for (unsigned argument = 0; argument < 4; ++argument) {
     function_->addParamAttr(argument, llvm::Attribute::NoAlias);
     function_->addParamAttr(argument, llvm::Attribute::ReadOnly);
   }
   Value *table = function_->getArg(0), *dimensions = function_->getArg(1);
   state_ = function_->getArg(2);
-  part_begin_ = function_->getArg(3);
-  part_end_ = function_->getArg(4);
   builder_.SetInsertPoint(llvm::BasicBlock::Create(context_, "entry", function_));
   std::uint64_t slot = 0;
   const auto next = [&](llvm::Type* as) {
@@ -110,6 +108,14 @@ llvm::Function* KernelEmitter::emit(const std::string& name, Sizes* sizes) {
   }
   for (double stream : signature_.streams) {
     streams_[stream] = builder_.CreateTrunc(next(i64_type), builder_.getInt32Ty());
+  }
+  for (std::size_t cut = 0; cut < partition_.size(); ++cut) {
+    const auto end = [&](std::uint64_t which) {
+      return builder_.CreateLoad(i64_type,
+                                 builder_.CreateConstGEP1_64(i64_type, function_->getArg(3), 2 * cut + which));
+    };
+    Value* begin = end(0);
+    parts_.push_back({begin, end(1)});
   }
   std::uint64_t position = 0;
   for (const std::string& symbol : program_.dimensions()) {

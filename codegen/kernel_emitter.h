@@ -1,7 +1,7 @@
-// One kernel as an LLVM function: void kernel(ptr addresses, ptr dimensions, ptr state, i64 begin, i64 end).
+// One kernel as an LLVM function: void kernel(ptr addresses, ptr dimensions, ptr state, ptr parts).
 //
-// It makes the elements [begin, end) of the axis that threads share (passes/partition.h); an end beyond the axis is the
-// axis' own.
+// `parts` are the first index and the end of each axis that threads share (passes/partition.h), of which it makes the
+// elements; an end beyond the axis is the axis' own.
 // A kernel that may differ from others in its sizes alone takes them as a further argument, an array of numbers, so
 // that all of them are one function (codegen/module.cpp). `addresses` holds for each of its buffers where the kernel
 // begins in it, so that equal kernels over other buffers, or over other slices, are one function (passes/signature.h);
@@ -333,8 +333,7 @@ class KernelEmitter {
   void store_lanes(Value* vector, Value* to, std::int64_t number);
 
   /// The part of an axis that this call makes: the whole of it, unless it is the one that threads share.
-  Range part(passes::Partition::Axis axis, const ir::Dimension& whole);
-  bool is_shared(passes::Partition::Axis axis) const { return partition_.axis == axis; }
+  Range part(passes::Cut::Axis axis, const ir::Dimension& whole);
 
   // helpers
   unsigned width() const { return lanes_.width(); }  ///< lanes of a vector; of all those that are made side by side
@@ -392,7 +391,7 @@ class KernelEmitter {
 
   const passes::Blocking& blocking_;  ///< of the contraction
   passes::Partition partition_;
-  Value *part_begin_ = nullptr, *part_end_ = nullptr;
+  std::vector<Range> parts_;  ///< what this call makes, by cut
 
   int instructions_ = 0;  // of what is computed for every vector of the space
   llvm::Function* function_ = nullptr;

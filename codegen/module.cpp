@@ -4,7 +4,6 @@
 #include <llvm/Support/raw_ostream.h>
 
 #include <algorithm>
-#include <limits>
 #include <map>
 
 #include "codegen/compile.h"
@@ -74,8 +73,7 @@ void ModuleWriter::add_family(const std::vector<std::size_t>& indices) {
 
 std::vector<llvm::Type*> ModuleWriter::kernel_parameters() {
   auto* pointer = builder_.getPtrTy();
-  auto* whole = builder_.getInt64Ty();
-  return {pointer, pointer, pointer, whole, whole};
+  return {pointer, pointer, pointer, pointer};
 }
 
 llvm::FunctionCallee ModuleWriter::kernel(std::size_t index) {
@@ -111,9 +109,12 @@ void ModuleWriter::add_function(const std::string& name) {
     for (const Slot& slot : call.slots) slots.insert(slots.end(), {slot.buffer, slot.value});
   }
   table(slots, slots_name(name).c_str())->setLinkage(llvm::GlobalValue::ExternalLinkage);
+  std::vector<std::int64_t> numbers;
+  for (const Part& part : kWhole) numbers.insert(numbers.end(), {part.begin, part.end});
+  Value* whole = table(numbers, "whole");
   const auto call = [&](llvm::FunctionCallee code, Value* begin) {
-    builder_.CreateCall(code, {builder_.CreateGEP(pointer, run->getArg(0), begin), run->getArg(1), run->getArg(2),
-                               i64(0), i64(std::numeric_limits<std::int64_t>::max())});
+    builder_.CreateCall(code,
+                        {builder_.CreateGEP(pointer, run->getArg(0), begin), run->getArg(1), run->getArg(2), whole});
   };
   if (calls.size() <= kFew) {
     for (std::size_t i = 0; i < calls.size(); ++i) call(kernel(calls[i].kernel), i64(steps[2 * i + 1]));

@@ -11,9 +11,11 @@ namespace {
 constexpr int kLong = 50;  // instructions of a vector, from which on it is worth less to have code for whole vectors
 }
 
-KernelEmitter::Range KernelEmitter::part(passes::Partition::Axis axis, const Dimension& whole) {
-  if (!is_shared(axis)) return {i64(0), size(whole)};
-  return {part_begin_, minimum(part_end_, size(whole))};
+KernelEmitter::Range KernelEmitter::part(passes::Cut::Axis axis, const Dimension& whole) {
+  for (std::size_t cut = 0; cut < partition_.size(); ++cut) {
+    if (partition_[cut].axis == axis) return {parts_[cut].begin, minimum(parts_[cut].end, size(whole))};
+  }
+  return {i64(0), size(whole)};
 }
 
 void KernelEmitter::emit_elementwise() {
@@ -22,8 +24,8 @@ void KernelEmitter::emit_elementwise() {
     loops.push_back(Loop{i64(0), size(d), d});
     loops.back().whole_vectors = d.is_constant() && d.constant() % machine_.lanes == 0;
   }
-  if (is_shared(passes::Partition::Axis::first)) {
-    const Range range = part(passes::Partition::Axis::first, partition_.size);
+  if (!partition_.empty()) {
+    const Range range = part(passes::Cut::Axis::first, partition_[0].size);
     Value* scale = size(merged_);
     loops[0].base = multiply(range.begin, scale);
     loops[0].count = multiply(builder_.CreateSub(range.end, range.begin), scale);

@@ -70,9 +70,10 @@ void KernelEmitter::begin_reductions() {
     }
     if (is_whole(a)) continue;
     Range range{i64(0), size(ir::element_count(a.node->shape()))};
-    if (!is_shared(passes::Partition::Axis::none)) {  // the outermost axis of the result
-      const Range axis = part(partition_.axis, partition_.size);
-      Value* stride = size(merged_ * a.place.strides[partition_.space_axis]);
+    if (!partition_.empty()) {  // the outermost axis of the result
+      const passes::Cut& cut = partition_[0];
+      const Range axis = part(cut.axis, cut.size);
+      Value* stride = size(merged_ * a.place.strides[cut.space_axis]);
       range = {multiply(axis.begin, stride), multiply(axis.end, stride)};
     }
     Value* first = builder_.CreateExtractElement(identity(a.node), std::uint64_t{0});

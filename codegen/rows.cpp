@@ -16,8 +16,7 @@ void KernelEmitter::share_frame(const KernelEmitter& whole) {
   streams_ = whole.streams_;
   state_ = whole.state_;
   partition_ = whole.partition_;
-  part_begin_ = whole.part_begin_;
-  part_end_ = whole.part_end_;
+  parts_ = whole.parts_;
   builder_.SetInsertPoint(whole.builder_.GetInsertBlock());
 }
 
@@ -70,7 +69,7 @@ void KernelEmitter::emit_phases() {
   const auto nest = [&](auto&& self, std::size_t axis) -> void {
     if (axis == rows.size()) return each([&](KernelEmitter& phase) { phase.emit_row(rows); });
     Range range{i64(0), rows[axis].count};
-    if (axis == 0) range = part(passes::Partition::Axis::first, rows[0].size);
+    if (axis == 0) range = part(passes::Cut::Axis::first, rows[0].size);
     if (axis + 1 == rows.size() && block > 1) {
       return loop(range.begin, range.end, i64(block), [&](Value* first) {
         rows[axis].base = first;

@@ -145,7 +145,7 @@ void KernelEmitter::emit_dot_products(const Product& product, std::vector<Loop>&
   // One vector more than the block, since the rest of the kernel loads whole vectors, and one in front of it.
   Value* memory = stack(llvm::ArrayType::get(product_type(), static_cast<std::uint64_t>(block + 2 * lanes)), "block");
   Value* scratch = element(memory, i64(lanes));
-  const Range rows = part(passes::Partition::Axis::rows, product.rows);
+  const Range rows = part(passes::Cut::Axis::rows, product.rows);
   loop(rows.begin, rows.end, i64(block), [&](Value* first) {
     Value* count = minimum(i64(block), builder_.CreateSub(rows.end, first));
     // What whole vectors of rows leave is made by one that overlaps the rows before.

@@ -16,6 +16,14 @@ constexpr struct {
   double weight;
 } kTeams[] = {{2, 1}, {4, 0.5}};
 
+/// For how many threads further axes are cut. It costs one thread up to 3 % of small products, whose code is then made
+/// for any part of a row.
+constexpr struct {
+  std::int64_t threads = 32;
+  double multiply_adds = 8e6;   ///< of less, they have some microseconds each
+  double bytes = 256 * 1024.0;  ///< of an operand that all of them read, from which on they had better read a part
+} kManyThreads;
+
 /// Whether the elements of each part go to a piece of the result of their own: along the axis nothing is summed, and
 /// it is the result's outermost.
 bool keeps(const ir::Node* reduction, const KernelPlan& plan, const ir::Shape& space, std::size_t axis) {
@@ -53,13 +61,13 @@ Partition along_first(const Kernel& kernel, const KernelPlan& plan) {
   const bool line = kernel.phases.empty() && first + 1 == kernel.space.end();
   constexpr std::int64_t together = 64;  // numbers: whole vectors and cache lines
   if (line && first->is_constant() && first->constant() <= together) return {};
-  return {Partition::Axis::first, 0, *first, line ? together : 1};
+  return {{Cut::Axis::first, 0, *first, line ? together : 1}};
 }
 
 /// What one thread of several does beyond its fair share: the last part of an uneven cut, and operands that every
 /// thread packs for itself.
-double waste(const Partition& p, double work, double packed) {
-  const std::int64_t units = (estimate(p.size) + p.unit - 1) / p.unit;
+double waste(const Cut& cut, double work, double packed) {
+  const std::int64_t units = (estimate(cut.size) + cut.unit - 1) / cut.unit;
   constexpr double packing = 8;  // multiply-adds in the time that it takes to pack a number
   double all = 0;
   for (const auto& [threads, weight] : kTeams) {
@@ -88,27 +96,28 @@ Partition of_contraction(const Kernel& kernel, const KernelPlan& plan, const Mac
   const ContractionAxes axes = contraction_axes(kernel.contraction, plan);
   const Blocking& blocking = kernel.blocking;
   const Places places = places_of(axes);
-  std::vector<Partition> candidates;
-  const auto add = [&](Partition::Axis axis, std::size_t place, const Dimension& size, std::int64_t unit) {
+  Partition candidates;
+  const auto add = [&](Cut::Axis axis, std::size_t place, const Dimension& size, std::int64_t unit) {
     const bool one_part = size.is_constant() && size.constant() <= unit;
     if (!one_part && all_keep(kernel, plan, place)) candidates.push_back({axis, place, size, unit});
   };
   const auto batch =
       std::find_if(axes.batch.begin(), axes.batch.end(), [](const auto& axis) { return !axis.size.is_one(); });
   // Of several batches each goes to one thread, and nothing is packed twice.
-  if (batch != axes.batch.end()) add(Partition::Axis::outer, 0, batch->size, 1);
-  if (!candidates.empty()) return candidates[0];
+  const bool has_batch = batch != axes.batch.end();
+  if (has_batch) add(Cut::Axis::outer, 0, batch->size, 1);
+  const bool by_batch = !candidates.empty();
   // Of several row axes the outermost is mostly the batch's, by which all that is made of its rows is cut.
-  if (axes.rows.size() > 1) add(Partition::Axis::outer, 0, axes.rows.front().size, 1);
+  if (!has_batch && axes.rows.size() > 1) add(Cut::Axis::outer, 0, axes.rows.front().size, 1);
   const std::int64_t panel = blocking.panel(machine);
   const Dimension &row = axes.rows.back().size, &column = axes.columns.back().size;
   if (!row.is_one()) {
     const std::int64_t unit = blocking.form == Blocking::Form::tiles  ? blocking.tile_rows
                               : blocking.form == Blocking::Form::dots ? blocking.block_rows
                                                                       : panel;
-    add(Partition::Axis::rows, places.row, row, unit);
+    add(Cut::Axis::rows, places.row, row, unit);
   }
-  if (!column.is_one()) add(Partition::Axis::columns, places.column, column, panel);
+  if (!column.is_one()) add(Cut::Axis::columns, places.column, column, panel);
 
   double depth = 1;
   for (const auto& axis : axes.contracted) depth *= static_cast<double>(estimate(axis.size));
@@ -119,15 +128,27 @@ Partition of_contraction(const Kernel& kernel, const KernelPlan& plan, const Mac
   // in sizes alone are then mostly cut along the same axis.
   constexpr double something = 0.02;
   const double work = rows * columns * depth;
-  Partition best;
+  std::size_t best = 0;
   double least = 0;
-  for (const Partition& p : candidates) {
-    const bool by_rows = p.axis != Partition::Axis::columns;
+  for (std::size_t i = 0; i < candidates.size() && !by_batch; ++i) {
+    const Cut& cut = candidates[i];
+    const bool by_rows = cut.axis != Cut::Axis::columns;
     const double again = by_rows ? (blocking.pack_rhs ? columns : 0) : (blocking.pack_lhs ? rows : 0);
-    const double loss = waste(p, work, again * depth) + (by_rows ? 0 : something * work);
-    if (best.axis == Partition::Axis::none || loss < least) best = p, least = loss;
+    const double loss = waste(cut, work, again * depth) + (by_rows ? 0 : something * work);
+    if (i == 0 || loss < least) best = i, least = loss;
   }
-  return best;
+  if (candidates.empty()) return {};
+  std::swap(candidates.front(), candidates[best]);
+  const Cut& first = candidates[0];
+  const double read_by_all =
+      (first.axis == Cut::Axis::columns ? rows : columns) * depth * static_cast<double>(machine.element);
+  const bool is_enough =
+      estimate(first.size) >= kManyThreads.threads * first.unit && (by_batch || read_by_all < kManyThreads.bytes);
+  double multiply_adds = rows * columns;
+  for (const auto& axis : axes.contracted) multiply_adds *= estimated_length(axis.size);
+  // A sum of a part of one axis would be begun, and added to, by all who share another.
+  if (!kernel.reductions.empty() || multiply_adds < kManyThreads.multiply_adds || is_enough) candidates.resize(1);
+  return candidates;
 }
 
 }  // namespace

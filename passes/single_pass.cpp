@@ -70,7 +70,7 @@ void fuse_products(KernelPlan& plan, const Machine& machine) {
   auto& kernels = plan.kernels;
   for (std::size_t i = 0; i < kernels.size(); ++i) {
     if (!is_product(kernels[i], Blocking::Form::dots)) continue;
-    if (partition_of(kernels[i], plan, machine).axis != Partition::Axis::none) continue;  // threads share its rows
+    if (!partition_of(kernels[i], plan, machine).empty()) continue;  // threads share its rows
     for (std::size_t j = i + 1; j < std::min(kernels.size(), i + window); ++j) {
       if (!is_product(kernels[j], Blocking::Form::turned) || !share_rows(kernels[i], kernels[j], plan)) continue;
       const Traffic second = traffic_of(kernels[j], plan);

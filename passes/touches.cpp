@@ -25,7 +25,7 @@ class Touches {
     if (kernel.contraction != nullptr) add_operands(kernel.contraction);
     if (kernel.scan != nullptr) add_whole(view_of(kernel.scan->operands[0], plan_));
     if (kernel.scanned >= 0) add_whole(kernel.scanned, true);
-    const std::size_t shared = shared_axis(kernel.space);
+    const Axes shared = shared_axes(kernel.space);
     for_each_load(kernel, plan_, [&](const View& view) { add_view(view, kernel.space, shared); });
     for (const Store& store : kernel.stores) {
       if (!store.indirections.empty()) {
@@ -52,14 +52,20 @@ class Touches {
   }
 
  private:
-  /// The partition's axis among all of a space.
-  std::size_t shared_axis(const Shape& space) const {
-    std::size_t counted = 0;
-    for (std::size_t i = 0; i < space.size(); ++i) {
-      if (space[i].is_one()) continue;
-      if (counted++ == partition_.space_axis) return i;
+  /// The axis of each cut among all of a shape.
+  using Axes = std::vector<std::size_t>;
+  static constexpr std::size_t kNone = SIZE_MAX;
+
+  Axes shared_axes(const Shape& space) const {
+    Axes axes;
+    for (const Cut& cut : partition_) {
+      std::size_t at = kNone, counted = 0;
+      for (std::size_t i = 0; i < space.size() && at == kNone; ++i) {
+        if (!space[i].is_one() && counted++ == cut.space_axis) at = i;
+      }
+      axes.push_back(at);
     }
-    return space.size();
+    return axes;
   }
 
   /// Once. A buffer that the kernel's code has no address of it does not touch.
@@ -76,12 +82,12 @@ class Touches {
   }
 
   void add_piece(int buffer, bool written, const Dimension& offset, const std::vector<Dimension>& strides,
-                 const Shape& shape, std::size_t shared) {
+                 const Shape& shape, const Axes& shared) {
     add(buffer, [&](int slot, std::int64_t first) {
-      Touch touch{slot, written, false, offset - Dimension(first)};
+      Touch touch{slot, written, false, offset - Dimension(first), std::vector<Dimension>(shared.size(), 0)};
       for (std::size_t i = 0; i < strides.size(); ++i) {
-        if (i == shared) {
-          touch.stride = strides[i];
+        if (const auto cut = std::find(shared.begin(), shared.end(), i); cut != shared.end()) {
+          touch.strides[static_cast<std::size_t>(cut - shared.begin())] = strides[i];
         } else if (strides[i] != Dimension(0) && !shape[i].is_one()) {
           touch.axes.push_back({strides[i], shape[i]});
         }
@@ -96,7 +102,7 @@ class Touches {
     }
   }
 
-  void add_view(const View& view, const Shape& shape, std::size_t shared) {
+  void add_view(const View& view, const Shape& shape, const Axes& shared) {
     if (!view.indirections.empty() || view.strides.size() != shape.size()) return add_whole(view);
     if (const auto at = plan_.stored.find(view.source); at != plan_.stored.end())
       add_piece(at->second, false, view.offset, view.strides, shape, shared);
@@ -109,7 +115,12 @@ class Touches {
       View matrix = view_of(dot->operands[side], plan_);
       matrix.strides.clear();
       Shape shape;
-      std::size_t shared = SIZE_MAX;
+      Axes shared(partition_.size(), kNone);
+      const auto shares = [&](Cut::Axis axis, std::size_t at) {
+        for (std::size_t i = 0; i < partition_.size(); ++i) {
+          if (partition_[i].axis == axis) shared[i] = at;
+        }
+      };
       const auto add_axes = [&](const std::vector<ContractionAxes::Axis>& list) {
         for (const ContractionAxes::Axis& axis : list) {
           shape.push_back(axis.size);
@@ -118,10 +129,10 @@ class Touches {
       };
       add_axes(axes.batch);
       add_axes(axes.rows);
-      if (partition_.axis == Partition::Axis::outer) shared = first_of(shape);
-      if (partition_.axis == Partition::Axis::rows) shared = shape.size() - 1;
+      shares(Cut::Axis::outer, first_of(shape));
+      shares(Cut::Axis::rows, shape.size() - 1);
       add_axes(axes.columns);
-      if (partition_.axis == Partition::Axis::columns) shared = shape.size() - 1;
+      shares(Cut::Axis::columns, shape.size() - 1);
       add_axes(axes.contracted);
       add_view(matrix, shape, shared);
     }
@@ -143,8 +154,9 @@ class Touches {
 }  // namespace
 
 Touch::Reach Touch::reach(const ir::DimensionValues& sizes) const {
-  Reach reach{offset.evaluate(sizes), 0, stride.evaluate(sizes)};
+  Reach reach{offset.evaluate(sizes), 0, {}};
   reach.last = reach.first;
+  for (const Dimension& stride : strides) reach.strides.push_back(stride.evaluate(sizes));
   for (const Axis& axis : axes) {
     const std::int64_t length = axis.stride.evaluate(sizes) * (axis.size.evaluate(sizes) - 1);
     (length < 0 ? reach.first : reach.last) += length;

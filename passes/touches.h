@@ -15,15 +15,17 @@ struct Touch {
   };
   int slot;  ///< of the signature
   bool written;
-  bool whole = true;                     ///< which elements is not known: the whole buffer
-  ir::Dimension offset = 0, stride = 0;  ///< of the first element; along the axis that threads share
-  std::vector<Axis> axes = {};           ///< the others
+  bool whole = true;                        ///< which elements is not known: the whole buffer
+  ir::Dimension offset = 0;                 ///< of the first element
+  std::vector<ir::Dimension> strides = {};  ///< along each axis that threads share
+  std::vector<Axis> axes = {};              ///< the others
   friend bool operator==(const Touch&, const Touch&) = default;
 
-  /// For the indices [begin, end) of the shared axis all elements lie between first + begin * stride and
-  /// last + (end - 1) * stride, both included.
+  /// At the first index of each shared axis all elements lie between first and last, both included; each further one
+  /// adds its stride.
   struct Reach {
-    std::int64_t first, last, stride;
+    std::int64_t first, last;
+    std::vector<std::int64_t> strides;
   };
   Reach reach(const ir::DimensionValues& sizes) const;
 };

@@ -109,7 +109,8 @@ struct Trainer::Implementation {
   Step prepared;
   void prepare(const Tensors& tensors, std::int64_t rows);
 
-  int threads = 1;  ///< at most
+  int threads = 1;              ///< at most
+  void set_members(int count);  ///< threads, be there as many processors or not
   /// What a barrier is taken to cost, with reading what another processor has just written.
   double barrier_us = 0.4;
   std::unique_ptr<runtime::Team> team;  ///< from the first run on that is worth it

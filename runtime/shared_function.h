@@ -4,8 +4,9 @@
 // Members walk the kernels, each at its own pace. A kernel that is too small to be shared, or cannot be, is made by the
 // first member while the others go on to what does not need it. A member waits only where its part of a kernel touches
 // memory that another member may still be at work on, and only for that member: where every layer is cut by the rows of
-// the batch, nobody waits. Parts lie along axes without sums (passes/partition.h), so results are bitwise the same on
-// any number of threads.
+// the batch, nobody waits. Of many members, some share one axis and some another, so that each has enough to do and
+// reads a part of both operands. Parts lie along axes without sums (passes/partition.h), so results are bitwise the
+// same on any number of threads.
 #pragma once
 
 #include <memory>
@@ -44,9 +45,9 @@ class SharedFunction {
   void run_apart(const std::vector<std::size_t>& order, codegen::RunState* state) const;
 
  private:
-  struct Range {
-    std::int64_t begin, end;
-  };
+  /// What a member makes of each axis that is cut.
+  using Share = std::vector<codegen::Part>;
+  static bool is_empty(const Share& share);
   struct Wait {
     std::size_t member;
     std::uint32_t tasks;  ///< until the member has done so many of this run
@@ -55,7 +56,7 @@ class SharedFunction {
     const passes::KernelOutline& kernel;
     codegen::KernelCode code;
     std::size_t first_slot;                ///< of its addresses
-    std::vector<Range> shares;             ///< by member; empty: the first member makes all of it
+    std::vector<Share> shares;             ///< by member; empty: the first member makes all of it
     bool is_small;                         ///< too small to be worth a wait
     std::vector<std::vector<Wait>> waits;  ///< by member, before it begins
     bool is_awaited;                       ///< by some member: others say that they have done it
@@ -65,7 +66,11 @@ class SharedFunction {
     std::uint32_t before = 0;  ///< tasks of the runs before this one; known to the member alone
   };
   struct Touched;
-  double share(Task& task, const ir::DimensionValues& sizes) const;
+  double share(Task& task, const codegen::CompiledFunction& function, const ir::DimensionValues& sizes) const;
+  double read_us(const Task& task, const codegen::CompiledFunction& function, const ir::DimensionValues& sizes,
+                 const std::vector<double>& fractions) const;
+  struct Grid;
+  Grid grid(const Task& task, const codegen::CompiledFunction& function, const ir::DimensionValues& sizes) const;
   std::vector<Touched> touched(const Task& task, const codegen::CompiledFunction& function,
                                const ir::DimensionValues& sizes) const;
   /// What two tasks touch that they may not touch in any order.

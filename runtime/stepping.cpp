@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "codegen/native/host.h"
 #include "runtime/model.h"
 #include "runtime/shuffle.h"
 #include "runtime/sizes.h"
@@ -10,13 +11,16 @@ namespace descent {
 
 void Trainer::set_threads(int threads) {
   if (threads < 0) throw Error("the number of threads must not be negative", "0 stands for all processors");
-  Implementation& self = *implementation_;
-  if (threads == 0) threads = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
-  if (threads == self.threads) return;
-  self.threads = threads;
-  self.team.reset();
-  self.prepared = {};
-  self.shared.clear();
+  const int processors = codegen::host_processors();
+  implementation_->set_members(threads == 0 ? processors : std::min(threads, processors));
+}
+
+void Trainer::Implementation::set_members(int count) {
+  if (count == threads) return;
+  threads = count;
+  team.reset();
+  prepared = {};
+  shared.clear();
 }
 
 runtime::SharedFunction* Trainer::Implementation::shared_function(const std::string& name,

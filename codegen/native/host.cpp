@@ -1,9 +1,13 @@
 #include "codegen/native/host.h"
 
+#include <sched.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cmath>
 #include <fstream>
 #include <sstream>
+#include <thread>
 
 #include "codegen/compile.h"
 
@@ -16,7 +20,33 @@ std::int64_t cache_size(int name, std::int64_t otherwise) {
   return size > 0 ? size : otherwise;
 }
 
+/// The processors that a control group's file cpu.max allows: "max 100000" is any number, "150000 100000" (microseconds
+/// of a period) are two.
+int allowed_by(const std::string& file, int otherwise) {
+  std::ifstream in(file);
+  double quota = 0, period = 0;
+  if (!(in >> quota >> period) || quota <= 0 || period <= 0) return otherwise;
+  return std::max(1, static_cast<int>(std::ceil(std::min(quota / period, static_cast<double>(otherwise)))));
+}
+
 }  // namespace
+
+int host_processors() {
+  cpu_set_t bound;
+  CPU_ZERO(&bound);
+  int processors = sched_getaffinity(0, sizeof bound, &bound) == 0
+                       ? CPU_COUNT(&bound)
+                       : static_cast<int>(std::thread::hardware_concurrency());
+  processors = std::max(1, processors);
+  std::ifstream groups("/proc/self/cgroup");
+  for (std::string line; std::getline(groups, line);) {
+    if (line.rfind("0::/", 0) != 0) continue;
+    // The quota of each group limits the groups in it.
+    for (std::string path = line.substr(3); !path.empty(); path.resize(path.find_last_of('/')))
+      processors = allowed_by("/sys/fs/cgroup" + path + "/cpu.max", processors);
+  }
+  return processors;
+}
 
 passes::Machine this_machine() {
   passes::Machine machine;

@@ -7,7 +7,7 @@ namespace descent::codegen {
 namespace {
 
 using ir::ByteReader, ir::ByteWriter;
-using passes::Buffer, passes::Partition, passes::Touch;
+using passes::Buffer, passes::Cut, passes::Touch;
 
 void write(ByteWriter& out, const Buffer& buffer) {
   out.one_of(buffer.kind);
@@ -39,7 +39,8 @@ void write(ByteWriter& out, const Touch& touch) {
   out.one_of(touch.written);
   out.one_of(touch.whole);
   out.size(touch.offset);
-  out.size(touch.stride);
+  out.count(touch.strides.size());
+  for (const ir::Dimension& stride : touch.strides) out.size(stride);
   out.count(touch.axes.size());
   for (const Touch::Axis& axis : touch.axes) {
     out.size(axis.stride);
@@ -48,7 +49,8 @@ void write(ByteWriter& out, const Touch& touch) {
 }
 
 Touch read_touch(ByteReader& in, std::size_t slots) {
-  Touch touch{static_cast<int>(in.index(slots)), in.one_of(true), in.one_of(true), in.size(), in.size()};
+  Touch touch{static_cast<int>(in.index(slots)), in.one_of(true), in.one_of(true), in.size()};
+  for (std::size_t strides = in.count(); strides > 0; --strides) touch.strides.push_back(in.size());
   for (std::size_t axes = in.count(); axes > 0; --axes) touch.axes.push_back({in.size(), in.size()});
   return touch;
 }
@@ -58,10 +60,13 @@ void write(ByteWriter& out, const passes::KernelOutline& outline) {
   out.number(outline.workspace);
   out.size(outline.work.flops);
   out.size(outline.work.bytes);
-  out.one_of(outline.partition.axis);
-  out.count(outline.partition.space_axis);
-  out.size(outline.partition.size);
-  out.number(outline.partition.unit);
+  out.count(outline.partition.size());
+  for (const Cut& cut : outline.partition) {
+    out.one_of(cut.axis);
+    out.count(cut.space_axis);
+    out.size(cut.size);
+    out.number(cut.unit);
+  }
   out.count(outline.touches.size());
   for (const Touch& touch : outline.touches) write(out, touch);
 }
@@ -72,10 +77,13 @@ passes::KernelOutline read_outline(ByteReader& in) {
   outline.workspace = static_cast<int>(in.number());
   outline.work.flops = in.size();
   outline.work.bytes = in.size();
-  outline.partition.axis = in.one_of(Partition::Axis::columns);
-  outline.partition.space_axis = static_cast<std::size_t>(in.number());
-  outline.partition.size = in.size();
-  outline.partition.unit = in.number();
+  for (std::size_t cuts = in.count(); cuts > 0; --cuts) {
+    Cut cut{in.one_of(Cut::Axis::columns)};
+    cut.space_axis = static_cast<std::size_t>(in.number());
+    cut.size = in.size();
+    cut.unit = in.number();
+    outline.partition.push_back(cut);
+  }
   for (std::size_t touches = in.count(); touches > 0; --touches) {
     outline.touches.push_back(read_touch(in, outline.slots));
   }

@@ -59,8 +59,9 @@ class Trainer {
   Trainer(Trainer&&) noexcept;
   Trainer& operator=(Trainer&&) noexcept;
 
-  /// The most threads that steps, epochs and predictions use; 1 at first, 0: one for each processor. Whether they are
-  /// faster than one is measured as steps go by; the numbers that come out are bitwise the same for any number.
+  /// The most threads that steps, epochs and predictions use; 1 at first, 0: one for each processor that the process
+  /// may use (its affinity, its container's quota), which are never more. Whether they are faster than one is measured
+  /// as steps go by; the numbers that come out are bitwise the same for any number.
   void set_threads(int threads);
 
   /// Computes what the model fits to the whole training data (the mean of a standardize layer). `epoch` does it by

@@ -74,7 +74,7 @@ TEST_CASE("training_in_float64_is_the_same_on_any_number_of_threads") {
   const auto outcome = [](int threads) {
     Trainer trainer(Model::from_string(kModel, "m.descent"), 1);
     trainer.implementation().barrier_us = 0;  // all that can be shared is
-    trainer.set_threads(threads);
+    trainer.implementation().set_members(threads);
     const Doubles x = numbers(500, 1), y(100, 1.0);
     Doubles result{trainer.epoch({x, y}, 100, 32)};
     for (const auto& v : trainer.implementation().variables) {

@@ -41,7 +41,7 @@ Outcome train(const Model& model, int threads = 1) {
     y.push_back(static_cast<float>(row % 2));
   }
   Trainer trainer(model, 3);
-  trainer.set_threads(threads);
+  trainer.implementation().set_members(threads);
   trainer.implementation().barrier_us = 0;  // on several threads, whether that is faster or not
   trainer.epoch({x, kind, y}, 10, 4);
   const double loss = trainer.epoch({x, kind, y}, 10, 4);

@@ -36,7 +36,7 @@ Run train(const std::string& body, std::size_t width, const std::string& memory,
   const Model model =
       Model::from_string("model m {\n" + body + "}\ntrain {\n optimizer = adam(0.01)\n batch = 64\n" + memory + "}\n");
   Trainer trainer(model, 3);
-  trainer.set_threads(threads);
+  trainer.implementation().set_members(threads);
   trainer.implementation().barrier_us = 0;  // whatever can be shared is
   const std::vector<float> x = numbers(rows * width), y = numbers(rows);
   Run run;

@@ -1,6 +1,11 @@
 // Several threads: bitwise the numbers of one, whatever can be shared is shared.
-#include <catch2/catch.hpp>
+#include <sched.h>
 
+#include <algorithm>
+#include <catch2/catch.hpp>
+#include <numeric>
+
+#include "codegen/native/host.h"
 #include "tests/runtime/examples.h"
 #include "tests/runtime/support.h"
 
@@ -21,7 +26,7 @@ struct Outcome {
 Outcome train(const Model& model, const Tensors& tensors, std::int64_t rows, std::int64_t batch, int threads,
               bool everything = true) {
   Trainer trainer(model, 5);
-  trainer.set_threads(threads);
+  trainer.implementation().set_members(threads);
   if (everything) trainer.implementation().barrier_us = 0;
   Outcome outcome;
   for (int epoch = 0; epoch < 2; ++epoch) outcome.losses.push_back(trainer.epoch(tensors, rows, batch));
@@ -61,7 +66,7 @@ TEST_CASE("members as far apart as their waits allow", "[threads]") {
     // What is too small to be worth a wait is shared where that saves one.
     const auto steps = [&](const std::vector<std::size_t>& order, double barrier_us = 0) {
       Trainer trainer(model, 5);
-      trainer.set_threads(order.empty() ? 1 : static_cast<int>(order.size()));
+      trainer.implementation().set_members(order.empty() ? 1 : static_cast<int>(order.size()));
       trainer.implementation().barrier_us = barrier_us;
       trainer.implementation().apart = order;
       trainer.fit(tensors, rows);
@@ -161,6 +166,63 @@ TEST_CASE("attention and convolutions, by threads", "[threads]") {
   }
 }
 
+// Of many members some share the rows of a product, and some its columns, or the pixels of a filter.
+TEST_CASE("products cut along several axes", "[threads]") {
+  const Model dense = Model::from_string(R"(
+    model dense {
+        input  x: [n, 515]
+        target y: [n, 1]
+        output p = x |> dense(322) |> relu |> dense(390) |> relu |> dense(1) |> sigmoid
+        loss = bce(p, y)
+    }
+    train { optimizer = adam(lr = 1e-2) })");
+  const Model convolution = Model::from_string(R"(
+    model convolution {
+        input  x: [n, 10, 11, 20]
+        target y: [n, 1]
+        let h = x |> conv2d(32, padding = 1) |> relu |> conv2d(70, padding = 1) |> relu
+        output p = reshape(h, [count(y), 7700]) |> dense(1) |> sigmoid
+        loss = bce(p, y)
+    }
+    train { optimizer = adam(lr = 1e-2) })");
+  const auto most_cuts = [](const Model& model) {
+    std::size_t most = 0;
+    for (const passes::KernelOutline& kernel : model.implementation()->compiled("step").kernels().kernels)
+      most = std::max(most, kernel.partition.size());
+    return most;
+  };
+  CHECK(most_cuts(dense) == 2);
+  CHECK(most_cuts(convolution) == 3);
+  for (const auto& [model, width] : {std::pair(&dense, 515), {&convolution, 2200}}) {
+    for (const std::int64_t rows : {1, 37}) {
+      const auto count = static_cast<std::size_t>(rows);
+      const std::vector<float> x = numbers(count * static_cast<std::size_t>(width)), y(count, 1.0f);
+      const auto steps = [&](std::vector<std::size_t> order) {
+        Trainer trainer(*model, 5);
+        trainer.implementation().set_members(std::max(1, static_cast<int>(order.size())));
+        trainer.implementation().barrier_us = 0;
+        trainer.implementation().apart = std::move(order);
+        std::vector<double> losses;
+        for (int i = 0; i < 2; ++i) losses.push_back(trainer.step({x, y}, rows));
+        return std::pair(losses, trainer.implementation().variables);
+      };
+      const auto alone = steps({});
+      for (const std::size_t members : {4, 6, 13}) {
+        INFO(rows << " rows, " << members << " members");
+        std::vector<std::size_t> order(members);
+        std::iota(order.begin(), order.end(), std::size_t{0});
+        CHECK(steps(order) == alone);
+        std::reverse(order.begin(), order.end());
+        CHECK(steps(order) == alone);
+        std::rotate(order.begin(), order.begin() + 2, order.end());
+        CHECK(steps(order) == alone);
+      }
+      const Outcome outcome = train(*model, {x, y}, rows, 32, 1);
+      for (int threads : {4, 9}) CHECK(train(*model, {x, y}, rows, 32, threads) == outcome);
+    }
+  }
+}
+
 TEST_CASE("what is made by turns on one thread and on several", "[threads]") {
   const Model model = Model::from_string(R"(
     model turns {
@@ -174,7 +236,7 @@ TEST_CASE("what is made by turns on one thread and on several", "[threads]") {
   const std::vector<float> x = numbers(rows * 30), y(rows, 1.0f);
   const auto losses = [&](int threads) {
     Trainer trainer(model, 5);
-    trainer.set_threads(threads);
+    trainer.implementation().set_members(threads);
     trainer.implementation().barrier_us = 1e-9;  // everything is shared, or nothing is
     std::vector<double> all;
     for (int epoch = 0; epoch < 2; ++epoch) all.push_back(trainer.epoch({x, y}, rows, batch));
@@ -189,10 +251,30 @@ TEST_CASE("a small step is made by one thread", "[threads]") {
   const Model model = Model::from_string(
       "model m { input x: [n, 3]  target y: [n, 1]  output p = sigmoid(dense(x, 1))  loss = bce(p, y) }");
   Trainer trainer(model);
-  trainer.set_threads(4);
+  trainer.implementation().set_members(4);
   const std::vector<float> x = numbers(30), y(10, 1.0f);
   trainer.epoch({x, y}, 10, 5);
   CHECK(trainer.implementation().team == nullptr);
   CHECK(test::error_of([&] { trainer.set_threads(-1); }) ==
         "error: the number of threads must not be negative\n  = help: 0 stands for all processors");
+}
+
+TEST_CASE("no more threads than processors that the process may use", "[threads]") {
+  const Model model = Model::from_string(
+      "model m { input x: [n, 3]  target y: [n, 1]  output p = sigmoid(dense(x, 1))  loss = bce(p, y) }");
+  cpu_set_t before, one;
+  REQUIRE(sched_getaffinity(0, sizeof before, &before) == 0);
+  CPU_ZERO(&one);
+  for (int cpu = 0; CPU_COUNT(&one) == 0; ++cpu) {
+    if (CPU_ISSET(cpu, &before)) CPU_SET(cpu, &one);
+  }
+  REQUIRE(sched_setaffinity(0, sizeof one, &one) == 0);
+  CHECK(codegen::host_processors() == 1);
+  for (int threads : {0, 1, 64}) {
+    Trainer trainer(model);
+    trainer.set_threads(threads);
+    CHECK(trainer.implementation().threads == 1);
+  }
+  REQUIRE(sched_setaffinity(0, sizeof before, &before) == 0);
+  CHECK(codegen::host_processors() <= CPU_COUNT(&before));
 }
