@@ -1,7 +1,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <string_view>
 #include <unordered_map>
 #include <unordered_set>
@@ -10,13 +9,11 @@
 #include "ir/interpreter.h"
 #include "runtime/memory.h"
 #include "runtime/model.h"
-#include "runtime/safetensors.h"
 #include "runtime/sizes.h"
 
 namespace descent {
 
 namespace {
-const std::string kCategories = "categories.";  // in the metadata of a weights file, before the name of the tensor
 
 /// Parameters and states that this machine cannot hold: a system may promise more memory than it has, and end the
 /// program that uses it.
@@ -168,82 +165,5 @@ void Trainer::fit(const Tensors& tensors, std::int64_t rows) {
 }
 
 std::int64_t Trainer::steps() const { return implementation_->state.step; }
-
-void Trainer::save(const std::string& path) const {
-  const Implementation& self = *implementation_;
-  self.need_fit("save");
-  runtime::TensorFile file;
-  const auto& variables = self.model->interface.variables;
-  for (std::size_t i = 0; i < variables.size(); ++i) {
-    if (variables[i].kind == ir::Variable::Kind::constant) continue;
-    runtime::SavedTensor saved{ir::evaluate(variables[i].shape, {}), {}};
-    if (variables[i].dtype == ir::DType::f64) saved.values = std::vector<double>();
-    saved.set_bytes(self.variables[i].bytes);
-    file.tensors.emplace_back(variables[i].name, std::move(saved));
-  }
-  file.metadata = {{"format", "descent"},
-                   {"model", self.model->interface.name},
-                   {"step", std::to_string(self.state.step)},
-                   {"epochs", std::to_string(self.epochs)},
-                   {"seed", std::to_string(self.state.seed)}};
-  for (const auto& [name, categories] : self.categories) {
-    file.metadata[kCategories + name] = runtime::to_text(categories);
-  }
-  runtime::save_tensors(path, file);
-}
-
-void Trainer::load(const std::string& path, bool resume) {
-  Implementation& self = *implementation_;
-  const runtime::TensorFile file = runtime::load_tensors(path);
-  const auto& variables = self.model->interface.variables;
-  const auto fail = [&](const std::string& what) {
-    throw Error(Diagnostic{path, 0, 0, 1,
-                           "these weights are not of the model '" + self.model->interface.name + "': " + what,
-                           "use the weights that were saved by training this model file", ""});
-  };
-  std::vector<const runtime::SavedTensor*> found;
-  for (const ir::Variable& v : variables) {
-    found.push_back(file.find(v.name));
-    if (found.back() == nullptr) {
-      if (v.kind == ir::Variable::Kind::constant || (v.of_optimizer && !resume)) continue;
-      fail("the tensor '" + v.name + "' is missing");
-    }
-    if (found.back()->shape != ir::evaluate(v.shape, {})) {
-      ir::Shape other;
-      for (std::int64_t n : found.back()->shape) other.emplace_back(n);
-      fail("the tensor '" + v.name + "' has the shape " + ir::to_string(other) + ", expected " +
-           ir::to_string(v.shape));
-    }
-    if (found.back()->dtype() != v.dtype) {
-      fail("the tensor '" + v.name + "' is " + ir::to_string(found.back()->dtype()) + ", expected " +
-           ir::to_string(v.dtype));
-    }
-  }
-  for (std::size_t i = 0; i < variables.size(); ++i) {
-    // In place, as native code knows the address.
-    if (found[i] != nullptr) std::ranges::copy(found[i]->bytes(), self.variables[i].bytes.begin());
-  }
-  self.fitted = true;
-  self.categories.clear();
-  for (const auto& [key, text] : file.metadata) {
-    if (key.starts_with(kCategories)) {
-      self.categories[key.substr(kCategories.size())] = runtime::from_text(text, path);
-    }
-  }
-  if (resume) {
-    const auto number = [&](const char* key) {
-      std::int64_t value = 0;
-      auto at = file.metadata.find(key);
-      if (at == file.metadata.end() ||
-          std::from_chars(at->second.data(), at->second.data() + at->second.size(), value).ec != std::errc())
-        fail(std::string("the file does not say its ") + key);
-      return value;
-    };
-    self.state.step = number("step");
-    self.epochs = static_cast<std::uint32_t>(number("epochs"));
-    self.state.epoch = self.epochs;
-    self.state.seed = static_cast<std::uint32_t>(number("seed"));
-  }
-}
 
 }  // namespace descent

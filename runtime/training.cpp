@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <limits>
 
+#include "runtime/checkpoint.h"
 #include "runtime/file.h"
 #include "runtime/metrics.h"
 #include "runtime/model.h"
@@ -13,6 +14,8 @@
 namespace descent::runtime {
 
 namespace {
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 [[noreturn]] void fail(const frontend::Location& at, const std::string& message, const std::string& hint) {
   throw Error(Diagnostic{at.file, at.line, at.column, at.length, message, hint, at.source_line});
@@ -98,53 +101,74 @@ Scores measure(Trainer& trainer, const Dataset& data, bool with_classes) {
 bool is_of_classes(const std::string& figure) { return figure == "accuracy" || figure == "auc" || figure == "brier"; }
 
 /// Stops when a figure of the validation data has not improved for some epochs, and remembers the variables of the best
-/// one.
+/// one. A file that it has written to says how far it was.
 class EarlyStop {
  public:
   EarlyStop(const frontend::EarlyStopping& rule, Trainer::Implementation& trainer) : rule_(rule), trainer_(trainer) {}
 
   const std::string& figure() const { return rule_.figure; }
 
+  /// Goes on where the training stopped that wrote the file.
+  void resume(const TensorFile& file, const std::string& path) {
+    const auto state = stopping(file, rule_.figure);
+    if (!state) return;
+    state_ = *state;
+    restore(trainer_, file, path, false);
+    best_variables_ = trainer_.variables;
+    restore(trainer_, file, path, true);
+  }
+
   bool should_stop(const Scores& validation) {
-    const double figure = validation.figure(rule_.figure), loss = rule_.largest_is_best ? -figure : figure;
+    const double figure = validation.figure(rule_.figure);
     if (std::isnan(figure) && is_of_classes(rule_.figure)) {
       fail(rule_.location, "the validation data have no " + rule_.figure,
            "the first target must be of classes, and the rows held out of more than one");
     }
-    if (loss < best_) {
-      best_ = loss;
-      since_best_ = 0;
+    if (rule_.largest_is_best ? figure > state_.best : figure < state_.best) {
+      state_ = {figure, 0};
       best_variables_ = trainer_.variables;
       return false;
     }
-    return ++since_best_ >= rule_.patience;
+    return ++state_.epochs_since >= rule_.patience;
   }
 
-  /// The variables are copied in place, as native code knows their addresses.
   void restore_best() {
-    for (std::size_t i = 0; i < best_variables_.size(); ++i) {
-      std::ranges::copy(best_variables_[i].bytes, trainer_.variables[i].bytes.begin());
-    }
+    latest_variables_ = trainer_.variables;
+    put(best_variables_);
+  }
+
+  /// What the best epoch came to; where training may go on after a later one, that as well.
+  void write(TensorFile& file, bool is_over) {
+    if (best_variables_.empty()) return;
+    add_stopping(file, rule_.figure, {state_.best, is_over ? 0 : state_.epochs_since});
+    if (is_over || state_.epochs_since == 0) return;
+    put(latest_variables_);
+    add_latest(file, trainer_);
+    put(best_variables_);
   }
 
  private:
+  /// In place, as native code knows the addresses.
+  void put(const std::vector<Elements>& variables) {
+    for (std::size_t i = 0; i < variables.size(); ++i) {
+      std::ranges::copy(variables[i].bytes, trainer_.variables[i].bytes.begin());
+    }
+  }
+
   const frontend::EarlyStopping& rule_;
   Trainer::Implementation& trainer_;
-  double best_ = std::numeric_limits<double>::infinity();
-  int since_best_ = 0;
-  std::vector<Elements> best_variables_;
+  StoppingState state_{rule_.largest_is_best ? -kInfinity : kInfinity, 0};
+  std::vector<Elements> best_variables_, latest_variables_;
 };
 
 /// Trains for at most so many epochs.
-void run_epochs(Trainer& trainer, const Parts& data, const frontend::Model& description, std::int64_t epochs,
-                std::int64_t batch, const TrainOptions& options,
+void run_epochs(Trainer& trainer, const Parts& data, std::int64_t epochs, std::int64_t batch,
+                const TrainOptions& options, std::optional<EarlyStop>& stop,
                 const std::function<void(const TrainProgress&)>& progress, TrainReport& report) {
   const ir::Interface& program = trainer.implementation().model->interface;
   const Tensors training = data.training.views(true, program);
   const bool validates = data.validation.rows > 0;
   const bool has_figures = program.results.contains("metrics") || trainer.implementation().model->loss_count() > 1;
-  std::optional<EarlyStop> stop;
-  if (validates && description.train.stop) stop.emplace(*description.train.stop, trainer.implementation());
   for (std::int64_t epoch = 1; epoch <= epochs && !report.stopped_early && !report.was_interrupted; ++epoch) {
     TrainProgress& now = report.history.emplace_back(
         TrainProgress{epoch, epochs, trainer.epoch(training, data.training.rows, batch), {}, {}});
@@ -198,7 +222,11 @@ TrainReport train(const Model& model, const std::string& model_path, const Train
   if (!options.save.empty()) check_writable(options.save);
   Trainer trainer(model, options.seed.value_or(description.train.seed));
   trainer.set_threads(options.threads);
-  if (!options.resume.empty()) trainer.load(options.resume, true);
+  TensorFile resumed;
+  if (!options.resume.empty()) {
+    resumed = load_tensors(options.resume);
+    restore(trainer.implementation(), resumed, options.resume, true);
+  }
   const Parts data = split_data(load_dataset(trainer, model, model_path, options.data, true),
                                 model.implementation()->interface, description);
   if (options.resume.empty()) {
@@ -209,8 +237,11 @@ TrainReport train(const Model& model, const std::string& model_path, const Train
 
   TrainReport report;
   const auto begin = std::chrono::steady_clock::now();
-  run_epochs(trainer, data, description, epochs, options.batch.value_or(description.train.batch), options, progress,
-             report);
+  std::optional<EarlyStop> stop;
+  if (data.validation.rows > 0 && description.train.stop) {
+    stop.emplace(*description.train.stop, trainer.implementation()).resume(resumed, options.resume);
+  }
+  run_epochs(trainer, data, epochs, options.batch.value_or(description.train.batch), options, stop, progress, report);
   report.train_ms = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count();
   report.parameters = model.parameter_count();
   report.steps = trainer.steps();
@@ -218,7 +249,11 @@ TrainReport train(const Model& model, const std::string& model_path, const Train
   report.training = score(trainer, data.training);
   if (data.validation.rows > 0) report.validation = score(trainer, data.validation);
   report.compile_ms = model.implementation()->compile_ms();
-  if (!options.save.empty()) trainer.save(options.save);
+  if (!options.save.empty()) {
+    TensorFile file = saved(trainer.implementation());
+    if (stop) stop->write(file, report.stopped_early);
+    save_tensors(options.save, file);
+  }
   return report;
 }
 

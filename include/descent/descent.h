@@ -98,7 +98,8 @@ class Trainer {
   std::int64_t steps() const;
   /// Writes parameters, states and the optimizer's state as a safetensors file.
   void save(const std::string& path) const;
-  /// Reads what `save` wrote; the optimizer's state may be missing unless `resume` is set.
+  /// Reads what `save` wrote; the optimizer's state may be missing unless `resume` is set. With it, training goes on at
+  /// the latest epoch (of early stopping the file has the best one too), with its counters.
   void load(const std::string& path, bool resume = false);
 
   struct Implementation;

@@ -46,13 +46,48 @@ kill -INT $!
 wait $!
 [ $? = 130 ] || fail "without --save"
 
-# The second one ends at once.
-rm -f log
-start --save second --batch 1 >out 2>log &
-wait_for_epoch log
-kill -INT $! && sleep 0.02 && kill -INT $! 2>/dev/null
-wait $!
-[ $? = 130 ] || fail "second signal"
+# The second one ends at once, in the middle of an epoch that takes seconds; what was saved before is as it was.
+cat >long.descent <<'END'
+model long {
+    input  x: [n, 1]
+    target y: [n, 1]
+    output p = x |> dense(512) |> relu |> dense(512) |> relu |> dense(1)
+    loss = mse(p, y)
+}
+END
+seq 30000 | awk 'BEGIN { print "x,y" } { print $1 % 7 "," $1 % 5 }' >long.csv
+start_long() { exec env --default-signal=INT,TERM "$DESCENT" train long.descent --data long.csv --batch 1 --save second; }
+for signal in INT TERM; do
+  rm -f log
+  echo kept >second
+  start_long >out 2>log &
+  wait_for_epoch log
+  kill -INT $! && sleep 0.1 && kill -$signal $!
+  wait $!
+  status=$?
+  [ $status = $((128 + $(kill -l $signal))) ] || fail "second signal $signal: status $status"
+  [ "$(cat second*)" = kept ] || fail "second signal $signal: files $(ls second*)"
+done
+
+# Early stopping goes on too: the best epoch and how long it has not been beaten are kept, and the latest weights beside
+# the best ones.
+cp "${model%/*}/wine.csv" .
+sed 's/    batch .*/    stop = early(validation.loss, patience = 7)/' "${model%/*}/wine.descent" >stops.descent
+"$DESCENT" train stops.descent --epochs 90 --save straight >out 2>/dev/null
+grep -q 'stopped early' out || fail "does not stop early"
+for parts in "5 10" "10 3" "14 1"; do
+  "$DESCENT" train stops.descent --epochs "${parts% *}" --save part >/dev/null 2>&1
+  "$DESCENT" train stops.descent --epochs "${parts#* }" --resume part --save part >/dev/null 2>&1
+  "$DESCENT" train stops.descent --epochs 90 --resume part --save part >/dev/null 2>&1
+  cmp part straight || fail "parts of $parts epochs are not as one training"
+done
+# Files that do not say it, and those of another figure, begin anew.
+"$DESCENT" train "${model%/*}/wine.descent" --epochs 5 --batch 32 --save unsaid >/dev/null 2>&1
+sed 's/validation.loss/validation.accuracy/' stops.descent >other.descent
+for file in unsaid part; do
+  "$DESCENT" train other.descent --epochs 2 --resume "$file" --save anew >out 2>&1 || fail "resume $file: $(cat out)"
+  grep -q '"stop.figure":"accuracy"' anew || fail "another figure: $file"
+done
 
 # Nobody reads what is said.
 mkfifo said
