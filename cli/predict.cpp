@@ -1,6 +1,7 @@
-// Writes the model's outputs for every row of a table as CSV.
+// Writes the model's outputs for every row of a table as CSV. What is the same for all rows stands in the first.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <iterator>
 
 #include "cli/commands.h"
@@ -33,6 +34,41 @@ std::vector<std::string> column_names(const std::string& output, std::size_t wid
   return names;
 }
 
+/// An output in the table.
+struct Columns {
+  std::vector<std::string> names;
+  TensorView numbers;
+  bool has_rows;  ///< else it is the same for all of them, and stands in the first alone
+};
+
+std::vector<Columns> columns_of(const std::vector<Trainer::Output>& outputs, const ir::Interface& program,
+                                std::int64_t rows, const runtime::CategoriesByTensor& categories) {
+  std::vector<Columns> columns;
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    const ir::Shape& shape = program.results_of("predict")[i].shape;
+    const bool has_rows = program.has_rows(shape);
+    if (!has_rows && std::ranges::any_of(shape, [](const ir::Dimension& d) { return !d.is_constant(); })) {
+      throw Error(fmt::format("the output '{}' is {}, which is no row of a table for each row of the data",
+                              outputs[i].name, ir::to_string(shape)),
+                  "give it the batch as its first axis");
+    }
+    const TensorView numbers = outputs[i].view();
+    const std::size_t width = numbers.size() / (has_rows ? static_cast<std::size_t>(rows) : 1);
+    columns.push_back({column_names(outputs[i].name, width, categories), numbers, has_rows});
+  }
+  return columns;
+}
+
+/// As short as it is read back: the shortest text of a float is not that of the same number as a double.
+void append_number(std::string& text, const TensorView& numbers, std::size_t i) {
+  const auto to = std::back_inserter(text);
+  if (numbers.type() == TensorView::Type::f32) {
+    fmt::format_to(to, "{}", numbers.floats()[i]);
+  } else {
+    fmt::format_to(to, "{}", numbers[i]);
+  }
+}
+
 }  // namespace
 
 int predict(const PredictArguments& a) {
@@ -43,32 +79,20 @@ int predict(const PredictArguments& a) {
   const ir::Interface& program = model.implementation()->interface;
   const bool with_targets = program.predicts_from_targets;
   const runtime::Dataset data = runtime::load_dataset(trainer, model, a.file, a.data, with_targets);
-  const auto rows = static_cast<std::size_t>(data.rows);
   const auto outputs = trainer.predict_all(data.views(with_targets, program), data.rows);
+  const std::vector<Columns> columns = columns_of(outputs, program, data.rows, trainer.implementation().categories);
   std::string text;
-  for (const Trainer::Output& output : outputs) {
-    const std::size_t size = output.view().size();
-    if (size % rows != 0 || size < rows) {
-      throw Error(fmt::format("the output '{}' has {} numbers for {} rows, which are no rows of a table", output.name,
-                              size, rows),
-                  "give every output the batch as its first axis");
-    }
-    for (const std::string& name : column_names(output.name, size / rows, trainer.implementation().categories)) {
-      text += (text.empty() ? "" : ",") + cell(name);
-    }
+  for (const Columns& c : columns) {
+    for (const std::string& name : c.names) text += (text.empty() ? "" : ",") + cell(name);
   }
-  for (std::size_t row = 0; row < rows; ++row) {
+  const bool any_rows = std::ranges::any_of(columns, &Columns::has_rows);
+  for (std::int64_t row = 0; row < (any_rows ? data.rows : 1); ++row) {
     char separator = '\n';
-    for (const Trainer::Output& output : outputs) {
-      const TensorView numbers = output.view();
-      const std::size_t width = numbers.size() / rows;
-      for (std::size_t i = row * width; i < (row + 1) * width; ++i) {
-        // As short as it is read back: the shortest text of a float is not that of the same number as a double.
-        if (numbers.type() == TensorView::Type::f32) {
-          fmt::format_to(std::back_inserter(text), "{}{}", separator, numbers.floats()[i]);
-        } else {
-          fmt::format_to(std::back_inserter(text), "{}{}", separator, numbers[i]);
-        }
+    for (const Columns& c : columns) {
+      const std::size_t width = c.names.size(), first = c.has_rows ? static_cast<std::size_t>(row) * width : 0;
+      for (std::size_t i = first; i < first + width; ++i) {
+        text += separator;
+        if (c.has_rows || row == 0) append_number(text, c.numbers, i);
         separator = ',';
       }
     }

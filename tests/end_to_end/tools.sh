@@ -115,4 +115,24 @@ error.descent:10:21: error: x.csv has no column "y"
      |                     ^^^
      = help: its columns are "x"
 END
+# What is the same for all rows stands in the first; a table of it alone has one row.
+outputs() { printf 'model m {\n    input  x: [n, 2]\n    output %s\n}\n' "$1" > outputs.descent; }
+printf 'a,b\n1,2\n3,4\n' > ab.csv
+predict() { "$DESCENT" predict outputs.descent --weights none.safetensors --data ab.csv; }
+outputs 'total = sum(x), twice = 2 * x, largest = max(x, axis = 0)'
+says 0 predict <<'END'
+total,twice.0,twice.1,largest.0,largest.1
+10,2,4,3,4
+,6,8,,
+END
+outputs 'total = sum(x)'
+says 0 predict <<'END'
+total
+10
+END
+outputs 't = transpose(x)'
+says 1 predict <<'END'
+error: the output 't' is [2, n], which is no row of a table for each row of the data
+  = help: give it the batch as its first axis
+END
 exit $failed
