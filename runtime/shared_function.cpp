@@ -81,8 +81,10 @@ struct SharedFunction::Grid {
   /// Of each axis what the largest part is of the whole.
   std::vector<double> fractions() const {
     std::vector<double> all;
-    for (std::size_t i = 0; i < units.size(); ++i)
-      all.push_back(static_cast<double>((units[i] + parts[i] - 1) / parts[i]) / static_cast<double>(units[i]));
+    for (std::size_t i = 0; i < units.size(); ++i) {
+      const std::int64_t most = (units[i] + parts[i] - 1) / parts[i];
+      all.push_back(static_cast<double>(most) / static_cast<double>(units[i]));
+    }
     return all;
   }
   double largest() const {

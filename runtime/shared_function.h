@@ -14,6 +14,7 @@
 #include "codegen/compile.h"
 #include "codegen/kernel_table.h"
 #include "runtime/faster_way.h"
+#include "runtime/memory.h"
 #include "runtime/progress.h"
 
 namespace descent::runtime {
@@ -94,7 +95,7 @@ class SharedFunction {
   std::vector<std::int64_t> dimensions_;
   std::vector<codegen::AddressTable> addresses_;  ///< by member
   std::unique_ptr<Member[]> members_;
-  std::vector<std::vector<std::byte>> workspaces_;  ///< of all members but the first, whose workspaces are in the arena
+  std::vector<Bytes> workspaces_;  ///< of all members but the first, whose workspaces are in the arena
 };
 
 }  // namespace descent::runtime
