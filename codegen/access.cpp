@@ -83,10 +83,10 @@ void KernelEmitter::store_first(Value* value, Value* pointer, unsigned lanes) {
 /// Under a mask the processor takes all of a vector for written. Where the next row begins there, and is read, it waits
 /// until the store is done, some 20 cycles; and those without masks for vectors store number by number. So known lanes
 /// are stored in pieces.
-void KernelEmitter::store_vector(Value* value, Value* pointer, Value* stride, bool unit, Value* mask) {
+void KernelEmitter::store_vector(Value* value, Value* pointer, Value* stride, bool unit, Value* mask, bool read_again) {
   if (unit) {
     const bool has_masks = machine_.lanes * machine_.element >= 64;
-    const unsigned known = stores_over_ || !has_masks ? known_lanes(mask) : 0;
+    const unsigned known = stores_over_ || read_again || !has_masks ? known_lanes(mask) : 0;
     if (known > 0) return store_first(value, pointer, known);
     if (mask != nullptr && mostly_whole_) {
       // Many processors store under a mask number by number (AMD's up to Zen 3: 12 cycles and more).

@@ -161,7 +161,8 @@ class KernelEmitter {
   Value* load_vector(Value* pointer, Value* stride, bool unit, Value* mask) {
     return load_vector(pointer, stride, unit, mask, product_type());
   }
-  void store_vector(Value* value, Value* pointer, Value* stride, bool unit, Value* mask);
+  /// With `read_again` memory beside what is stored is read soon.
+  void store_vector(Value* value, Value* pointer, Value* stride, bool unit, Value* mask, bool read_again = false);
   void store_first(Value* value, Value* pointer, unsigned lanes);
 
   // reductions.cpp

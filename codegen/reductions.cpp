@@ -145,7 +145,7 @@ void KernelEmitter::accumulate(Accumulator& a, Value* value) {
   Value* stride = size(strides.back());
   const bool unit = strides.back().is_one();
   Value* old = load_vector(to.address, stride, unit, mask_, type);
-  store_vector(combine(a.node, old, value), to.address, stride, unit, mask_);
+  store_vector(combine(a.node, old, value), to.address, stride, unit, mask_, true);
 }
 
 void KernelEmitter::accumulate_each(const Accumulator& a, Value* value) {

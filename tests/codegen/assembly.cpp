@@ -167,6 +167,27 @@ TEST_CASE("an_update_of_rows_that_are_no_whole_vectors_stores_the_rest_in_pieces
   }
 }
 
+// The same of a sum that is kept in memory, as what makes it is no vector that several rows could share.
+TEST_CASE("sums_of_rows_that_are_no_whole_vectors_are_kept_in_pieces") {
+  ir::Program program;
+  program.name = "sums";
+  ir::Graph& g = *program.graph;
+  const Dimension n = Dimension::symbol("n");
+  program.inputs = {{"a", {n, 40}}, {"b", {n, 40, 13}}};
+  const Expr a(g, g.leaf(ir::Op::input, "a", {n, 40})), b(g, g.leaf(ir::Op::input, "b", {n, 40, 13}));
+  const Expr sum = ir::reduce_sum(exp(ir::broadcast(a, b.shape(), {0, 1}) * b), {0});
+  program.functions.push_back({"predict", {{"sum", sum.node}}, {}});
+  std::istringstream lines(
+      codegen::print_llvm(passes::run_pipeline(program), "predict", {"x86_64-unknown-linux-gnu", "znver4"}));
+  int pieces = 0;
+  for (std::string line; std::getline(lines, line);) {
+    if (line.find("call") != std::string::npos) CHECK(line.find("masked.store") == std::string::npos);
+    for (const char* piece : {"store <8 x float>", "store <4 x float>", "store float"})
+      pieces += line.find(piece) != std::string::npos ? 1 : 0;
+  }
+  CHECK(pieces >= 3);
+}
+
 // Without that, LLVM would load again after every store what a loop does not change. (What a row leaves on the stack is
 // no buffer, and says nothing.)
 TEST_CASE("accesses_to_a_buffer_say_that_they_meet_no_other") {
