@@ -53,6 +53,26 @@ class Commands {
                        meant ? fmt::format("; did you mean '{}'?", *meant) : "");
   }
 
+  /// What to say of an option that the command has not; empty where there is none.
+  std::string unknown_option(int argc, char** argv) const {
+    for (const auto& [command, run] : runs_) {
+      if (argc < 2 || command->get_name() != argv[1]) continue;
+      std::vector<std::string> names;
+      for (const CLI::Option* option : command->get_options()) {
+        for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+      }
+      for (int i = 2; i < argc; ++i) {
+        const std::string_view argument = argv[i];
+        const std::string option(argument.substr(0, argument.find('=')));
+        if (!option.starts_with("--") || std::ranges::find(names, option) != names.end()) continue;
+        const auto meant = ir::nearest(option, names);
+        return fmt::format("descent {}: there is no option '{}'{}", argv[1], option,
+                           meant ? fmt::format("; did you mean '{}'?", *meant) : "");
+      }
+    }
+    return "";
+  }
+
   int run_chosen() const {
     for (const auto& [command, run] : runs_) {
       if (!command->parsed()) continue;
@@ -275,6 +295,11 @@ int run(int argc, char** argv) {
   try {
     try {
       app.parse(argc, argv);
+    } catch (const CLI::ExtrasError& error) {
+      const std::string unknown = commands.unknown_option(argc, argv);
+      if (unknown.empty()) return app.exit(error), 2;
+      say("{}\nRun with --help for more information.\n", unknown);
+      return 2;
     } catch (const CLI::ParseError& error) {
       if (app.exit(error) != 0) return 2;
       finish_results();

@@ -126,7 +126,10 @@ std::string BuiltinCall::text(std::size_t i) const {
 }
 
 const std::vector<Value>& BuiltinCall::list(std::size_t i) const {
-  if (values_[i].kind != Kind::list) fail(i, "expected a list such as [a, b], found " + describe(values_[i]));
+  if (values_[i].kind != Kind::list) {
+    fail(i, "expected a list such as [a, b], found " + describe(values_[i]),
+         std::string("write ") + builtin.name + "([...])");
+  }
   if (values_[i].items().empty()) fail(i, "this list is empty");
   return values_[i].items();
 }

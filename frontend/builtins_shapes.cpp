@@ -66,7 +66,8 @@ Value reshape(const BuiltinCall& call) {
   const Expr x = call.tensor(0);
   const Shape shape = shape_for(call, ir::element_count(x.shape()));
   if (ir::element_count(shape) != ir::element_count(x.shape())) {
-    call.fail(ir::to_string(x.shape()) + " and " + ir::to_string(shape) + " have different numbers of elements");
+    call.fail(ir::to_string(x.shape()) + " and " + ir::to_string(shape) + " have different numbers of elements",
+              "one size can be -1, for what is left");
   }
   return Value::of(ir::reshape(x, shape).node);
 }
@@ -196,8 +197,11 @@ Value windows(const BuiltinCall& call) {
   const Dimension rest = along(x.shape(), axis) - reach;
   constexpr std::int64_t longest = 1'000'000'000;
   if (reach > longest || (rest.is_constant() && rest.constant() < 0)) {
-    call.fail(2, "a window over " + std::to_string(reach) + " elements does not fit into an axis of " +
-                     along(x.shape(), axis).to_string());
+    call.fail(
+        2,
+        "a window over " + std::to_string(reach) + " elements does not fit into an axis of " +
+            along(x.shape(), axis).to_string(),
+        reach > longest ? "" : "make it smaller, or the axis longer: pad(x, 1, axis = " + std::to_string(axis) + ")");
   }
   if (!rest.divided_by(stride)) {
     call.fail(3,

@@ -3,6 +3,7 @@
 
 #include "frontend/builtins.h"
 #include "frontend/depth.h"
+#include "frontend/foreign.h"
 #include "frontend/lower.h"
 #include "frontend/number_kinds.h"
 #include "ir/edit_distance.h"
@@ -67,8 +68,10 @@ std::vector<int> Lowering::bind_arguments(const std::string& callee, const std::
     const auto at = std::find(names.begin(), names.end(), a.name);
     if (at == names.end()) {
       const auto meant = ir::nearest(a.name, names);
+      const std::string foreign = foreign_argument(a.name, names);
       fail(a.span, "'" + callee + "' has no argument '" + a.name + "'",
-           meant                ? "did you mean '" + *meant + "'?"
+           !foreign.empty()     ? foreign
+           : meant              ? "did you mean '" + *meant + "'?"
            : parameters.empty() ? "it takes none"
            : names.size() == 1  ? "its argument is " + names[0]
                                 : "its arguments are " + listed(names));
@@ -89,7 +92,12 @@ std::vector<int> Lowering::bind_arguments(const std::string& callee, const std::
   }
   for (std::size_t i = 0; i < parameters.size(); ++i) {
     if (given[i] < 0 && !parameters[i].optional) {
-      fail(span, "the argument '" + parameters[i].name + "' of '" + callee + "' is missing");
+      std::string needed;
+      for (const ParameterName& p : parameters) {
+        if (!p.optional) needed += (needed.empty() ? "" : ", ") + p.name;
+      }
+      fail(span, "the argument '" + parameters[i].name + "' of '" + callee + "' is missing",
+           "write " + callee + "(" + needed + ")");
     }
   }
   return given;

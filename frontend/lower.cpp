@@ -56,6 +56,10 @@ Diagnostic Lowering::located(const Span& span, const std::string& message, const
     while (call != calls_.rend() && !is_users(call->span)) ++call;
     if (call == calls_.rend()) return diagnostic(span, message, hint);
     d = diagnostic(call->span, "in '" + call->definition->name + "': " + message, hint);
+    constexpr std::size_t most_shown = 60;  // of the text of the library
+    const std::string there = span.source != nullptr ? text_of(span) : "";
+    const bool says_more = there.find(' ') != std::string::npos && there.size() <= most_shown;
+    if (hint.empty() && notes.empty() && says_more) d.hint = "there it says " + there;
     ++call;
   }
   d.notes = std::move(notes);

@@ -5,6 +5,7 @@
 #include <unordered_set>
 
 #include "frontend/builtins.h"
+#include "frontend/foreign.h"
 #include "ir/edit_distance.h"
 
 namespace descent::frontend {
@@ -208,35 +209,9 @@ bool is_special_name(const std::string& name) {
   return std::find(std::begin(special_names), std::end(special_names), name) != std::end(special_names);
 }
 
-namespace {
-
-/// What other libraries call it, and how it is written here.
-constexpr std::pair<std::string_view, std::string_view> foreign_names[] = {
-    {"range", "a range is written 0..n"},
-    {"linear", "did you mean 'dense'?"},
-    {"Linear", "did you mean 'dense'?"},
-    {"swish", "did you mean 'silu'?"},
-    {"cat", "did you mean 'concat'?"},
-    {"concatenate", "did you mean 'concat'?"},
-    {"clamp", "did you mean 'clip'?"},
-    {"permute", "did you mean 'transpose'?"},
-    {"unsqueeze", "did you mean 'expand'?"},
-    {"expand_dims", "did you mean 'expand'?"},
-    {"cumsum", "did you mean 'cumulative_sum'?"},
-    {"binary_cross_entropy", "did you mean 'bce'?"},
-    {"matmul", "a matrix product is written a @ b"},
-    {"pow", "a power is written x^2"},
-    {"flatten", "write reshape(x, [n, -1])"},
-    {"std", "write sqrt(variance(x, axis))"},
-};
-
-}  // namespace
-
 std::string name_hint(const std::string& name, std::vector<std::string> visible, const File& file,
                       const File* prelude) {
-  for (const auto& [foreign, hint] : foreign_names) {
-    if (name == foreign) return std::string(hint);
-  }
+  if (std::string hint = foreign_name(name); !hint.empty()) return hint;
   std::vector<std::string> names = definition_names(file, prelude);
   names.insert(names.end(), visible.begin(), visible.end());
   for (const Builtin* builtin : all_builtins()) names.emplace_back(builtin->name);

@@ -49,6 +49,7 @@ bool can_be(const NumberKind& kind, const Value& value) {
 }
 
 std::string likely_meant(const NumberKind& kind, const Value& value) {
+  if (value.is(Kind::number) && value.number > 1e9 && !kind.holds(value.number)) return "the most is 1000000000";
   if (!value.is(Kind::number) || kind.holds(2) || value.number < 2 || !kind.holds(value.number / 100)) return "";
   return "did you mean " + describe(value) + "%?";
 }

@@ -23,7 +23,8 @@ const NumberKind* find_number_kind(std::string_view name);
 /// Whether the value can be what is declared. Tensors can: their numbers are known when they are computed.
 bool can_be(const NumberKind& kind, const Value& value);
 
-/// "did you mean 50%?" of 50 where a part of the whole is wanted; empty where nothing is likely.
+/// "did you mean 50%?" of 50 where a part of the whole is wanted, or the most that there can be; empty where nothing is
+/// likely.
 std::string likely_meant(const NumberKind& kind, const Value& value);
 
 }  // namespace descent::frontend

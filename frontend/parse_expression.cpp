@@ -5,6 +5,7 @@
 #include <unordered_set>
 #include <utility>
 
+#include "frontend/foreign.h"
 #include "frontend/number_kinds.h"
 #include "ir/edit_distance.h"
 
@@ -112,8 +113,21 @@ void ExpressionParser::fail(const Span& span, const std::string& message, const 
   throw SyntaxError{diagnostic(span, message, hint)};
 }
 
-void ExpressionParser::unexpected(const std::string& expected, const std::string& hint) {
+std::string ExpressionParser::hint_here() const {
+  if (at_ == 0) return "";
+  const Token &before = tokens_[at_ - 1], &found = peek();
+  std::string hint = foreign_syntax(before.text, found.text);
+  const bool is_value = found.kind == Token::Kind::number || found.kind == Token::Kind::string;
+  const bool is_called = before.kind == Token::Kind::name && !is_reserved(before.text) && open_brackets_ == 0;
+  if (hint.empty() && is_called && is_value && !found.text.starts_with('.')) {
+    hint = "a call has parentheses: " + text_of(before.span) + "(" + text_of(found.span) + ")";
+  }
+  return hint;
+}
+
+void ExpressionParser::unexpected(const std::string& expected, std::string hint) {
   const Token& token = peek();
+  if (hint.empty() && !token.first_on_line) hint = hint_here();
   const bool line_ended = token.first_on_line && at_ > 0;
   if (line_ended && token.kind != Token::Kind::end) {
     const std::size_t end = tokens_[at_ - 1].span.end;
@@ -344,13 +358,15 @@ ExpressionPtr ExpressionParser::primary(int minimum) {
   }
   std::string hint;
   if (is_symbol("*") && at_ > 0 && tokens_[at_ - 1].text == "*") hint = "a power is written x^2";
+  if (is_symbol("*") && at_ > 0 && tokens_[at_ - 1].text == "/") hint = "a comment begins with //";
   if (is_symbol("=") && at_ > 0 && tokens_[at_ - 1].text == "=") hint = "compare with ==";
   if (is_symbol("+")) hint = "a sign + is not needed";
   unexpected("an expression", hint);
 }
 
 void ExpressionParser::word(const std::string& text) {
-  if (!is_word(text)) unexpected("'" + text + "'", text == "else" ? "a choice has both: if c then a else b" : "");
+  if (!is_word(text))
+    unexpected("'" + text + "'", text == "else" || text == "then" ? "a choice has both: if c then a else b" : "");
   next();
 }
 

@@ -34,7 +34,9 @@ class ExpressionParser {
   const Token& expect(std::string_view symbol, const std::string& where);
   const Token& expect_name(const std::string& what);
   /// Reports what stands here instead of what was expected; at the end of a line, behind what stands there.
-  [[noreturn]] void unexpected(const std::string& expected, const std::string& hint = "");
+  [[noreturn]] void unexpected(const std::string& expected, std::string hint = "");
+  /// What is written here that other languages would write so; empty where nothing is known.
+  std::string hint_here() const;
   [[noreturn]] static void fail(const Span& span, const std::string& message, const std::string& hint = "");
 
   // expressions

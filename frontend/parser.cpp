@@ -274,14 +274,15 @@ class Parser : public ExpressionParser {
     const Token& word = peek();
     const std::string found = text_of(word.span);
     if (!word.first_on_line && !is_symbol_before("{") && !is_symbol("=", 1) && !is_symbol("<-", 1)) {
-      fail(word.span, "expected an operator or the end of the line, found '" + found + "'");
+      fail(word.span, "expected an operator or the end of the line, found '" + found + "'", hint_here());
     }
     if (word.kind != Token::Kind::name || is_reserved(word.text)) {
       fail(word.span, "expected a statement, found '" + found + "'");
     }
     if (is_statement_keyword(word.text) && word.text != "loss") {
       next();
-      unexpected("a name after '" + found + "'");
+      unexpected("a name after '" + found + "'",
+                 "write " + found + (found == "input" || found == "target" ? " x: [n, 30]" : " h = ..."));
     }
     next();
     s.name = word.text;
@@ -297,9 +298,13 @@ class Parser : public ExpressionParser {
       if (meant && peek().kind == Token::Kind::name) {
         fail(word.span, "there is no statement '" + s.name + "'", "did you mean '" + *meant + "'?");
       }
-      const bool typed = is_symbol(":");
+      const bool typed = is_symbol(":"), assigns = is_symbol("=", 1);  // h += 1
+      const std::string foreign = hint_here();
       unexpected("'=' after '" + s.name + "'",
-                 typed ? "what is declared begins with input, target, param, state or fit" : "");
+                 typed              ? "what is declared begins with input, target, param, state or fit"
+                 : assigns          ? "write " + s.name + " = " + s.name + " " + text_of(peek().span) + " ..."
+                 : !foreign.empty() ? foreign
+                                    : "a statement gives a name a value; a function gives its own by return ...");
     }
     s.value = expression();
     s.span = join(s.name_span, s.value->span);

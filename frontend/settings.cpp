@@ -23,7 +23,10 @@ std::string called(const Expression& e) {
 }
 
 std::string text(const Expression& e, const char* what) {
-  if (e.kind != Expression::Kind::string) fail(e.span, std::string("expected ") + what + " in quotes");
+  if (e.kind != Expression::Kind::string) {
+    fail(e.span, std::string("expected ") + what + " in quotes",
+         e.kind == Expression::Kind::name ? "write \"" + e.text + "\"" : "");
+  }
   return e.text;
 }
 
@@ -297,7 +300,8 @@ DataSpec read_data_block(const Definition& block, const Definition& model, std::
       known.insert(known.end(), tensors.begin(), tensors.end());
       const auto meant = ir::nearest(s.name, known);
       fail(s.name_span, "the model has no input or target '" + s.name + "'",
-           meant ? "did you mean '" + *meant + "'?" : "");
+           meant ? "did you mean '" + *meant + "'?"
+                 : "a data block has source, validation, and columns for the inputs and targets of the model");
     }
   });
   if (data.source.empty() && mistakes.empty())

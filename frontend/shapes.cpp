@@ -4,6 +4,7 @@
 // a number, gives its value; the others are checked when all names are known.
 #include <cmath>
 
+#include "frontend/foreign.h"
 #include "frontend/lower.h"
 #include "frontend/sizes.h"
 #include "ir/edit_distance.h"
@@ -60,8 +61,11 @@ ir::DType Lowering::dtype_of(const TypeAnnotation& type) const {
     names.push_back(name);
   }
   const auto meant = ir::nearest(type.dtype, names);
+  const std::string foreign = foreign_type(type.dtype);
   fail(type.span, "there is no type '" + type.dtype + "'",
-       meant ? "did you mean '" + *meant + "'?" : "the types are f32, f64, int and bool");
+       !foreign.empty() ? foreign
+       : meant          ? "did you mean '" + *meant + "'?"
+                        : "the types are f32, f64, int and bool");
 }
 
 /// The size as a polynomial of symbols, with a symbol for each name that is not known yet.
@@ -121,6 +125,14 @@ void Lowering::bind_shape(const Parameter& p, const Value& value, const Span& sp
         sizes.back()->number == 1) {
       hint =
           "to make a column of it, write reshape(..., [" + (shape.empty() ? "" : shape[0].to_string() + ", ") + "1])";
+    } else if (sizes.size() == shape.size() + 1 && !shape.empty()) {
+      std::string one_more;
+      for (const Dimension& size : shape) one_more += size.to_string() + ", ";
+      hint = "to add an axis, write reshape(..., [" + one_more + "1])";
+    } else if (sizes.size() > shape.size()) {
+      hint = "write reshape(..., " + written(sizes) + "), with numbers for the sizes";
+    } else if (sizes.size() == 2 && shape.size() > 2) {
+      hint = "to put the other axes together, write reshape(..., [" + shape[0].to_string() + ", -1])";
     }
     fail(span, "'" + p.name + "' must have the shape " + written(sizes) + ", found " + ir::to_string(shape), hint,
          origins(sizes, scope));

@@ -31,7 +31,9 @@ void Lowering::declare_variable(const Statement& s, Scope& scope) {
     const ir::Dimension& d = variable.shape[i];
     if (d.is_constant()) continue;
     fail(s.type ? s.type->shape[i]->span : s.name_span,
-         "the shape of '" + s.name + "' must be known while compiling, but " + d.to_string() + " is not");
+         "the shape of '" + s.name + "' must be known while compiling, but " + d.to_string() + " is not",
+         "a parameter's sizes are numbers; give what it is applied to an axis of its own, such as [n, 1] instead of "
+         "[n]");
   }
   const auto known = variable_index_.find(variable.name);
   if (known == variable_index_.end()) {
@@ -102,7 +104,14 @@ const Node* Lowering::first_value(const Value& given, const ir::Type& type, cons
     for (const ir::Dimension& d : type.shape) sizes.push_back(Value::of(d));
     first = call_definition(given, {{"", Value::list(sizes), span}}, span, nullptr);
   }
-  return as_type(fit_to(tensor(first, span), type.shape, span), type.dtype, span).node;
+  const Expr value = tensor(first, span);
+  if (given.is(Kind::callable) && !value.shape().empty() && value.shape() != type.shape) {
+    fail(span,
+         describe(given) + " gives " + ir::to_string(value.shape()) + " as the first value of " +
+             ir::to_string(type.shape),
+         "an initialiser takes the shape and gives a tensor of it, such as glorot_uniform");
+  }
+  return as_type(fit_to(value, type.shape, span), type.dtype, span).node;
 }
 
 void Lowering::add_variable(const ir::Variable& variable, const Node* first) {

@@ -57,6 +57,14 @@ Found parse_number(std::string_view cell, Number& number) {
   return std::any_of(begin, end, [](char c) { return c >= '0' && c <= '9'; }) ? Found::too_large : Found::infinite;
 }
 
+/// "1,5" or "1,234,567": digits with commas between.
+bool is_number_with_commas(std::string_view cell) {
+  cell = without_blanks(cell);
+  const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
+  return !cell.empty() && is_digit(cell.back()) && cell.find(',') != std::string_view::npos &&
+         std::all_of(cell.begin(), cell.end(), [&](char c) { return is_digit(c) || c == ',' || c == '.' || c == '-'; });
+}
+
 /// What to say about a cell that holds no number.
 struct Complaint {
   std::string message, hint;
@@ -79,8 +87,10 @@ Complaint complain(Found found, const std::string& column, std::string_view cell
               "scale the column: the largest number is 3.4e38"};
     default:
       return {fmt::format("{} holds the text {} where a number is expected", name, in_quotes(cell)),
-              fmt::format("write a number there, or compare the column with a text: column({}) == {}",
-                          in_quotes(column), in_quotes(cell))};
+              is_number_with_commas(cell)
+                  ? std::string("write numbers with a decimal point and without commas: 1234.5")
+                  : fmt::format("write a number there, or compare the column with a text: column({}) == {}",
+                                in_quotes(column), in_quotes(cell))};
   }
 }
 
@@ -156,7 +166,7 @@ class TableReader {
       const std::size_t filled = kept + file.read(buffer.data() + kept, buffer.size() - kept);
       more = filled == buffer.size();
       std::string_view bytes(buffer.data(), filled);
-      if (first) pass_byte_order_mark(bytes);
+      if (first) check_beginning(bytes);
       for (std::size_t end; (end = bytes.find('\n')) != std::string_view::npos; bytes.remove_prefix(end + 1)) {
         take_line(bytes.substr(0, end + 1));
       }
@@ -179,9 +189,12 @@ class TableReader {
     throw Error(diagnose_csv_cell(table_.path_, record_.file_begin, record_.line, cell, message, hint));
   }
 
-  void pass_byte_order_mark(std::string_view& bytes) {
+  void check_beginning(std::string_view& bytes) {
     if (bytes.starts_with("\xFF\xFE") || bytes.starts_with("\xFE\xFF")) {
       throw file_error(table_.path_, "the file is UTF-16: expected UTF-8", "save it as CSV UTF-8");
+    }
+    if (bytes.substr(0, 1 << 12).find('\0') != std::string_view::npos) {
+      throw file_error(table_.path_, "the file is no text: expected a table as CSV", "");
     }
     if (!bytes.starts_with("\xEF\xBB\xBF")) return;
     bytes.remove_prefix(3);

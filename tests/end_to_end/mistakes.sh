@@ -22,6 +22,10 @@ says() {
 }
 
 # The command line.
+says 2 train tumour.descent --epoch=3 <<'END'
+descent train: there is no option '--epoch'; did you mean '--epochs'?
+Run with --help for more information.
+END
 says 2 trian tumour.descent <<'END'
 descent: there is no command 'trian'; did you mean 'train'?
 Run with --help for more information.
@@ -126,7 +130,8 @@ says 1 predict other.descent --weights weights --data breast_cancer.csv <<'END'
 weights: error: these weights are not of the model 'tumour': the tensor 'dense.0.w' has the shape [30, 16], expected [30, 17]
   = help: use the weights that were saved by training this model file
 END
-head -c 100 weights > cut
+"$DESCENT" train tumour.descent --epochs 0 --save whole > /dev/null 2>&1  # no figures in its header: of one length everywhere
+head -c 100 whole > cut
 says 1 evaluate tumour.descent --weights cut --data breast_cancer.csv <<'END'
 cut: error: this is no safetensors file: its header should have 1088 bytes, but 92 are there
   = help: weights are written by: descent train FILE --save weights.safetensors

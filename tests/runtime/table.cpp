@@ -149,6 +149,9 @@ TEST_CASE("load_csv_shows_quotes_and_line_ends_that_are_wrong") {
         "  1 | a,b\n"
         "    |    ^\n"
         "    = help: save the file with line ends LF or CRLF");
+  CHECK(error_of_parsing(std::string("\x7F"
+                                     "ELF\0\n1",
+                                     7)) == "data.csv: error: the file is no text: expected a table as CSV");
   CHECK(error_of_parsing("a\r1").find("data.csv:1:2: error: a carriage return stands inside the line") == 0);
 }
 
@@ -159,6 +162,10 @@ TEST_CASE("numbers_shows_a_text_where_a_number_is_expected") {
         "  3 | B, abc \n"
         "    |    ^^^\n"
         "    = help: write a number there, or compare the column with a text: column(\"mean radius\") == \"abc\"");
+  for (const char* text : {"\"1,5\"", "\"-1,234,567.5\""}) {
+    CHECK(error_of_numbers(std::string("a,b\n1,") + text + "\n", 1).find("without commas: 1234.5") !=
+          std::string::npos);
+  }
   for (const char* text : {"1.5x", "1 2", "0x10", "--1", "+-1", "\"1,5\"", "."}) {
     CHECK(error_of_numbers(std::string("a,b\n1,") + text + "\n", 1)
               .find("data.csv:2:3: error: column \"b\" holds the text") == 0);
