@@ -181,6 +181,52 @@ const Node* simplify_view(Graph& graph, const Node* node) {
   }
 }
 
+namespace {
+
+/// The elements from `starts` to `limits` of what is padded, seen through windows and reversals, with less padding;
+/// null where they are not all of the operand.
+const Node* with_less_padding(Graph& graph, const Node* node, Shape starts, Shape limits) {
+  const ir::Attributes& a = node->attributes;
+  const Shape& shape = node->shape();
+  if (node->op == Op::pad) {
+    Shape low, high;
+    for (std::size_t i = 0; i < shape.size(); ++i) {
+      low.push_back(a.low[i] - starts[i]);
+      high.push_back(a.high[i] - (shape[i] - limits[i]));
+      if (!known_at_most(0, low[i]) || !known_at_most(0, high[i])) return nullptr;
+    }
+    return all_are(a.interior, 0) ? ir::pad(Expr(graph, node->operands[0]), low, high, a.interior).node : nullptr;
+  }
+  if (node->op == Op::reverse) {
+    for (int axis : a.axes) {
+      const auto i = static_cast<std::size_t>(axis);
+      const Dimension start = starts[i];
+      starts[i] = shape[i] - limits[i];
+      limits[i] = shape[i] - start;
+    }
+  } else if (node->op == Op::windows) {
+    const auto axis = static_cast<std::size_t>(a.axes[0]);
+    if (!(starts[axis + 1] == Dimension(0)) || !(limits[axis + 1] == shape[axis + 1])) return nullptr;
+    starts[axis] = starts[axis] * a.window[1];
+    limits[axis] = (limits[axis] - 1) * a.window[1] + (a.window[0] - 1) * a.window[2] + 1;
+    starts.erase(starts.begin() + a.axes[0] + 1);
+    limits.erase(limits.begin() + a.axes[0] + 1);
+  } else {
+    return nullptr;
+  }
+  const Node* operand = with_less_padding(graph, node->operands[0], starts, limits);
+  return operand == nullptr ? nullptr : graph.make(node->op, {operand}, a);
+}
+
+}  // namespace
+
+const Node* lower_slice(Graph& graph, const Node* node) {
+  const ir::Attributes& a = node->attributes;
+  if (!all_are(a.strides, 1)) return node;
+  const Node* less = with_less_padding(graph, node->operands[0], a.starts, a.limits);
+  return less != nullptr && less->shape() == node->shape() ? less : node;
+}
+
 /// Element i goes to place low + k i of the axis: so it is element (i + p, 0) of the axis seen as rows of k, where p
 /// rows come before it, and the axis begins p k - low elements later.
 const Node* lower_pad(Graph& graph, const Node* node) {

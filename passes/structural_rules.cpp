@@ -361,8 +361,9 @@ const std::vector<StructuralRule>& structural_rules(Op op) {
 
 const std::vector<StructuralRule>& structural_lowering_rules(Op op) {
   static const std::vector<StructuralRule> none, pad = {{"padding between elements", lower_pad}},
+                                                 slice = {{"padding that a part does not reach", lower_slice}},
                                                  contraction = {{"a copied operand", copied_operand_as_matrix}};
-  return op == Op::pad ? pad : op == Op::dot_general ? contraction : none;
+  return op == Op::pad ? pad : op == Op::slice ? slice : op == Op::dot_general ? contraction : none;
 }
 
 const std::vector<StructuralRule>& repetition_rules() {

@@ -355,6 +355,26 @@ TEST_CASE("the_adjoint_of_a_convolution_with_a_stride_multiplies_by_few_zeros") 
   }
 }
 
+TEST_CASE("a_part_of_windows_over_padding_is_padded_as_far_as_it_reaches") {
+  for (const int distance : {1, 2}) {
+    for (const bool reversed : {false, true}) {
+      Example example;
+      const Expr x = example.input("x", {n, 13, 3}), w = example.parameter("w", {3, 3, 5});
+      Expr windows = ir::windows(ir::pad(x, {0, 4, 0}, {0, 4, 0}, {0, 0, 0}), 1, 3, distance);
+      if (reversed) windows = ir::reverse(windows, {1, 2});
+      const Dimension count = windows.shape()[1];
+      const Expr part = ir::slice(windows, {0, 2, 0, 0}, {n, count - 1, 3, 3}, {1, 1, 1, 1});
+      ir::Attributes axes;
+      axes.lhs_contract = {2, 3}, axes.rhs_contract = {0, 1};
+      example.function().results = {{"y", ir::dot_general(part, w, axes).node}};
+      example.agrees();
+      const auto plan = example.plan();
+      const Shape padded{n, distance == 1 ? 18 : 15, 3};
+      CHECK(std::any_of(plan.buffers.begin(), plan.buffers.end(), [&](const auto& b) { return b.shape == padded; }));
+    }
+  }
+}
+
 TEST_CASE("the_adjoint_of_patches_is_the_patches_side_by_side") {
   for (const std::int64_t width : {6, 7}) {
     const ir::Program optimized = convolved({4, 8, width, 3}, {2, 2, 3, 5}, 2);
