@@ -68,35 +68,49 @@ void KernelEmitter::order_axes() {
   for (std::size_t i = 0; i < order.size(); ++i) axes_[row_axes_ + i] = old[order[i]];
 }
 
-/// Writes the loops from `first` on, with what can be held in registers; false where there is nothing.
-bool KernelEmitter::emit_held(std::vector<Loop>& loops, std::size_t first) {
-  if (loops.size() < first + 2 || !loops.back().size.is_constant() || sizes_ != nullptr) return false;
-  const std::size_t innermost = loops.size() - 1;
-  std::vector<Held> held;
+/// What is held in registers, in which loops; nothing where that does not pay.
+KernelEmitter::Holding KernelEmitter::choose_held() {
+  const std::size_t first = row_axes_;
+  Holding result;
+  if (kernel_.contraction != nullptr || axes_.size() < first + 2 || !axes_.back().is_constant() || sizes_ != nullptr)
+    return result;
+  const std::size_t innermost = axes_.size() - 1;
+  std::vector<Held>& held = result.held;
   for (Accumulator& a : accumulators_) {
-    if (is_row(a)) return false;
+    if (is_row(a)) return {};
     if (keeps_innermost(a) && depth_of(a) < innermost) held.push_back({&a, depth_of(a), {}});
   }
-  if (held.empty()) return false;
-  const std::int64_t vectors = (loops.back().size.constant() + machine_.lanes - 1) / machine_.lanes;
+  if (held.empty()) return result;
+  const std::int64_t vectors = (axes_.back().constant() + machine_.lanes - 1) / machine_.lanes;
   if (vectors * static_cast<std::int64_t>(held.size()) <= machine_.registers / 2 &&
       (vectors == 1 || vectors * instructions_ <= kWritten)) {
-    emit_held_loops(loops, first, held, vectors);
-    return true;
+    result.outside = first;
+    result.vectors = vectors;
+    return result;
   }
   // The loops inside of which one vector goes through all.
   std::size_t outside = innermost;
   std::int64_t window = 1;
-  while (outside > first && is_short(loops[outside - 1].size) &&
-         window * loops[outside - 1].size.constant() <= kWindow) {
-    window *= loops[--outside].size.constant();
+  while (outside > first && is_short(axes_[outside - 1]) && window * axes_[outside - 1].constant() <= kWindow) {
+    window *= axes_[--outside].constant();
   }
   std::erase_if(held, [&](const Held& h) { return h.depth < outside; });
-  if (held.empty()) return false;
   for (const Held& h : held) outside = std::max(outside, h.depth);
   std::erase_if(held, [&](const Held& h) { return h.depth < outside; });
+  result.outside = outside;
+  return result;
+}
+
+/// Writes the loops behind those of rows, with what can be held in registers; false where there is nothing.
+bool KernelEmitter::emit_held(std::vector<Loop>& loops) {
+  Holding holding = choose_held();
+  if (holding.held.empty()) return false;
+  if (holding.vectors > 0) {
+    emit_held_loops(loops, holding.outside, holding.held, holding.vectors);
+    return true;
+  }
   const auto nest = [&](auto&& self, std::size_t axis) -> void {
-    if (axis < outside) {
+    if (axis < holding.outside) {
       loop(i64(0), loops[axis].count, i64(1), [&](Value* local) {
         loops[axis].index = add(loops[axis].base, local);
         self(self, axis + 1);
@@ -105,10 +119,10 @@ bool KernelEmitter::emit_held(std::vector<Loop>& loops, std::size_t first) {
     }
     for_vectors(loops.back(), [&](Value* mask) {
       held_mask_ = mask;
-      emit_held_loops(loops, outside, held, 0);
+      emit_held_loops(loops, holding.outside, holding.held, 0);
     });
   };
-  nest(nest, first);
+  nest(nest, row_axes_);
   return true;
 }
 
@@ -149,7 +163,8 @@ void KernelEmitter::emit_held_loops(std::vector<Loop>& loops, std::size_t axis, 
     for_each_vector_of([&](std::size_t v, Value* mask) {
       current_ = &loops;
       mask_ = mask;
-      accumulate(*h.accumulator, builder_.CreateLoad(vector_type(h.accumulator->node->type.dtype), h.vectors[v]));
+      Value* result = builder_.CreateLoad(vector_type(h.accumulator->node->type.dtype), h.vectors[v]);
+      h.accumulator->at_once ? store_result(*h.accumulator, result) : accumulate(*h.accumulator, result);
     });
   }
 }

@@ -80,6 +80,8 @@ class KernelEmitter {
     Value* product = nullptr;
     std::vector<Value*> columns = {};  ///< the same for each vector of a tile, where only the rows are
     Value* rows = nullptr;             ///< memory for `vector` of several rows (row_sums.cpp)
+    bool at_once =
+        false;  ///< every element of the result is stored when it is complete: none has to begin with anything
   };
 
   // rows.cpp: phases of a row, and what is done element after element
@@ -115,10 +117,16 @@ class KernelEmitter {
     std::size_t depth;  ///< it is held while the loops from this one on run
     std::vector<Value*> vectors;
   };
+  struct Holding {
+    std::vector<Held> held;
+    std::size_t outside = 0;   ///< loops outside of those in which they are held
+    std::int64_t vectors = 0;  ///< that are written out inside; 0: one after the other is taken through the loops
+  };
+  Holding choose_held();
   bool keeps_innermost(const Accumulator& accumulator) const;
   std::size_t depth_of(const Accumulator& accumulator) const;
   void order_axes();
-  bool emit_held(std::vector<Loop>& loops, std::size_t first);
+  bool emit_held(std::vector<Loop>& loops);
   void emit_held_loops(std::vector<Loop>& loops, std::size_t axis, std::vector<Held>& held, std::int64_t vectors);
 
   // row_sums.cpp
@@ -167,6 +175,7 @@ class KernelEmitter {
 
   // reductions.cpp
   void begin_reductions();
+  void find_results_at_once();
   void end_reductions();
   bool is_row(const Accumulator& accumulator) const;
   bool is_column(const Accumulator& accumulator) const;
@@ -180,6 +189,7 @@ class KernelEmitter {
   /// Whether logarithms are taken after a block, not after a vector.
   bool is_by_block() const { return kernel_.contraction != nullptr && blocking_.form == passes::Blocking::Form::dots; }
   void end_block(Value* is_last);
+  void store_result(const Accumulator& accumulator, Value* value);
   void accumulate_each(const Accumulator& accumulator, Value* value);
   bool is_whole(const Accumulator& accumulator) const;
 

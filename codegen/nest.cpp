@@ -31,7 +31,7 @@ void KernelEmitter::emit_elementwise() {
     loops[0].count = multiply(builder_.CreateSub(range.end, range.begin), scale);
     loops[0].whole_vectors = merged_.is_constant() && merged_.constant() % machine_.lanes == 0;
   }
-  if (!emit_held(loops, 0)) emit_part(loops, nullptr);
+  if (!emit_held(loops)) emit_part(loops, nullptr);
 }
 
 void KernelEmitter::emit_part(std::vector<Loop>& loops, Value* tile) {
@@ -164,8 +164,12 @@ void KernelEmitter::emit_inner(std::vector<Loop>& loops, Value* tile) {
     }
     inner.index = i64(0);
     Value* at = element(address(a.buffer), offset_of(a.place.strides, loops), memory_type(dtype));
-    Value* row =
-        builder_.CreateVectorSplat(width(), reduce_lanes(a.node, builder_.CreateLoad(vector_type(dtype), a.vector)));
+    Value* sum = reduce_lanes(a.node, builder_.CreateLoad(vector_type(dtype), a.vector));
+    if (a.at_once) {
+      builder_.CreateStore(sum, at);
+      continue;
+    }
+    Value* row = builder_.CreateVectorSplat(width(), sum);
     Value* old = builder_.CreateVectorSplat(width(), builder_.CreateLoad(memory_type(dtype), at));
     builder_.CreateStore(builder_.CreateExtractElement(combine(a.node, old, row), std::uint64_t{0}), at);
   }

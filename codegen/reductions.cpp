@@ -68,7 +68,10 @@ void KernelEmitter::begin_reductions() {
       a.product = stack(vector_type(a.node->type.dtype), "product");
       builder_.CreateStore(identity(a.node), a.product);
     }
-    if (is_whole(a)) continue;
+  }
+  find_results_at_once();
+  for (const Accumulator& a : accumulators_) {
+    if (is_whole(a) || a.at_once) continue;
     Range range{i64(0), size(ir::element_count(a.node->shape()))};
     if (!partition_.empty()) {  // the outermost axis of the result
       const passes::Cut& cut = partition_[0];
@@ -88,6 +91,20 @@ void KernelEmitter::begin_reductions() {
     }
     loop(i64(0), count, i64(1), [&](Value* i) { builder_.CreateStore(first, element(memory, i, type)); });
   }
+}
+
+/// An element is complete when it is stored where the loops outside of those in which it is reduced all lead to other
+/// elements. A contraction may come back to it with the next block of columns.
+void KernelEmitter::find_results_at_once() {
+  if (kernel_.contraction != nullptr) return;
+  const auto leads_elsewhere = [](const Dimension& stride) { return !(stride == Dimension(0)); };
+  const auto complete_inside = [&](const Accumulator& a, std::size_t depth) {
+    const auto& strides = a.place.strides;
+    return a.place.indirections.empty() &&
+           std::all_of(strides.begin(), strides.begin() + static_cast<std::ptrdiff_t>(depth), leads_elsewhere);
+  };
+  for (Accumulator& a : accumulators_) a.at_once = is_row(a) && complete_inside(a, axes_.size() - 1);
+  for (const Held& h : choose_held().held) h.accumulator->at_once = complete_inside(*h.accumulator, h.depth);
 }
 
 void KernelEmitter::end_reductions() {
@@ -146,6 +163,12 @@ void KernelEmitter::accumulate(Accumulator& a, Value* value) {
   const bool unit = strides.back().is_one();
   Value* old = load_vector(to.address, stride, unit, mask_, type);
   store_vector(combine(a.node, old, value), to.address, stride, unit, mask_, true);
+}
+
+/// Of a reduction that keeps the innermost axis.
+void KernelEmitter::store_result(const Accumulator& a, Value* value) {
+  const Dimension& stride = a.place.strides.back();
+  store_vector(value, place(a.buffer, a.place).address, size(stride), stride.is_one(), mask_);
 }
 
 void KernelEmitter::accumulate_each(const Accumulator& a, Value* value) {

@@ -66,8 +66,8 @@ void KernelEmitter::end_rows(const Accumulator& a, const std::vector<Loop>& loop
   Value* at = element(address(a.buffer), offset_of(a.place.strides, loops), type);
   auto* known = llvm::dyn_cast<llvm::ConstantInt>(count);
   Value* mask = known != nullptr && known->getSExtValue() == machine_.lanes ? nullptr : lane_mask(count);
-  Value* old = load_vector(at, size(stride), stride.is_one(), mask, type);
-  Value* results = combine(a.node, old, add_lanes(vectors, a.node));
+  Value* results = add_lanes(vectors, a.node);
+  if (!a.at_once) results = combine(a.node, load_vector(at, size(stride), stride.is_one(), mask, type), results);
   store_vector(results, at, size(stride), stride.is_one(), mask);
 }
 

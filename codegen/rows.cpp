@@ -109,7 +109,7 @@ void KernelEmitter::emit_row(std::vector<Loop> loops) {
   if (loops.size() == rows) {  // one element
     return emit_vector(loops, nullptr, machine_.lanes == 1 ? nullptr : lane_mask(i64(1)));
   }
-  if (emit_held(loops, rows)) return;
+  if (emit_held(loops)) return;
   const auto nest = [&](auto&& self, std::size_t axis) -> void {
     if (axis + 1 >= loops.size()) return emit_inner(loops, nullptr);
     loop(i64(0), loops[axis].count, i64(1), [&](Value* index) {

@@ -190,6 +190,22 @@ TEST_CASE("sums_of_rows_that_are_no_whole_vectors_are_kept_in_pieces") {
 
 // Without that, LLVM would load again after every store what a loop does not change. (What a row leaves on the stack is
 // no buffer, and says nothing.)
+TEST_CASE("results_that_are_complete_in_registers_do_not_begin_with_anything_in_memory") {
+  for (const std::vector<int>& reduced : {std::vector<int>{2}, std::vector<int>{3}}) {  // held sums, and those of rows
+    ir::Program program;
+    program.name = "sums";
+    ir::Graph& g = *program.graph;
+    const ir::Shape shape{Dimension::symbol("n"), 6, 2, 32};
+    program.inputs = {{"x", shape}};
+    const Expr sum = ir::reduce_sum(Expr(g, g.leaf(ir::Op::input, "x", shape)), reduced);
+    program.functions.push_back({"predict", {{"y", sum.node}}, {}});
+    const std::string assembly =
+        codegen::print_assembly(passes::run_pipeline(program), "predict", {"x86_64-unknown-linux-gnu", "x86-64-v4"});
+    INFO(assembly);
+    CHECK(assembly.find("memset") == std::string::npos);
+  }
+}
+
 TEST_CASE("accesses_to_a_buffer_say_that_they_meet_no_other") {
   std::istringstream lines(codegen::print_llvm(products({256}), "predict", {"x86_64-unknown-linux-gnu", "znver3"}));
   int loads = 0, stores = 0;
