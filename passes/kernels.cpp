@@ -155,7 +155,7 @@ void Planner::join(const Node* node) {
   }
   if (best < 0) {  // made of stored tensors alone: computed wherever it is needed
     if (uses_[node] < 2 || node->shape().empty() || !takes_long(node)) return;
-    best = add_group(node->shape());
+    best = group_beside(node);
   }
   plan_.group[node] = best;
   for (const Node* operand : node->operands) {
@@ -178,8 +178,23 @@ bool Planner::compute_again(const Node* node) {
   return true;
 }
 
+int Planner::group_beside(const Node* node) {
+  std::set<int> needed;
+  std::set<const Node*> seen;
+  for (const Node* operand : node->operands) collect_groups(operand, needed, seen);
+  constexpr std::size_t kRecent = 8;
+  const std::size_t from = long_groups_.size() - std::min(kRecent, long_groups_.size());
+  for (std::size_t i = from; i < long_groups_.size(); ++i) {
+    const auto& [others_need, other] = long_groups_[i];
+    if (others_need == needed && group(other).space == node->shape() && may_join(node, other)) return other;
+  }
+  const int g = add_group(node->shape());
+  long_groups_.emplace_back(std::move(needed), g);
+  return g;
+}
+
 bool Planner::takes_long(const Node* node) const {
-  constexpr int kLong = 60;
+  constexpr int kLong = 30;
   std::vector<const Node*> left{node};
   std::set<const Node*> made;
   int instructions = 0;

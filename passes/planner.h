@@ -39,6 +39,9 @@ class Planner {
   /// Whether it takes so many instructions to compute a node from what is stored that it should not be done twice: the
   /// cell of a recurrent network, which follows from all cells before it, would take longer at each step.
   bool takes_long(const ir::Node* node) const;
+  /// The group for such a node: that of another one, over the same space, which is made of the same (the gates of a
+  /// recurrent cell).
+  int group_beside(const ir::Node* node);
   /// What a node is computed from in few instructions; false where it takes more.
   bool collect_cheap(const ir::Node* node, std::set<const ir::Node*>& made, std::set<const ir::Node*>& loaded) const;
   /// The groups whose results `node` needs.
@@ -107,6 +110,8 @@ class Planner {
   std::vector<Update> updates_;
   int numbers_group_ = -1;
   std::unordered_map<const ir::Node*, int> made_by_;  ///< nodes that are in no group but have one of their own
+  std::vector<std::pair<std::set<int>, int>>
+      long_groups_;  ///< of nodes that take long: the groups they need, their own
   std::unordered_map<int, int> copied_;
 };
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <cmath>
+#include <set>
 
 #include "codegen/kernel_set.h"
 #include "ir/expr.h"
@@ -537,4 +538,36 @@ TEST_CASE("the_cell_of_a_recurrent_network_is_not_computed_again_from_all_before
     kernels.push_back(codegen::collect_kernels(plans).kernels.size());
   }
   CHECK(kernels[0] == kernels[1]);
+}
+
+TEST_CASE("the_gates_of_a_recurrent_cell_are_computed_once_and_by_one_kernel") {
+  Example example;
+  const Expr w = example.parameter("w", {8, 32}), x = example.input("x", {n, 32});
+  Expr h = example.input("h", {n, 8}), c = example.input("c", {n, 8});
+  constexpr int steps = 3;
+  for (int step = 0; step < steps; ++step) {
+    ir::Attributes axes;
+    axes.lhs_contract = {1}, axes.rhs_contract = {0};
+    const Expr gates = ir::dot_general(h, w, axes) + x;
+    const auto gate = [&](std::int64_t i) { return ir::slice(gates, {0, 8 * i}, {n, 8 * i + 8}, {1, 1}); };
+    c = logistic(gate(0)) * c + logistic(gate(1)) * tanh(gate(2));
+    h = logistic(gate(3)) * tanh(c);
+  }
+  example.function().results = {{"dw", gradients(sum_of_all(h * h), {w})[0].node}};
+  example.agrees();
+  const auto plan = example.plan();
+  int computed = 0, cells = 0;
+  for (const passes::Kernel& kernel : plan.kernels) {
+    std::set<const ir::Node*> seen;
+    const auto count = [&](auto&& self, const ir::Node* node) -> void {
+      if (!passes::computed_in(kernel, node, plan) || !seen.insert(node).second) return;
+      computed += node->op == Op::tanh ? 1 : 0;
+      for (const ir::Node* operand : node->operands) self(self, operand);
+    };
+    const int before = computed;
+    for (const passes::Store& store : kernel.stores) count(count, store.node);
+    cells += computed > before ? 1 : 0;
+  }
+  CHECK(computed == 2 * steps);
+  CHECK(cells == steps);
 }
