@@ -11,6 +11,7 @@ build/frameworks. Recurrent layers are unrolled, unless the model says `"own"`: 
 layers that PyTorch has.
 """
 import json
+import os
 import sys
 import time
 from types import SimpleNamespace
@@ -189,7 +190,7 @@ def run_torch(model, seconds):
     import torch
 
     imported = time.perf_counter()
-    torch.set_num_threads(1)
+    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
     parameters, x, y = data(model)
     # Its kernels are [out, in, height, width], its images [n, channels, height, width]; both with the channels innermost
     # in memory, as its documentation advises on processors.

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""How long a training step takes in Descent, JAX and PyTorch, each on one processor.
+"""How long a training step takes in Descent, JAX and PyTorch, each on one processor or on several.
 
-    ./dev frameworks jax torch && ./dev bench frameworks [--models NAME..] [--json FILE] [--rounds N] [--seconds S]
+    ./dev frameworks jax torch && ./dev bench frameworks [--models NAME..] [--threads N] [--json FILE] [--rounds N] [--seconds S]
 
-Contenders take turns, round after round, each in a process of its own that may use one processor; the shortest time
+Contenders take turns, round after round, each in a process of its own that may use so many processors; the shortest time
 counts. Frameworks that are not installed are left out, and models for which one takes too long. What a figure means:
 bench/frameworks.py.
 """
@@ -28,10 +28,13 @@ COLUMNS = {
     "jax": {"call_us": "JAX, a call", "scan_us": "JAX in lax.scan"},
     "torch": {"eager_us": "PyTorch", "compiled_us": "torch.compile"},
 }
-ONE_THREAD = {
-    "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1",
-    "OMP_NUM_THREADS": "1",
-}
+
+def limit_threads(threads):
+    """For this process and those that it begins: so many processors, and no more threads than those."""
+    os.environ["OMP_NUM_THREADS"] = str(threads)
+    if threads == 1:
+        os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
+    os.sched_setaffinity(0, set(sorted(os.sched_getaffinity(0))[:threads]))
 
 
 def main():
@@ -39,10 +42,10 @@ def main():
     parser.add_argument("--json", type=Path)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--models", nargs="*", choices=STEPS, default=list(STEPS), metavar="NAME")
+    parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seconds", type=float, default=1.0, help="of steps, in each round and each way")
     arguments = parser.parse_args()
-    os.environ.update(ONE_THREAD)  # for the processes that are begun from here, and so is the one processor
-    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    limit_threads(arguments.threads)
     contenders = ["descent"] + [f for f in ("jax", "torch") if has(f)]
     steps = {name: STEPS[name] for name in arguments.models}
     rows = {name: {} for name in steps}
@@ -58,7 +61,8 @@ def main():
                         continue
                     command = [PYTHON, ROOT / "bench" / "frameworks.py", contender, json.dumps(model), arguments.seconds]
                     if contender == "descent":
-                        command = [DESCENT, "bench", file, "--seconds", arguments.seconds, "--json"]
+                        command = [DESCENT, "bench", file, "--seconds", arguments.seconds]
+                        command += ["--threads", arguments.threads, "--json"]
                     try:
                         figures = json.loads(output(command, seconds=FRAMEWORK_SECONDS).splitlines()[-1])
                     except subprocess.TimeoutExpired:
@@ -67,7 +71,7 @@ def main():
                     for key in COLUMNS[contender]:
                         rows[name][key] = min(rows[name].get(key, float("inf")), figures[key])
     columns = {key: title for contender in contenders for key, title in COLUMNS[contender].items()}
-    print("| us a step, one thread | " + " | ".join(columns.values()) + " | fastest other / Descent |")
+    print(f"| us a step, {arguments.threads} thread{'s' * (arguments.threads > 1)} | " + " | ".join(columns.values()) + " | fastest other / Descent |")
     print("|---" + "|--:" * (len(columns) + 1) + "|")
     for name, row in rows.items():
         others = [row[key] for key in columns if key != "step_us_min" and key in row]
