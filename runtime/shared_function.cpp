@@ -4,6 +4,7 @@
 #include <chrono>
 #include <functional>
 #include <numeric>
+#include <optional>
 
 namespace descent::runtime {
 
@@ -240,22 +241,18 @@ std::vector<std::vector<SharedFunction::Wait>> SharedFunction::waits_before(
     }
   }
   for (std::size_t e = k; e-- > k / kWindow * kWindow;) {
-    const auto may_wait = [&](std::size_t who, std::size_t other) {
-      return who != other && passed.tasks[who][other] <= e && works(task, who) && works(tasks_[e], other);
-    };
-    std::vector<std::pair<std::size_t, std::size_t>> pairs;
+    std::optional<std::vector<std::pair<const Touched*, const Touched*>>> met;  // if anybody may have to wait
     for (std::size_t who = 0; who < members; ++who) {
+      if (!works(task, who)) continue;
       for (std::size_t other = 0; other < members; ++other) {
-        if (may_wait(who, other)) pairs.emplace_back(who, other);
+        if (who == other || passed.tasks[who][other] > e || !works(tasks_[e], other)) continue;
+        if (!met) met = conflicts(all[e], own);
+        const bool parts_meet = std::any_of(met->begin(), met->end(), [&](const auto& pair) {
+          return pair.first->part(other).meets(pair.second->part(who));
+        });
+        if (parts_meet) wait_for(who, other, e);
       }
-    }
-    if (pairs.empty()) continue;
-    const auto met = conflicts(all[e], own);
-    for (const auto& [who, other] : pairs) {
-      const bool parts_meet = std::any_of(met.begin(), met.end(), [&, w = who, o = other](const auto& pair) {
-        return pair.first->part(o).meets(pair.second->part(w));
-      });
-      if (parts_meet) wait_for(who, other, e);
+      if (met && met->empty()) break;
     }
   }
   return waits;
