@@ -106,7 +106,8 @@ ColumnBinding binding(const Statement& s) {
     static const std::vector<std::string> comparisons = {"==", "!=", "<", "<=", ">", ">="};
     if (std::find(comparisons.begin(), comparisons.end(), e->text) == comparisons.end()) {
       fail(e->span, "a column can be compared, but '" + e->text + "' is not a comparison",
-           "write column(\"name\") == \"M\"");
+           "columns are given as they are, or compared, as column(\"name\") == \"M\"; compute with " + s.name +
+               " in the model");
     }
     const Expression& right = *e->operands[1];
     if (right.kind == Expression::Kind::string) {
@@ -119,7 +120,10 @@ ColumnBinding binding(const Statement& s) {
     e = e->operands[0];
   }
   if (called(*e) != "columns" && called(*e) != "column") {
-    fail(e->span, "expected columns of the source", "write " + s.name + " = columns(\"first\" .. \"last\")");
+    const bool computes = e->kind == Expression::Kind::call;
+    fail(e->span, "expected columns of the source",
+         "write " + s.name + " = columns(\"first\" .. \"last\")" +
+             (computes ? ", and compute with " + s.name + " in the model" : ""));
   }
   b.columns = column_ranges(*e);
   return b;
@@ -132,7 +136,11 @@ SplitSpec split(const Expression& e) {
   for (const Argument& a : e.arguments) {
     if (a.name.empty() || a.name == "fraction") {
       s.fraction = number(*a.value);
-      if (!(s.fraction > 0 && s.fraction < 1)) fail(a.span, "the share must lie between 0% and 100%");
+      if (!(s.fraction > 0 && s.fraction < 1)) {
+        const bool is_percent = s.fraction >= 2 && s.fraction < 100;
+        fail(a.span, "the share must lie between 0% and 100%",
+             is_percent ? "did you mean " + text_of(a.value->span) + "%?" : "write split(20%)");
+      }
     } else if (a.name == "stratify") {
       if (a.value->kind != Expression::Kind::name) fail(a.span, "expected the name of a target");
       s.stratify = a.value->text;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <numeric>
 #include <optional>
@@ -169,6 +170,12 @@ void fail_if_cells_differ(const Table& table, const std::vector<std::size_t>& co
        "the column holds " + texts);
 }
 
+bool begins_with_a_text(const Table& table, std::size_t column) {
+  const std::string_view cell = table.text(0, column);
+  double number = 0;
+  return !cell.empty() && std::from_chars(cell.data(), cell.data() + cell.size(), number).ptr == cell.data();
+}
+
 Numbers fill_as_bound(const Table& table, const ir::Input& input, const frontend::ColumnBinding& binding,
                       const std::int64_t* index_count) {
   const std::vector<std::size_t> columns = columns_of(table, binding);
@@ -177,7 +184,9 @@ Numbers fill_as_bound(const Table& table, const ir::Input& input, const frontend
     fail(binding.location,
          fmt::format("{} takes {}, but {} bound to it", input.name, count(*width, "column"),
                      columns.size() == 1 ? "1 is" : fmt::format("{} are", columns.size())),
-         fmt::format("bind {}, or declare {}: [n, {}]", count(*width, "column"), input.name, columns.size()));
+         columns.size() == 1 && begins_with_a_text(table, columns[0])
+             ? fmt::format("write {} = one_hot(column({}))", input.name, in_quotes(table.columns()[columns[0]]))
+             : fmt::format("bind {}, or declare {}: [n, {}]", count(*width, "column"), input.name, columns.size()));
   }
   if (!binding.equals_text && binding.compare_operator.empty()) {
     return read_numbers(table, columns, input, index_count);

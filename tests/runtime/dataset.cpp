@@ -142,6 +142,8 @@ TEST_CASE("another_number_of_columns_than_the_model_declares_is_an_error") {
             "    = help: bind 2 columns, or declare x: [n, 3]");
   CHECK(error_of_binding(bind("x", {{"area", "area"}})).find("x takes 2 columns, but 1 is bound to it\n") !=
         std::string::npos);
+  CHECK(error_of_binding(bind("x", {{"kind", "kind"}})).find("= help: write x = one_hot(column(\"kind\"))") !=
+        std::string::npos);
 }
 
 TEST_CASE("a_tensor_that_the_data_block_leaves_out_is_an_error") {
