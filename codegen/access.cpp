@@ -234,6 +234,10 @@ Value* KernelEmitter::load(const passes::View& view, ir::DType dtype) {
     return mask == nullptr ? value : builder_.CreateSelect(mask, value, llvm::Constant::getNullValue(value->getType()));
   }
   llvm::Type* type = memory_type(dtype);
+  if (in_short_rows_ && !view.strides.empty()) {
+    const Lie lie = lie_of(view.strides);
+    if (lie == Lie::by_row || lie == Lie::in_row) return from_memory(load_short_rows(view, lie, type), dtype);
+  }
   const Place from = place(plan_.stored.at(view.source), view);
   Value* loaded = nullptr;
   if (from.offsets == nullptr && stride == Dimension(0) && lanes == nullptr) {

@@ -194,6 +194,7 @@ void KernelEmitter::collect_buffers() {
     while (merge_axes()) {
     }
     order_axes();
+    choose_short_rows();
   }
 }
 

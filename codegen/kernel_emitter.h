@@ -78,8 +78,8 @@ class KernelEmitter {
     /// logarithm of a product, and `product` is memory for that product less 1, in lanes.
     const ir::Node* logarithm = nullptr;
     Value* product = nullptr;
-    std::vector<Value*> columns = {};  ///< the same for each vector of a tile, where only the rows are
-    Value* rows = nullptr;             ///< memory for `vector` of several rows (row_sums.cpp)
+    std::vector<Value*> columns = {};  ///< the same for each vector of a tile, where only the rows are; of short rows
+    Value* rows = nullptr;             ///< memory for `vector` of several rows (row_sums.cpp, short_rows.cpp)
     bool at_once =
         false;  ///< every element of the result is stored when it is complete: none has to begin with anything
   };
@@ -102,6 +102,7 @@ class KernelEmitter {
   void emit_part(std::vector<Loop>& loops, Value* tile);
   void emit_inner(std::vector<Loop>& loops, Value* tile);
   void emit_columns(std::vector<Loop>& loops, Value* tile);
+  void end_row(Accumulator& accumulator, std::vector<Loop>& loops);
   unsigned side_by_side() const;
   /// Calls `body` for the vectors of the innermost axis: several side by side, as one of more lanes; single ones; then
   /// what is left under a mask.
@@ -133,6 +134,23 @@ class KernelEmitter {
   bool begin_row_sums(const std::vector<Loop>& loops);
   void for_rows(std::vector<Loop>& loops, const std::function<void()>& body);
   void end_rows(const Accumulator& accumulator, const std::vector<Loop>& loops, Value* count);
+
+  // short_rows.cpp: several rows in one vector
+  enum class Lie { same, by_row, in_row, flat, other };  ///< a number of each row, the same row each time
+  Lie lie_of(const std::vector<ir::Dimension>& strides) const;
+  void choose_short_rows();
+  bool is_short_rows() const { return short_rows_.length > 0; }
+  void begin_short_rows();
+  void finish_short_rows();
+  Value* load_short_rows(const passes::View& view, Lie lie, llvm::Type* type);
+  Value* end_short_rows(Values vectors, const ir::Node* reduction);
+  std::size_t depth_of_short_rows(const Accumulator& accumulator) const;
+  std::vector<Held> choose_held_rows();
+  void add_short_rows(Accumulator& accumulator, const Values& vectors, std::vector<Loop>& loops);
+  void end_held_rows(Held& held, std::vector<Loop>& loops, std::int64_t count);
+  void emit_short_rows(std::vector<Loop>& loops, Value* start, std::int64_t rows, Value* left,
+                       const std::vector<Held>& held, std::int64_t first);
+  void emit_short_rows(std::vector<Loop>& loops, std::size_t first);
 
   // vector.cpp, access.cpp: lane values, of the current vector
   Value* lane_value(const ir::Node* node);
@@ -431,6 +449,16 @@ class KernelEmitter {
   bool mostly_whole_ = false;   // whether a mask is that of a loop over whole vectors and a last one
   Value* held_mask_ = nullptr;  ///< of the vector that goes through a window (held_sums.cpp)
   Value* tile_value_ = nullptr;
+  struct ShortRows {
+    std::int64_t length = 0;    ///< of a row; 0: rows are walked one by one
+    std::int64_t together = 0;  ///< rows that are made at a time
+    // While they are: how many, of which these are there (null: all), and which of their vectors is at hand.
+    std::int64_t rows = 0;
+    Value* left = nullptr;
+    std::int64_t vector = 0;
+  } short_rows_ = {};
+  bool in_short_rows_ = false;      ///< while a vector of them is made
+  bool blocks_ = false;             ///< whether the rows of phases come in blocks
   Value* row_ = nullptr;            ///< which of the rows whose sums are made together is at hand
   std::ptrdiff_t outside_ = 0;      // of a contraction's loops, how many are around those over its tiles' rows
   const Product* outer_ = nullptr;  // while its rest runs: the outer product whose numbers are made on the way

@@ -31,6 +31,7 @@ void KernelEmitter::emit_elementwise() {
     loops[0].count = multiply(builder_.CreateSub(range.end, range.begin), scale);
     loops[0].whole_vectors = merged_.is_constant() && merged_.constant() % machine_.lanes == 0;
   }
+  if (is_short_rows()) return emit_short_rows(loops, 0);
   if (!emit_held(loops)) emit_part(loops, nullptr);
 }
 
@@ -162,17 +163,23 @@ void KernelEmitter::emit_inner(std::vector<Loop>& loops, Value* tile) {
       builder_.CreateStore(vector, element(a.rows, row_, vector_type(dtype)));
       continue;
     }
-    inner.index = i64(0);
-    Value* at = element(address(a.buffer), offset_of(a.place.strides, loops), memory_type(dtype));
-    Value* sum = reduce_lanes(a.node, builder_.CreateLoad(vector_type(dtype), a.vector));
-    if (a.at_once) {
-      builder_.CreateStore(sum, at);
-      continue;
-    }
-    Value* row = builder_.CreateVectorSplat(width(), sum);
-    Value* old = builder_.CreateVectorSplat(width(), builder_.CreateLoad(memory_type(dtype), at));
-    builder_.CreateStore(builder_.CreateExtractElement(combine(a.node, old, row), std::uint64_t{0}), at);
+    end_row(a, loops);
   }
+}
+
+/// The partial results of a row, which come to one number.
+void KernelEmitter::end_row(Accumulator& a, std::vector<Loop>& loops) {
+  const ir::DType dtype = a.node->type.dtype;
+  loops.back().index = i64(0);
+  Value* at = element(address(a.buffer), offset_of(a.place.strides, loops), memory_type(dtype));
+  Value* sum = reduce_lanes(a.node, builder_.CreateLoad(vector_type(dtype), a.vector));
+  if (a.at_once) {
+    builder_.CreateStore(sum, at);
+    return;
+  }
+  Value* row = builder_.CreateVectorSplat(width(), sum);
+  Value* old = builder_.CreateVectorSplat(width(), builder_.CreateLoad(memory_type(dtype), at));
+  builder_.CreateStore(builder_.CreateExtractElement(combine(a.node, old, row), std::uint64_t{0}), at);
 }
 
 }  // namespace descent::codegen

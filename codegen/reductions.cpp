@@ -89,8 +89,12 @@ void KernelEmitter::begin_reductions() {
       builder_.CreateMemSet(memory, builder_.getInt8(0), bytes, llvm::Align(4));
       continue;
     }
-    loop(i64(0), count, i64(1), [&](Value* i) { builder_.CreateStore(first, element(memory, i, type)); });
+    Value* whole = builder_.CreateAnd(count, i64(-machine_.lanes));
+    loop(i64(0), whole, i64(machine_.lanes),
+         [&](Value* i) { builder_.CreateAlignedStore(identity(a.node), element(memory, i, type), llvm::Align(4)); });
+    loop(whole, count, i64(1), [&](Value* i) { builder_.CreateStore(first, element(memory, i, type)); });
   }
+  begin_short_rows();
 }
 
 /// An element is complete when it is stored where the loops outside of those in which it is reduced all lead to other
@@ -103,11 +107,17 @@ void KernelEmitter::find_results_at_once() {
     return a.place.indirections.empty() &&
            std::all_of(strides.begin(), strides.begin() + static_cast<std::ptrdiff_t>(depth), leads_elsewhere);
   };
+  if (is_short_rows()) {
+    for (Accumulator& a : accumulators_) a.at_once = is_row(a) && complete_inside(a, depth_of_short_rows(a));
+    for (const Held& h : choose_held_rows()) h.accumulator->at_once = complete_inside(*h.accumulator, h.depth);
+    return;
+  }
   for (Accumulator& a : accumulators_) a.at_once = is_row(a) && complete_inside(a, axes_.size() - 1);
   for (const Held& h : choose_held().held) h.accumulator->at_once = complete_inside(*h.accumulator, h.depth);
 }
 
 void KernelEmitter::end_reductions() {
+  finish_short_rows();
   for (Accumulator& a : accumulators_) {
     if (!is_whole(a)) continue;
     if (a.logarithm != nullptr && !is_by_block())
@@ -155,6 +165,11 @@ void KernelEmitter::accumulate(Accumulator& a, Value* value) {
     return;
   }
   const auto& strides = a.place.strides;
+  if (in_short_rows_ && lie_of(strides) == Lie::by_row) {
+    Value* lanes = counted(a);
+    a.columns.push_back(lanes == nullptr ? value : builder_.CreateSelect(lanes, value, identity(a.node)));
+    return;
+  }
   llvm::Type* type = memory_type(dtype);
   const Place to = place(a.buffer, a.place);
   // Lanes that may meet at one element are added one by one.

@@ -58,6 +58,7 @@ void KernelEmitter::emit_phases() {
     if (is_number(phase) && block == 1) machine.lanes = 1;
     phases.push_back(std::make_unique<KernelEmitter>(module_, program_, plan_, phase, signature_, machine));
     phases.back()->share_frame(*this);
+    phases.back()->blocks_ = block > 1;
     for (const Dimension& d : kernel_.space) phases.back()->row_axes_ += d.is_one() ? 0 : 1;
     phases.back()->collect_buffers();
   }
@@ -89,6 +90,10 @@ void KernelEmitter::emit_phases() {
 /// The rows of a block, which is a part of the last axis of `loops`.
 void KernelEmitter::emit_rows_of_phase(std::vector<Loop> loops) {
   if (axes_.size() == loops.size()) return emit_inner(loops, nullptr);  // a number of each
+  if (is_short_rows() && axes_.size() == loops.size() + 1) {
+    loops.push_back(Loop{i64(0), size(axes_.back()), axes_.back()});
+    return emit_short_rows(loops, loops.size() - 2);
+  }
   const bool sums = std::any_of(accumulators_.begin(), accumulators_.end(), [&](auto& a) { return is_row(a); });
   if (axes_.size() == loops.size() + 1 && sums) {
     loops.push_back(Loop{i64(0), size(axes_.back()), axes_.back()});
@@ -109,6 +114,7 @@ void KernelEmitter::emit_row(std::vector<Loop> loops) {
   if (loops.size() == rows) {  // one element
     return emit_vector(loops, nullptr, machine_.lanes == 1 ? nullptr : lane_mask(i64(1)));
   }
+  if (is_short_rows()) return emit_short_rows(loops, rows);
   if (emit_held(loops)) return;
   const auto nest = [&](auto&& self, std::size_t axis) -> void {
     if (axis + 1 >= loops.size()) return emit_inner(loops, nullptr);

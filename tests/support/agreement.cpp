@@ -20,9 +20,11 @@ bool close(double got, double expected, double tolerance) {
 
 }  // namespace
 
-std::string disagreement(const Case& test, double tolerance) {
+std::string disagreement(const Case& test, double tolerance, const std::string& processor) {
   const ir::Program optimized = passes::run_pipeline(test.program);
-  const auto compiled = codegen::compile(optimized, {"predict"});
+  std::optional<codegen::OlderMachine> older;
+  if (!processor.empty()) older = codegen::older_machine(processor);
+  const auto compiled = codegen::compile(optimized, {"predict"}, nullptr, older);
   const codegen::CompiledFunction& function = compiled->function("predict");
   const ir::DimensionValues& dimensions = test.environment.dimensions;
   GuardedMemory memory(function.plan, dimensions,

@@ -16,8 +16,8 @@ struct Case {
 
 /// Runs "predict", compiled after all passes, and compares its results and updates with what the interpreter makes of
 /// the program as it is. Empty if all are within `tolerance` * (1 + |value|), and nothing is written beside its place;
-/// else what differs.
-std::string disagreement(const Case& test, double tolerance);
+/// else what differs. With a processor, for an older one (codegen::older_machine).
+std::string disagreement(const Case& test, double tolerance, const std::string& processor = "");
 
 /// A smaller program that disagrees too: nodes replaced by their operands and by leaves, results dropped.
 Case shrunk(const Case& failing, double tolerance);
