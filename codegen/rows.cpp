@@ -74,7 +74,9 @@ void KernelEmitter::emit_phases() {
     if (axis + 1 == rows.size() && block > 1) {
       return loop(range.begin, range.end, i64(block), [&](Value* first) {
         rows[axis].base = first;
-        rows[axis].count = minimum(i64(block), builder_.CreateSub(range.end, first));
+        const Dimension& count = rows[axis].size;
+        const bool whole = count.is_constant() && count.constant() % block == 0 && (axis > 0 || partition_.empty());
+        rows[axis].count = whole ? i64(block) : minimum(i64(block), builder_.CreateSub(range.end, first));
         each([&](KernelEmitter& phase) { phase.emit_rows_of_phase(rows); });
       });
     }

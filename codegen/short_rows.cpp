@@ -51,7 +51,7 @@ void KernelEmitter::choose_short_rows() {
   if (kernel_.contraction != nullptr || sizes_ != nullptr || machine_.lanes < 4 || axes < 2) return;
   if (!axes_.back().is_constant()) return;
   const std::int64_t length = axes_.back().constant(), lanes = machine_.lanes;
-  if (length < 2 || 4 * length > 3 * lanes) return;
+  if (length < 2 || length > lanes) return;
   const bool own = axes >= row_axes_ + 2, block = axes == row_axes_ + 1 && blocks_;
   if (!own && !block) return;
   const auto fits = [&](const passes::View& view) {
@@ -83,6 +83,8 @@ void KernelEmitter::choose_short_rows() {
     sums = sums || lie == Lie::by_row;
   }
   if (sums && steps_of(length) > kTogether) return;
+  // Fuller vectors are no gain, but where sums of whole ones come together without going through memory.
+  if (length == lanes ? !sums || length * instructions_ > kWritten : 4 * length > 3 * lanes) return;
   const std::int64_t least =
       std::gcd(length, lanes);  // vectors of the fewest rows that fill whole ones: length / least
   if (length / least * std::max(instructions_, 1) > kWritten) return;
@@ -257,7 +259,7 @@ void KernelEmitter::add_short_rows(Accumulator& a, const Values& vectors, std::v
 std::size_t KernelEmitter::depth_of_short_rows(const Accumulator& a) const {
   const std::size_t axes = axes_.size();
   const bool block = axes < row_axes_ + 2;  // which is a part of the rows
-  return lie_of(a.place.strides) != Lie::same ? axes - 1 : block ? axes - 1 : std::min(depth_of(a), axes - 2);
+  return block || lie_of(a.place.strides) != Lie::same ? axes - 1 : std::min(depth_of(a), axes - 2);
 }
 
 /// What is reduced along a loop around the rows, where all of it lies in few vectors.
