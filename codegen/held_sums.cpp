@@ -39,7 +39,9 @@ std::size_t KernelEmitter::depth_of(const Accumulator& a) const {
   return depth;
 }
 
-/// Moves the short axes along which all partial results are reduced inside of those that they keep.
+/// Moves the short axes along which all partial results are reduced inside of those that they keep; and the innermost
+/// other one along which they are (the columns of an image) inside of short ones that they keep (the places of a
+/// window): what is summed along it would otherwise go through memory for each of its elements.
 void KernelEmitter::order_axes() {
   if (axes_.size() < row_axes_ + 3) return;
   std::vector<const Accumulator*> partial;
@@ -49,16 +51,29 @@ void KernelEmitter::order_axes() {
     partial.push_back(&a);
   }
   if (partial.empty()) return;
-  const auto is_window = [&](std::size_t axis) {
-    return is_short(axes_[axis]) && std::all_of(partial.begin(), partial.end(), [&](const Accumulator* a) {
-             return a->place.strides[axis] == Dimension(0);
-           });
+  const auto is_reduced = [&](std::size_t axis) {
+    return std::all_of(partial.begin(), partial.end(),
+                       [&](const Accumulator* a) { return a->place.strides[axis] == Dimension(0); });
   };
+  const auto is_kept = [&](std::size_t axis) {
+    return std::none_of(partial.begin(), partial.end(),
+                        [&](const Accumulator* a) { return a->place.strides[axis] == Dimension(0); });
+  };
+  const auto is_window = [&](std::size_t axis) { return is_short(axes_[axis]) && is_reduced(axis); };
   std::vector<std::size_t> order;
   for (const bool windows : {false, true}) {
     for (std::size_t axis = row_axes_; axis + 1 < axes_.size(); ++axis) {
       if (is_window(axis) == windows) order.push_back(axis);
     }
+  }
+  std::size_t last = order.size() - 1;
+  while (last > 0 && is_short(axes_[order[last]]) && is_kept(order[last])) --last;
+  const bool few = axes_.back().is_constant() && (axes_.back().constant() + machine_.lanes - 1) / machine_.lanes *
+                                                         static_cast<std::int64_t>(partial.size()) <=
+                                                     machine_.registers / 2;
+  if (last > 0 && few && is_reduced(order[last])) {
+    const auto from = order.begin() + static_cast<std::ptrdiff_t>(last);
+    std::rotate(from, from + 1, order.end());
   }
   for_each_strides([&](std::vector<Dimension>& list) {
     const std::vector<Dimension> old = list;

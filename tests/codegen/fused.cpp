@@ -147,6 +147,24 @@ TEST_CASE("sums_and_extremes_of_the_rows_of_a_product_agree_for_any_number_of_ro
   }
 }
 
+// The columns of an image are walked inside of the places of a window, where sums for each place are kept.
+TEST_CASE("sums_for_each_place_of_a_window_agree_in_any_order_of_the_axes") {
+  for (const std::int64_t columns : {2, 20}) {
+    for (const std::int64_t channels : {3, 16, 40, 300}) {
+      INFO(columns << " columns, " << channels << " channels");
+      Example example;
+      example.program_case.environment.dimensions = {{"n", 2}};
+      const Shape shape{n, 4, 3, columns, 3, channels};
+      const Expr x = example.input("x", shape), g = example.input("g", {n, 4, columns, channels});
+      const Expr y = x * ir::broadcast(g, shape, {0, 1, 3, 5});
+      example.function().results = {{"sums", ir::reduce_sum(y, {1, 3}).node},
+                                    {"largest", ir::reduce_max(y * 2.0, {1, 3}).node},
+                                    {"of_all", ir::reduce_sum(y * 3.0, {0, 1, 3}).node}};
+      example.agrees();
+    }
+  }
+}
+
 // The second operand's panels are turned squares, of which lines or elements may be missing.
 TEST_CASE("products_of_the_rows_of_small_matrices_agree_for_any_size") {
   const Shape sizes[] = {{8, 8}, {3, 5}, {16, 16}, {20, 16}, {16, 20}, {33, 7}, {40, 24}, {1, 9}, {9, 2}};
