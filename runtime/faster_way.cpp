@@ -21,6 +21,8 @@ void FasterWay::ran(std::int64_t runs, double microseconds) {
     case Turn::as_before:
       before_us_ = us_;
       together_ = !together_;
+      return begin(Turn::warming, kWarming);
+    case Turn::warming:
       return begin(Turn::other_way, kTimed);
     case Turn::other_way: {
       constexpr double clearly = 0.97;  // what is about as fast stays as it is

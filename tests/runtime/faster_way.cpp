@@ -42,6 +42,18 @@ TEST_CASE("what becomes slower is left") {
   CHECK(run(way, 20000, 1, 2).alone < 5000);
 }
 
+TEST_CASE("threads that must wake up first are not taken for slow") {
+  FasterWay way;
+  run(way, 400, 2, 1);
+  CHECK_FALSE(way.together());
+  std::int64_t together = 0;
+  for (int i = 0; i < 20000; ++i) {
+    together = way.together() ? together + 1 : 0;  // in a row
+    way.ran(1, way.together() ? (together < 3 ? 50 : 1) : 2);
+  }
+  CHECK(way.together());
+}
+
 TEST_CASE("ways that are about as fast do not take turns") {
   FasterWay way;
   run(way, 1000, 1, 1.01);
