@@ -29,7 +29,7 @@ struct Part {
 };
 
 /// About the processor time that a kernel takes to be made, in hundredths of a millisecond (Zen 5): fitted to 278
-/// kernels of 20 models, each compiled by itself. So much for each kernel, node and phase, for a tile and each of its
+/// kernels of 18 models, each compiled by itself. So much for each kernel, node and phase, for a tile and each of its
 /// sums, for tiles of few rows, for rows one by one, and for packing.
 std::int64_t estimated_time(const KernelSet::Entry& entry) {
   const auto nodes = std::count(entry.signature.key.begin(), entry.signature.key.end(), '\n');

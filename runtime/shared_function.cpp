@@ -2,8 +2,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <functional>
-#include <numeric>
 #include <optional>
 
 namespace descent::runtime {
@@ -74,29 +72,41 @@ bool SharedFunction::is_empty(const Share& share) {
 
 /// In how many parts each axis is cut.
 struct SharedFunction::Grid {
-  std::vector<std::int64_t> units, parts;
+  struct Axis {
+    std::int64_t size, unit, parts = 1;
+
+    /// No part is shorter than a unit: the tiles at its end would reach into another.
+    std::int64_t most_parts() const { return std::max<std::int64_t>(size / unit, 1); }
+    /// Where a part begins: at the multiple of the unit that is nearest to an even cut.
+    std::int64_t begin(std::int64_t part) const {
+      if (part == parts) return size;
+      const std::int64_t nearest = (2 * size * part + unit * parts) / (2 * unit * parts);
+      return std::min(nearest, most_parts() - (parts - part)) * unit;
+    }
+    /// What the largest part is of the whole.
+    double largest() const {
+      std::int64_t most = 0;
+      for (std::int64_t part = 0; part < parts; ++part) most = std::max(most, begin(part + 1) - begin(part));
+      return static_cast<double>(most) / static_cast<double>(size);
+    }
+  };
+  std::vector<Axis> axes;
 
   std::int64_t members() const {
-    return std::accumulate(parts.begin(), parts.end(), std::int64_t{1}, std::multiplies{});
-  }
-  /// Of each axis what the largest part is of the whole.
-  std::vector<double> fractions() const {
-    std::vector<double> all;
-    for (std::size_t i = 0; i < units.size(); ++i) {
-      const std::int64_t most = (units[i] + parts[i] - 1) / parts[i];
-      all.push_back(static_cast<double>(most) / static_cast<double>(units[i]));
-    }
+    std::int64_t all = 1;
+    for (const Axis& axis : axes) all *= axis.parts;
     return all;
   }
   double largest() const {
-    const std::vector<double> all = fractions();
-    return std::accumulate(all.begin(), all.end(), 1.0, std::multiplies{});
+    double all = 1;
+    for (const Axis& axis : axes) all *= axis.largest();
+    return all;
   }
 };
 
-/// What it takes a member to read its part of what others have written, if the part is such a fraction along each axis.
+/// What it takes a member to read its part of what others have written.
 double SharedFunction::read_us(const Task& task, const codegen::CompiledFunction& function,
-                               const ir::DimensionValues& sizes, const std::vector<double>& fractions) const {
+                               const ir::DimensionValues& sizes, const Grid& grid) const {
   constexpr double kBytesPerUs = 10e3;  // measured: 7.5 with 16 members on a server's processor, all at once
   double bytes = 0;
   for (const passes::Touch& touch : task.kernel.touches) {
@@ -105,7 +115,7 @@ double SharedFunction::read_us(const Task& task, const codegen::CompiledFunction
     const auto buffer = static_cast<std::size_t>(function.slots[slot].buffer);
     auto part = static_cast<double>(passes::bytes_of(function.plan.buffers[buffer], sizes));
     for (std::size_t i = 0; i < touch.strides.size(); ++i)
-      part *= touch.strides[i].evaluate(sizes) == 0 ? 1 : fractions[i];
+      part *= touch.strides[i].evaluate(sizes) == 0 ? 1 : grid.axes[i].largest();
     bytes += part;
   }
   return bytes / kBytesPerUs;
@@ -116,23 +126,20 @@ double SharedFunction::read_us(const Task& task, const codegen::CompiledFunction
 SharedFunction::Grid SharedFunction::grid(const Task& task, const codegen::CompiledFunction& function,
                                           const ir::DimensionValues& sizes) const {
   Grid grid;
-  for (const passes::Cut& cut : task.kernel.partition) {
-    // No part is shorter than a unit: the tiles at its end would reach into another.
-    grid.units.push_back(std::max<std::int64_t>(cut.size.evaluate(sizes) / cut.unit, 1));
-    grid.parts.push_back(grid.parts.empty() ? std::min<std::int64_t>(threads_, grid.units[0]) : 1);
-  }
+  for (const passes::Cut& cut : task.kernel.partition) grid.axes.push_back({cut.size.evaluate(sizes), cut.unit});
+  grid.axes[0].parts = std::min<std::int64_t>(threads_, grid.axes[0].most_parts());
   constexpr int few = 3;
-  if (grid.units.size() < 2 || (threads_ <= few && grid.parts[0] == threads_)) return grid;
+  if (grid.axes.size() < 2 || (threads_ <= few && grid.axes[0].parts == threads_)) return grid;
   const double us = passes::estimated_us(task.kernel.work, sizes);
-  const auto time = [&](const Grid& g) { return us * g.largest() + read_us(task, function, sizes, g.fractions()); };
+  const auto time = [&](const Grid& g) { return us * g.largest() + read_us(task, function, sizes, g); };
   Grid best = grid;
   const auto cut = [&](auto&& self, std::size_t axis, std::int64_t members) -> void {
-    if (axis == grid.units.size()) {
+    if (axis == grid.axes.size()) {
       if (time(grid) < time(best)) best = grid;
       return;
     }
-    for (std::int64_t parts = std::min(members, grid.units[axis]); parts > 0; --parts) {
-      grid.parts[axis] = parts;
+    for (std::int64_t parts = std::min(members, grid.axes[axis].most_parts()); parts > 0; --parts) {
+      grid.axes[axis].parts = parts;
       self(self, axis + 1, members / parts);
     }
   };
@@ -155,14 +162,10 @@ double SharedFunction::share(Task& task, const codegen::CompiledFunction& functi
     std::int64_t left = member * cut.members() / threads_;
     const bool has_part = (member + 1) * cut.members() / threads_ > left;
     Share share(partition.size(), codegen::Part{0, 0});
-    for (std::size_t axis = has_part ? partition.size() : 0; axis-- > 0;) {
-      const std::int64_t parts = cut.parts[axis], at = left % parts;
-      left /= parts;
-      const auto boundary = [&](std::int64_t part) {
-        return part == parts ? partition[axis].size.evaluate(sizes)
-                             : cut.units[axis] * part / parts * partition[axis].unit;
-      };
-      share[axis] = {boundary(at), boundary(at + 1)};
+    for (std::size_t i = has_part ? partition.size() : 0; i-- > 0;) {
+      const Grid::Axis& axis = cut.axes[i];
+      share[i] = {axis.begin(left % axis.parts), axis.begin(left % axis.parts + 1)};
+      left /= axis.parts;
     }
     task.shares.push_back(std::move(share));
   }

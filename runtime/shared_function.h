@@ -68,9 +68,9 @@ class SharedFunction {
   };
   struct Touched;
   double share(Task& task, const codegen::CompiledFunction& function, const ir::DimensionValues& sizes) const;
-  double read_us(const Task& task, const codegen::CompiledFunction& function, const ir::DimensionValues& sizes,
-                 const std::vector<double>& fractions) const;
   struct Grid;
+  double read_us(const Task& task, const codegen::CompiledFunction& function, const ir::DimensionValues& sizes,
+                 const Grid& grid) const;
   Grid grid(const Task& task, const codegen::CompiledFunction& function, const ir::DimensionValues& sizes) const;
   std::vector<Touched> touched(const Task& task, const codegen::CompiledFunction& function,
                                const ir::DimensionValues& sizes) const;
