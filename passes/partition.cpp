@@ -20,7 +20,7 @@ constexpr struct {
 /// for any part of a row.
 constexpr struct {
   std::int64_t threads = 32;
-  double multiply_adds = 8e6;   ///< of less, they have some microseconds each
+  double multiply_adds = 4e6;   ///< of less, they have some microseconds each
   double bytes = 256 * 1024.0;  ///< of an operand that all of them read, from which on they had better read a part
 } kManyThreads;
 
