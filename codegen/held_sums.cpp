@@ -179,7 +179,7 @@ void KernelEmitter::emit_held_loops(std::vector<Loop>& loops, std::size_t axis, 
       current_ = &loops;
       mask_ = mask;
       Value* result = builder_.CreateLoad(vector_type(h.accumulator->node->type.dtype), h.vectors[v]);
-      h.accumulator->at_once ? store_result(*h.accumulator, result) : accumulate(*h.accumulator, result);
+      store_result(*h.accumulator, result);
     });
   }
 }

@@ -134,6 +134,8 @@ class KernelEmitter {
   bool begin_row_sums(const std::vector<Loop>& loops);
   void for_rows(std::vector<Loop>& loops, const std::function<void()>& body);
   void end_rows(const Accumulator& accumulator, const std::vector<Loop>& loops, Value* count);
+  void store_rows(const Accumulator& accumulator, const std::vector<Loop>& loops, Value* results, Value* mask,
+                  bool read_again);
 
   // short_rows.cpp: several rows in one vector
   enum class Lie { same, by_row, in_row, flat, other };  ///< a number of each row, the same row each time
@@ -207,7 +209,7 @@ class KernelEmitter {
   /// Whether logarithms are taken after a block, not after a vector.
   bool is_by_block() const { return kernel_.contraction != nullptr && blocking_.form == passes::Blocking::Form::dots; }
   void end_block(Value* is_last);
-  void store_result(const Accumulator& accumulator, Value* value);
+  void store_result(Accumulator& accumulator, Value* value);
   void accumulate_each(const Accumulator& accumulator, Value* value);
   bool is_whole(const Accumulator& accumulator) const;
 

@@ -180,8 +180,9 @@ void KernelEmitter::accumulate(Accumulator& a, Value* value) {
   store_vector(combine(a.node, old, value), to.address, stride, unit, mask_, true);
 }
 
-/// Of a reduction that keeps the innermost axis.
-void KernelEmitter::store_result(const Accumulator& a, Value* value) {
+/// What was held in registers, of a reduction that keeps the innermost axis.
+void KernelEmitter::store_result(Accumulator& a, Value* value) {
+  if (!a.at_once) return accumulate(a, value);
   const Dimension& stride = a.place.strides.back();
   store_vector(value, place(a.buffer, a.place).address, size(stride), stride.is_one(), mask_);
 }

@@ -58,17 +58,23 @@ void KernelEmitter::for_rows(std::vector<Loop>& loops, const std::function<void(
 
 /// The results of `count` rows. The vectors of the others are not looked at: lanes that do not count.
 void KernelEmitter::end_rows(const Accumulator& a, const std::vector<Loop>& loops, Value* count) {
-  llvm::Type* type = memory_type(a.node->type.dtype);
+  auto* type = vector_type(a.node->type.dtype);
   Values vectors;
   for (std::int64_t row = 0; row < machine_.lanes; ++row)
-    vectors.push_back(builder_.CreateLoad(lanes_.vector(type), element(a.rows, i64(row), lanes_.vector(type))));
-  const Dimension& stride = a.place.strides[loops.size() - 2];
-  Value* at = element(address(a.buffer), offset_of(a.place.strides, loops), type);
+    vectors.push_back(builder_.CreateLoad(type, element(a.rows, i64(row), type)));
   auto* known = llvm::dyn_cast<llvm::ConstantInt>(count);
   Value* mask = known != nullptr && known->getSExtValue() == machine_.lanes ? nullptr : lane_mask(count);
-  Value* results = add_lanes(vectors, a.node);
+  store_rows(a, loops, add_lanes(vectors, a.node), mask, false);
+}
+
+/// What the numbers of several rows come to, a lane for each of the rows from that of `loops` on.
+void KernelEmitter::store_rows(const Accumulator& a, const std::vector<Loop>& loops, Value* results, Value* mask,
+                               bool read_again) {
+  llvm::Type* type = memory_type(a.node->type.dtype);
+  const Dimension& stride = a.place.strides[loops.size() - 2];
+  Value* at = element(address(a.buffer), offset_of(a.place.strides, loops), type);
   if (!a.at_once) results = combine(a.node, load_vector(at, size(stride), stride.is_one(), mask, type), results);
-  store_vector(results, at, size(stride), stride.is_one(), mask);
+  store_vector(results, at, size(stride), stride.is_one(), mask, read_again);
 }
 
 }  // namespace descent::codegen

@@ -243,16 +243,11 @@ void KernelEmitter::emit_short_rows(std::vector<Loop>& loops, Value* start, std:
 
 /// The numbers of the rows at hand, which lie in these vectors, into the result.
 void KernelEmitter::add_short_rows(Accumulator& a, const Values& vectors, std::vector<Loop>& loops) {
-  llvm::Type* type = memory_type(a.node->type.dtype);
-  const Dimension& stride = a.place.strides[loops.size() - 2];
   current_ = &loops;
-  Value* at = element(address(a.buffer), offset_of(a.place.strides, loops), type);
   Value* mask = short_rows_.left != nullptr         ? lane_mask(short_rows_.left)
                 : short_rows_.rows < machine_.lanes ? lane_mask(i64(short_rows_.rows))
                                                     : nullptr;
-  Value* results = end_short_rows(vectors, a.node);
-  if (!a.at_once) results = combine(a.node, load_vector(at, size(stride), stride.is_one(), mask, type), results);
-  store_vector(results, at, size(stride), stride.is_one(), mask, true);
+  store_rows(a, loops, end_short_rows(vectors, a.node), mask, true);
 }
 
 /// Inside of how many loops a sum that is not held in vectors of rows is stored.
@@ -353,7 +348,7 @@ void KernelEmitter::end_held_rows(Held& held, std::vector<Loop>& loops, std::int
       const std::int64_t left = count * length - static_cast<std::int64_t>(v) * lanes;
       inner.index = i64(static_cast<std::int64_t>(v) * lanes);
       mask_ = left < lanes ? lane_mask(i64(left)) : nullptr;
-      a.at_once ? store_result(a, vectors[v]) : accumulate(a, vectors[v]);
+      store_result(a, vectors[v]);
     }
     return;
   }

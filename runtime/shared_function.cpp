@@ -133,9 +133,10 @@ SharedFunction::Grid SharedFunction::grid(const Task& task, const codegen::Compi
   const double us = passes::estimated_us(task.kernel.work, sizes);
   const auto time = [&](const Grid& g) { return us * g.largest() + read_us(task, function, sizes, g); };
   Grid best = grid;
+  double least = time(grid);
   const auto cut = [&](auto&& self, std::size_t axis, std::int64_t members) -> void {
     if (axis == grid.axes.size()) {
-      if (time(grid) < time(best)) best = grid;
+      if (const double now = time(grid); now < least) best = grid, least = now;
       return;
     }
     for (std::int64_t parts = std::min(members, grid.axes[axis].most_parts()); parts > 0; --parts) {
