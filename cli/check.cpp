@@ -58,7 +58,7 @@ void keep_to_memory(const CheckArguments& a) {
   const frontend::Model whole = frontend::load_model(runtime::read_file(a.file), a.file);
   const ir::Program optimized = passes::run_pipeline(*whole.program);
   const ir::Function* step = optimized.find_function("step");
-  if (step != nullptr) passes::plan_kernels(optimized, *step, codegen::this_machine());
+  if (step != nullptr) passes::plan_kernels(optimized, *step, codegen::chosen_machine().machine);
 }
 
 /// Those in one place of the text that say the same are one.

@@ -196,7 +196,8 @@ class Commands {
   void add_bench() {
     CLI::App& c = add("bench", "time the training step on made-up data of the model's shapes",
                       "  descent bench tumour.descent --batch 128 --seconds 2\n"
-                      "  descent bench tumour.descent --threads 2 --json",
+                      "  descent bench tumour.descent --threads 2 --json\n\n"
+                      "DESCENT_CPU=x86-64-v3 in the environment: by the code for a processor with AVX2 and no more.",
                       [this] { return bench(bench_); });
     add_file(c, bench_.file);
     c.add_option("--batch", bench_.batch, "rows in a step, instead of the train block's")

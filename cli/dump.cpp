@@ -50,7 +50,8 @@ int dump(const DumpArguments& a) {
   const bool trains = optimized.find_function("step") != nullptr;
   const std::string function = trains ? "step" : "predict";
   if (a.stage == "kernels")
-    print("{}", passes::print(passes::plan_kernels(optimized, optimized.function(function), codegen::this_machine())));
+    print("{}", passes::print(
+                    passes::plan_kernels(optimized, optimized.function(function), codegen::chosen_machine().machine)));
   else if (a.stage == "llvm")
     print("{}", codegen::print_llvm(optimized, function));
   else if (a.stage == "asm")

@@ -5,6 +5,8 @@
 #include <chrono>
 #include <vector>
 
+#include "codegen/compile.h"
+
 namespace descent::cli {
 namespace {
 
@@ -64,8 +66,9 @@ Loops loops_of() {
 
 Loops loops() {
 #if defined(__x86_64__)
-  if (__builtin_cpu_supports("avx512f") != 0) return loops_of<Avx512>();
-  if (__builtin_cpu_supports("avx2") != 0 && __builtin_cpu_supports("fma") != 0) return loops_of<Avx2>();
+  const std::int64_t lanes = codegen::chosen_machine().machine.lanes;
+  if (lanes == Avx512::width) return loops_of<Avx512>();
+  if (lanes == Avx2::width) return loops_of<Avx2>();
 #endif
   return loops_of<Plain>();
 }

@@ -1,4 +1,4 @@
-// What the machine can do at most, measured: the scale for everything else.
+// What the machine can do at most with the instructions that code is made of, measured: the scale for everything else.
 #pragma once
 
 #include <cstddef>

@@ -75,7 +75,8 @@ int profile(const Model& model, const BenchArguments& a) {
   const codegen::KernelTable& table = compiled.kernels();
   const std::vector<codegen::KernelTable::Call>& calls = table.calls.at("step");
   const ir::Program& program = implementation.program();  // for the kernels' titles
-  const passes::KernelPlan plan = passes::plan_kernels(program, program.function("step"), codegen::this_machine());
+  const passes::KernelPlan plan =
+      passes::plan_kernels(program, program.function("step"), codegen::chosen_machine().machine);
   Trainer::Implementation& state = trainer.implementation();
   const codegen::AddressTable& addresses = state.prepared.addresses;  // among them those of the data
   const std::vector<std::int64_t> dimensions = runtime::in_order(implementation.interface, sizes);

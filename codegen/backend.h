@@ -29,6 +29,8 @@ struct Backend {
                                 StageTimes* times);
   /// What there is to know of a machine. Throws descent::Error for one that there is no code for.
   passes::Machine (*machine_of)(const Target& target);
+  /// What instructions a processor has that this one lacks, by LLVM's names of their sets.
+  std::vector<std::string> (*missing_here)(const Target& target);
   /// One relocatable object file with the functions of a standalone model.
   std::string (*build)(const ir::Program& program, const Plans& plans, const KernelSet& kernels,
                        const Standalone& model, const Target& target, StageTimes* times);

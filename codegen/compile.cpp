@@ -252,6 +252,8 @@ std::string assembly_text(const ir::Program& program, const std::string& functio
 
 passes::Machine machine_of(const Target& target) { return describe(*make_target_machine(target)); }
 
+std::vector<std::string> missing_here(const Target& target) { return host_lacks(*make_target_machine(target)); }
+
 std::string build_standalone(const ir::Program& program, const Plans& plans, const KernelSet& set,
                              const Standalone& model, const Target& target, StageTimes* times) {
   const CollectStageTimes collect(times);
@@ -267,8 +269,8 @@ std::string build_standalone(const ir::Program& program, const Plans& plans, con
 /// What codegen/native finds in this library.
 extern "C" {
 extern const descent::codegen::Backend descent_backend;
-const descent::codegen::Backend descent_backend = {descent::codegen::build_id,        descent::codegen::prepare,
-                                                   descent::codegen::compile_program, descent::codegen::llvm_text,
-                                                   descent::codegen::assembly_text,   descent::codegen::machine_of,
-                                                   descent::codegen::build_standalone};
+const descent::codegen::Backend descent_backend = {
+    descent::codegen::build_id,     descent::codegen::prepare,         descent::codegen::compile_program,
+    descent::codegen::llvm_text,    descent::codegen::assembly_text,   descent::codegen::machine_of,
+    descent::codegen::missing_here, descent::codegen::build_standalone};
 }

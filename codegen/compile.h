@@ -102,10 +102,15 @@ struct OlderMachine {
   Target target;
   passes::Machine machine;
 };
+/// Throws descent::Error where there is no such processor, or this one lacks instructions that it has.
 OlderMachine older_machine(const std::string& cpu);
 
-/// Compiles the named functions of an optimized program (passes::run_pipeline) for this machine, or takes them from the
-/// cache if one is given; or for another, whose code is not kept.
+/// The machine that code is made for: this one, or the older one that the environment variable DESCENT_CPU names, so
+/// that its code can be read and measured here. Throws as `older_machine`.
+const OlderMachine& chosen_machine();
+
+/// Compiles the named functions of an optimized program (passes::run_pipeline) for the chosen machine, or takes them
+/// from the cache if one is given; or for an older one, whose code is not kept.
 std::shared_ptr<const CompiledProgram> compile(const ir::Program& program, const std::vector<std::string>& functions,
                                                ObjectCache* cache = nullptr,
                                                const std::optional<OlderMachine>& older = std::nullopt);
@@ -114,7 +119,9 @@ std::shared_ptr<const CompiledProgram> compile(const ir::Program& program, const
 passes::Machine this_machine();
 
 /// The LLVM IR, or the assembly, that `compile` makes of one function.
-std::string print_llvm(const ir::Program& program, const std::string& function, const Target& target = {});
-std::string print_assembly(const ir::Program& program, const std::string& function, const Target& target = {});
+std::string print_llvm(const ir::Program& program, const std::string& function,
+                       const Target& target = chosen_machine().target);
+std::string print_assembly(const ir::Program& program, const std::string& function,
+                           const Target& target = chosen_machine().target);
 
 }  // namespace descent::codegen

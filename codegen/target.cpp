@@ -143,6 +143,16 @@ passes::Machine describe(const llvm::TargetMachine& target) {
   return machine;
 }
 
+std::vector<std::string> host_lacks(const llvm::TargetMachine& target) {
+  std::vector<std::string> lacking;
+  const llvm::StringMap<bool> host = llvm::sys::getHostCPUFeatures();
+  for (const llvm::SubtargetFeatureKV& feature : target.getMCSubtargetInfo()->getEnabledProcessorFeatures()) {
+    const auto known = host.find(feature.Key);
+    if (known != host.end() && !known->second) lacking.emplace_back(feature.Key);
+  }
+  return lacking;
+}
+
 void optimize(llvm::Module& module, llvm::TargetMachine& target) {
   const StageTimer timer(Stage::optimize);
   // What these passes ask for, and no more: LLVM's PassBuilder brings every pass that there is into memory.

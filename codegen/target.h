@@ -15,6 +15,9 @@ std::unique_ptr<llvm::TargetMachine> make_target_machine(const Target& target);
 /// What the planner and the kernels know of it; the caches are this machine's.
 passes::Machine describe(const llvm::TargetMachine& target);
 
+/// The sets of instructions of a machine that this one lacks.
+std::vector<std::string> host_lacks(const llvm::TargetMachine& target);
+
 /// The few passes over LLVM IR that the code generator's output profits from.
 void optimize(llvm::Module& module, llvm::TargetMachine& target);
 

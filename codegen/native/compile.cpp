@@ -1,6 +1,7 @@
 // From program to machine code: plans, then code from the object cache or made by LLVM.
 #include "codegen/compile.h"
 
+#include <cstdlib>
 #include <iterator>
 #include <mutex>
 
@@ -16,6 +17,12 @@
 namespace descent::codegen {
 
 namespace {
+
+/// The processor to make code for instead of this one; empty: this one.
+std::string chosen_cpu() {
+  const char* named = std::getenv("DESCENT_CPU");
+  return named == nullptr ? "" : named;
+}
 
 class NativeProgram : public CompiledProgram {
  public:
@@ -57,7 +64,7 @@ class NativeProgram : public CompiledProgram {
 
 /// Equal keys, equal code: the graphs of the functions, what makes code of them, and the machine.
 std::string cache_key(const Digests& digests) {
-  static const std::string host = host_identity();
+  static const std::string host = host_identity() + chosen_cpu();
   std::string text = std::string(build_id) + "\n" + host;
   for (const auto& [function, digest] : digests) text += "\n" + function + " " + digest;
   return digest_of(text);
@@ -84,7 +91,7 @@ std::shared_ptr<const CompiledProgram> load(std::span<const std::string_view> en
 }
 
 Made make(const ir::Program& program, const std::vector<std::string>& functions,
-          const OlderMachine& made_for = {{}, this_machine()}) {
+          const OlderMachine& made_for = chosen_machine()) {
   const auto& [target, machine] = made_for;
   Plans plans;
   for (const std::string& name : functions) {
@@ -149,7 +156,18 @@ std::shared_ptr<const CompiledProgram> compile(const ir::Program& program, const
 
 OlderMachine older_machine(const std::string& cpu) {
   const Target target{"", cpu};
-  return {target, backend().machine_of(target)};
+  const passes::Machine machine = backend().machine_of(target);
+  if (const auto lacking = backend().missing_here(target); !lacking.empty()) {
+    throw Error("this processor cannot run the code of '" + cpu + "', which has " + lacking.front(),
+                "name an older one, such as x86-64-v3 (AVX2) or x86-64");
+  }
+  return {target, machine};
+}
+
+const OlderMachine& chosen_machine() {
+  static const std::string cpu = chosen_cpu();
+  static const OlderMachine chosen = cpu.empty() ? OlderMachine{{}, this_machine()} : older_machine(cpu);
+  return chosen;
 }
 
 std::string print_llvm(const ir::Program& program, const std::string& function, const Target& target) {

@@ -50,5 +50,28 @@ for round in 1 2 3; do
   if opens_llvm; then exit 1; fi
 done
 
+# Code for an older processor, which DESCENT_CPU names, is kept beside the code for this one.
+if [ "$(uname -m)" = x86_64 ]; then
+  "$DESCENT" cache clear > /dev/null
+  train here
+  export DESCENT_CPU=x86-64
+  if "$DESCENT" dump "$model" --stage=asm | grep -Eq '%[yz]mm'; then exit 1; fi
+  opens_llvm
+  if opens_llvm; then exit 1; fi
+  train older
+  if same older; then exit 1; fi
+  export DESCENT_CPU=diamondrapids
+  if ! grep -qw amx_movrs /proc/cpuinfo; then
+    if train newer; then exit 1; fi
+    grep -q "this processor cannot run the code of 'diamondrapids', which has " "$folder/messages"
+  fi
+  export DESCENT_CPU=none
+  if train unknown; then exit 1; fi
+  grep -q "there is no processor 'none'" "$folder/messages"
+  unset DESCENT_CPU
+  if opens_llvm; then exit 1; fi
+  train last && same last
+fi
+
 # A cache that cannot be written is no reason not to train.
 DESCENT_CACHE=/proc/nowhere train unwritable && same unwritable
