@@ -124,8 +124,10 @@ class Commands {
     c.add_option("--seed", o.seed, "of first weights, shuffling and dropout, instead of the train block's")
         ->check(from<std::int64_t>(0, 4294967295));
     add_threads(c, o.threads);
-    c.add_option("--save", o.save, "write the weights to this safetensors file");
-    c.add_option("--resume", o.resume, "go on from a file written by --save");
+    c.add_option("--save", o.save,
+                 "write the weights to this safetensors file: at the end, when interrupted, every 30 seconds");
+    c.add_option("--resume", o.resume,
+                 "go on from a file written by --save, where it was written; --epochs counts from there");
     add_time_passes(c);
     add_json(c, train_.as_json);
   }

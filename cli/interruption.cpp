@@ -22,7 +22,7 @@ void note(int signal_number) {
     struct sigaction now = {};
     if (::sigaction(number, nullptr, &now) == 0 && now.sa_handler == note) ::signal(number, SIG_DFL);
   }
-  constexpr std::string_view kText = "\ninterrupted: saving the weights after this epoch; once more ends at once\n";
+  constexpr std::string_view kText = "\ninterrupted: saving the weights; once more ends at once\n";
   (void)!::write(STDERR_FILENO, kText.data(), kText.size());
   errno = error;
 }

@@ -1,5 +1,5 @@
-// Ctrl-C and its like while a model is trained for a file of weights: the epoch is finished and what was learned is
-// saved.
+// Ctrl-C and its like while a model is trained for a file of weights: training ends after the present steps, and what
+// was learned is saved.
 #pragma once
 
 namespace descent::cli {

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
+#include <functional>
 
 #include "cli/commands.h"
 #include "cli/figures.h"
@@ -23,12 +25,15 @@ class Progress {
     std::string figures = now.training ? named(*now.training) : "";
     if (now.validation) figures += fmt::format("  validation {:.4f}", now.validation->loss) + named(*now.validation);
     if (terminal_) {
-      if (now.epoch < now.epochs && time - last_ < std::chrono::milliseconds(50)) return;
-      const auto filled = static_cast<std::size_t>(30 * now.epoch / now.epochs);
-      say("\r[{}{}] epoch {}/{}  loss {:.4f}{}\033[K", std::string(filled, '#'), std::string(30 - filled, ' '),
-          now.epoch, now.epochs, now.loss, figures);
+      const double done = static_cast<double>(now.epoch) - 1 + now.share, all = static_cast<double>(now.epochs);
+      if (done < all && time - last_ < std::chrono::milliseconds(50)) return;
+      const auto filled = static_cast<std::size_t>(30 * done / all);
+      say("\r[{}{}] epoch {}/{}{}  loss {:.4f}{}\033[K", std::string(filled, '#'), std::string(30 - filled, ' '),
+          now.epoch, now.epochs, now.share < 1 ? fmt::format(", {:2.0f}%", std::floor(100 * now.share)) : "", now.loss,
+          figures);
       drawn_ = true;
     } else {
+      if (now.share < 1) return;
       const std::int64_t every = std::max<std::int64_t>(1, now.epochs / 10);
       if (now.epoch % every != 0 && now.epoch != 1) return;
       say("epoch {}/{}  loss {:.4f}{}\n", now.epoch, now.epochs, now.loss, figures);
@@ -92,11 +97,11 @@ int train(const TrainArguments& a) {
   {
     Progress progress;
     runtime::TrainOptions options = a.options;
-    options.is_interrupted = [] { return pending_signal() != 0; };
-    report = runtime::train(model, a.file, options, [&](const runtime::TrainProgress& now) {
-      progress(now);
+    options.is_interrupted = [&] {
       if (!options.save.empty()) defer_interruptions();  // there is now something that would be lost
-    });
+      return pending_signal() != 0;
+    };
+    report = runtime::train(model, a.file, options, std::ref(progress));
   }
   const int status = report.was_interrupted ? 128 + pending_signal() : 0;
   if (!a.as_json) {

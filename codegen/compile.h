@@ -20,7 +20,7 @@ namespace descent::codegen {
 /// What the native code reads besides tensors. Its layout is part of the calling convention.
 struct RunState {
   std::int64_t step = 0;   ///< of this step, from 1
-  double epoch = 0;        ///< epochs done, with the fraction of the present one
+  double epoch = 0;        ///< epochs done, with the fraction of the present one; whole where the native epoch begins
   std::uint32_t seed = 0;  ///< of the run
 };
 
@@ -29,6 +29,7 @@ struct RunState {
 using RunFunction = void (*)(void* const* addresses, const std::int64_t* dimensions, RunState* state);
 
 /// Arguments of the native epoch: it walks the shuffled batches, gathers their rows into the input buffers and steps.
+/// An epoch may be run in pieces.
 struct EpochArguments {
   void* const* buffers;      ///< of the function "step"
   void* const* addresses;    ///< likewise
@@ -39,7 +40,8 @@ struct EpochArguments {
   const std::uint32_t* permutation;  ///< the order of the rows
   std::int64_t rows;
   std::int64_t batch;
-  double loss_sum;  ///< out: sum over batches of loss * rows of the batch
+  std::int64_t begin, end;  ///< the batches to run, counted from the first of the epoch
+  double loss_sum;          ///< the sum over batches of loss * rows of the batch, to which those are added
 };
 using RunEpoch = void (*)(EpochArguments* arguments);
 

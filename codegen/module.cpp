@@ -248,7 +248,10 @@ bool ModuleWriter::add_epoch(const passes::KernelPlan& plan) {
   Value* share = builder_.CreateFDiv(llvm::ConstantFP::get(f64, 1), builder_.CreateSIToFP(batches, f64));
   Value* epoch_field = field(state, offsetof(RunState, epoch));
   Value* first_epoch = builder_.CreateLoad(f64, epoch_field);
-  loop(batches, [&](Value* index) {
+  Value* first = argument(offsetof(EpochArguments, begin), i64_type);
+  Value* end = argument(offsetof(EpochArguments, end), i64_type);
+  loop(builder_.CreateSub(end, first), [&](Value* place) {
+    Value* index = builder_.CreateAdd(first, place);
     Value* begin = builder_.CreateMul(index, batch);
     Value* left = builder_.CreateSub(rows, begin);
     Value* count = builder_.CreateSelect(builder_.CreateICmpSLT(left, batch), left, batch);
@@ -265,7 +268,6 @@ bool ModuleWriter::add_epoch(const passes::KernelPlan& plan) {
     Value* total = field(arguments, offsetof(EpochArguments, loss_sum));
     builder_.CreateStore(builder_.CreateFAdd(builder_.CreateLoad(f64, total), weighted), total);
   });
-  builder_.CreateStore(builder_.CreateFAdd(first_epoch, llvm::ConstantFP::get(f64, 1)), epoch_field);
   builder_.CreateRetVoid();
   return true;
 }

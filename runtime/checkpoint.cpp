@@ -16,15 +16,18 @@ namespace {
 const std::string kCategories = "categories.";  // in the metadata, before the name of the tensor
 const std::string kLatest = "latest/";
 const std::string kFigure = "stop.figure", kBest = "stop.best", kSince = "stop.epochs_since";
+// Where in an epoch training stands.
+const std::string kRows = "epoch.rows", kBatch = "epoch.batch", kBatches = "epoch.batches", kLossSum = "epoch.loss_sum";
 
-void add_variables(TensorFile& file, const Trainer::Implementation& trainer, const std::string& prefix) {
-  const auto& variables = trainer.model->interface.variables;
-  for (std::size_t i = 0; i < variables.size(); ++i) {
-    if (variables[i].kind == ir::Variable::Kind::constant) continue;
-    SavedTensor tensor{ir::evaluate(variables[i].shape, {}), {}};
-    if (variables[i].dtype == ir::DType::f64) tensor.values = std::vector<double>();
-    tensor.set_bytes(trainer.variables[i].bytes);
-    file.tensors.emplace_back(prefix + variables[i].name, std::move(tensor));
+void add_variables(TensorFile& file, const ir::Interface& program, const std::vector<Elements>& values,
+                   const std::string& prefix) {
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const ir::Variable& v = program.variables[i];
+    if (v.kind == ir::Variable::Kind::constant) continue;
+    SavedTensor tensor{ir::evaluate(v.shape, {}), {}};
+    if (v.dtype == ir::DType::f64) tensor.values = std::vector<double>();
+    tensor.set_bytes(values[i].bytes);
+    file.tensors.emplace_back(prefix + v.name, std::move(tensor));
   }
 }
 
@@ -40,14 +43,20 @@ std::optional<Number> number(const TensorFile& file, const std::string& key) {
 
 }  // namespace
 
-TensorFile saved(const Trainer::Implementation& trainer) {
+TensorFile saved(const Trainer::Implementation& trainer, const std::vector<Elements>& variables) {
   TensorFile file;
-  add_variables(file, trainer, "");
+  add_variables(file, trainer.model->interface, variables, "");
   file.metadata = {{"format", "descent"},
                    {"model", trainer.model->interface.name},
                    {"step", std::to_string(trainer.state.step)},
                    {"epochs", std::to_string(trainer.epochs)},
                    {"seed", std::to_string(trainer.state.seed)}};
+  if (const auto& place = trainer.place; place.batches > 0) {
+    file.metadata[kRows] = std::to_string(place.rows);
+    file.metadata[kBatch] = std::to_string(place.batch);
+    file.metadata[kBatches] = std::to_string(place.batches);
+    file.metadata[kLossSum] = fmt::format("{}", place.loss_sum);
+  }
   for (const auto& [name, categories] : trainer.categories) file.metadata[kCategories + name] = to_text(categories);
   return file;
 }
@@ -87,15 +96,20 @@ void restore(Trainer::Implementation& trainer, const TensorFile& file, const std
     if (key.starts_with(kCategories)) trainer.categories[key.substr(kCategories.size())] = from_text(text, path);
   }
   if (!resume) return;
-  const auto counter = [&](const char* key) {
+  const auto counter = [&](const std::string& key) {
     const auto value = number<std::int64_t>(file, key);
-    if (!value) fail(std::string("the file does not say its ") + key);
+    if (!value) fail("the file does not say its " + key);
     return *value;
   };
   trainer.state.step = counter("step");
   trainer.epochs = static_cast<std::uint32_t>(counter("epochs"));
   trainer.state.epoch = trainer.epochs;
   trainer.state.seed = static_cast<std::uint32_t>(counter("seed"));
+  trainer.place = {};
+  if (file.metadata.contains(kBatches)) {
+    const auto loss_sum = number<double>(file, kLossSum);
+    trainer.place = {counter(kRows), counter(kBatch), counter(kBatches), loss_sum.value_or(0)};
+  }
 }
 
 void add_stopping(TensorFile& file, const std::string& figure, const StoppingState& state) {
@@ -112,13 +126,15 @@ std::optional<StoppingState> stopping(const TensorFile& file, const std::string&
   return StoppingState{*best, *since};
 }
 
-void add_latest(TensorFile& file, const Trainer::Implementation& trainer) { add_variables(file, trainer, kLatest); }
+void add_latest(TensorFile& file, const Trainer::Implementation& trainer) {
+  add_variables(file, trainer.model->interface, trainer.variables, kLatest);
+}
 
 }  // namespace runtime
 
 void Trainer::save(const std::string& path) const {
   implementation_->need_fit("save");
-  runtime::save_tensors(path, runtime::saved(*implementation_));
+  runtime::save_tensors(path, runtime::saved(*implementation_, implementation_->variables));
 }
 
 void Trainer::load(const std::string& path, bool resume) {

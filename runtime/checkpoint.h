@@ -3,6 +3,9 @@
 // Where early stopping keeps the weights of the best epoch, they are the file's. If training may go on after a later
 // epoch, the weights of that one are there too, as "latest/NAME" (no name of the language has a '/'), and the metadata
 // say how long the best has not been beaten: going on is the same as never having stopped.
+//
+// Training can stop between any two batches. The metadata then say how many of the epoch are done, of how many rows in
+// which batches: the order of the rows and all random numbers follow from the seed, the epoch and the step.
 #pragma once
 
 #include <optional>
@@ -13,7 +16,8 @@
 
 namespace descent::runtime {
 
-TensorFile saved(const Trainer::Implementation& trainer);
+/// These values of the trainer's variables, with its counters.
+TensorFile saved(const Trainer::Implementation& trainer, const std::vector<Elements>& variables);
 
 /// Takes the variables of a file, which may lack the optimizer's; to go on with training, those of the latest epoch and
 /// the counters. `path` is for messages.

@@ -48,6 +48,7 @@ void run_chunks(Trainer::Implementation& self, const std::string& name, const Te
   auto& w = self.workspace(name, sizes, false);
   const std::vector<const void*>& addresses = self.given.read(self.model->interface, self.model->settings, tensors);
   for (std::int64_t begin = 0; begin < rows; begin += chunk) {
+    if (self.before_part) self.before_part();
     set_batch(std::min(chunk, rows - begin));
     std::size_t at = 0;
     for (const ir::Input& input : program.inputs) {

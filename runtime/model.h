@@ -75,7 +75,14 @@ struct Trainer::Implementation {
   bool fitted = false;
   runtime::GivenTensors given;               ///< of the call that is being made
   std::vector<runtime::Elements> variables;  ///< as Program::variables
-  std::uint32_t epochs = 0;
+  std::uint32_t epochs = 0;                  ///< finished
+  /// Where in the present epoch training stands.
+  struct Place {
+    std::int64_t rows = 0, batch = 0;  ///< of the epoch; 0: none has begun
+    std::int64_t batches = 0;          ///< done
+    double loss_sum = 0;               ///< over those, of loss * rows of the batch
+  };
+  Place place;
   runtime::CategoriesByTensor categories;  ///< of the data it has been trained on
 
   /// Addresses for one function, for sizes up to `capacity`.
@@ -128,6 +135,8 @@ struct Trainer::Implementation {
 
   Workspace& workspace(const std::string& function, const ir::DimensionValues& sizes, bool copies_inputs);
   void need_fit(const char* what) const;
+  /// Called before each part of the rows that an evaluation goes through; what it throws ends that.
+  std::function<void()> before_part;
 };
 
 }  // namespace descent

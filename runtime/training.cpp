@@ -1,15 +1,16 @@
 #include "runtime/training.h"
 
-#include <chrono>
 #include <cmath>
 #include <filesystem>
 #include <limits>
 
 #include "runtime/checkpoint.h"
+#include "runtime/epoch.h"
 #include "runtime/file.h"
 #include "runtime/metrics.h"
 #include "runtime/model.h"
 #include "runtime/split.h"
+#include "runtime/wall_clock.h"
 
 namespace descent::runtime {
 
@@ -132,60 +133,142 @@ class EarlyStop {
     return ++state_.epochs_since >= rule_.patience;
   }
 
-  void restore_best() {
-    latest_variables_ = trainer_.variables;
-    put(best_variables_);
-  }
+  /// The variables of the best epoch, or the trainer's where none has been finished.
+  const std::vector<Elements>& best() const { return best_variables_.empty() ? trainer_.variables : best_variables_; }
 
-  /// What the best epoch came to; where training may go on after a later one, that as well.
-  void write(TensorFile& file, bool is_over) {
+  /// Adds to a file with the best variables how far it is; where training may go on after later steps, their variables.
+  void write(TensorFile& file, bool is_over) const {
     if (best_variables_.empty()) return;
     add_stopping(file, rule_.figure, {state_.best, is_over ? 0 : state_.epochs_since});
-    if (is_over || state_.epochs_since == 0) return;
-    put(latest_variables_);
-    add_latest(file, trainer_);
-    put(best_variables_);
+    if (!is_over && (state_.epochs_since > 0 || trainer_.place.batches > 0)) add_latest(file, trainer_);
+  }
+
+  void restore_best() {
+    // In place, as native code knows the addresses.
+    for (std::size_t i = 0; i < best_variables_.size(); ++i) {
+      std::ranges::copy(best_variables_[i].bytes, trainer_.variables[i].bytes.begin());
+    }
   }
 
  private:
-  /// In place, as native code knows the addresses.
-  void put(const std::vector<Elements>& variables) {
-    for (std::size_t i = 0; i < variables.size(); ++i) {
-      std::ranges::copy(variables[i].bytes, trainer_.variables[i].bytes.begin());
-    }
-  }
-
   const frontend::EarlyStopping& rule_;
   Trainer::Implementation& trainer_;
   StoppingState state_{rule_.largest_is_best ? -kInfinity : kInfinity, 0};
-  std::vector<Elements> best_variables_, latest_variables_;
+  std::vector<Elements> best_variables_;
 };
 
-/// Trains for at most so many epochs.
-void run_epochs(Trainer& trainer, const Parts& data, std::int64_t epochs, std::int64_t batch,
-                const TrainOptions& options, std::optional<EarlyStop>& stop,
-                const std::function<void(const TrainProgress&)>& progress, TrainReport& report) {
-  const ir::Interface& program = trainer.implementation().model->interface;
-  const Tensors training = data.training.views(true, program);
-  const bool validates = data.validation.rows > 0;
-  const bool has_figures = program.results.contains("metrics") || trainer.implementation().model->loss_count() > 1;
-  for (std::int64_t epoch = 1; epoch <= epochs && !report.stopped_early && !report.was_interrupted; ++epoch) {
-    TrainProgress& now = report.history.emplace_back(
-        TrainProgress{epoch, epochs, trainer.epoch(training, data.training.rows, batch), {}, {}});
-    report.epochs = epoch;
-    if (!std::isfinite(now.loss)) {
-      throw Error("the loss is no longer a finite number in epoch " + std::to_string(epoch),
-                  "try a smaller learning rate, or standardize the inputs");
-    }
-    if (has_figures) now.training = measure(trainer, data.training, false);
-    if (validates) now.validation = measure(trainer, data.validation, stop && is_of_classes(stop->figure()));
-    if (progress) progress(now);
-    report.stopped_early = stop && stop->should_stop(*now.validation);
-    report.was_interrupted =
-        !report.stopped_early && epoch < epochs && options.is_interrupted && options.is_interrupted();
+/// How many batches to run at a time, so that they take some 20 ms.
+class Pace {
+ public:
+  std::int64_t batches() const { return batches_; }
+  void took(double microseconds) {
+    if (microseconds < 10'000) batches_ = std::min(2 * batches_, std::int64_t{1} << 40);
+    if (microseconds > 40'000) batches_ = std::max(batches_ / 2, std::int64_t{1});
   }
-  if (stop) stop->restore_best();
-}
+
+ private:
+  std::int64_t batches_ = 1;
+};
+
+/// Thrown between two parts of the rows that are measured.
+struct Interrupted {};
+
+/// A training from its first step to its last.
+class Run {
+ public:
+  using Notify = std::function<void(const TrainProgress&)>;
+  Run(Trainer& trainer, const Parts& data, std::int64_t epochs, std::int64_t batch, const TrainOptions& options,
+      std::optional<EarlyStop>& stop, const Notify& notify, TrainReport& report)
+      : trainer_(trainer),
+        data_(data),
+        epochs_(epochs),
+        batch_(batch),
+        options_(options),
+        stop_(stop),
+        notify_(notify),
+        report_(report),
+        saves_on_the_way_(!options.save.empty() &&
+                          !(std::filesystem::exists(options.save) && !std::filesystem::is_regular_file(options.save))) {
+  }
+
+  /// Trains for at most so many epochs; the first may be the rest of one.
+  void run() {
+    Trainer::Implementation& self = trainer_.implementation();
+    self.before_part = [this] {
+      if (is_interrupted()) throw Interrupted();
+    };
+    try {
+      while (report_.epochs < epochs_ && !report_.stopped_early) run_epoch();
+    } catch (const Interrupted&) {
+      report_.was_interrupted = true;
+    }
+    self.before_part = nullptr;
+  }
+
+  void save() {
+    const Trainer::Implementation& self = trainer_.implementation();
+    TensorFile file = saved(self, stop_ ? stop_->best() : self.variables);
+    if (stop_) stop_->write(file, report_.stopped_early);
+    const WallClock clock;
+    save_tensors(options_.save, file);
+    since_saved_ = {};
+    save_took_us_ = clock.microseconds();
+  }
+
+ private:
+  bool is_interrupted() const { return options_.is_interrupted && options_.is_interrupted(); }
+
+  void run_epoch() {
+    const ir::Interface& program = trainer_.implementation().model->interface;
+    Epoch epoch(trainer_, data_.training.views(true, program), data_.training.rows, batch_);
+    const std::int64_t number = report_.epochs + 1;
+    do {
+      const WallClock clock;
+      epoch.run(pace_.batches());
+      pace_.took(clock.microseconds());
+      if (!std::isfinite(epoch.loss())) {
+        throw Error("the loss is no longer a finite number in epoch " + std::to_string(number),
+                    "try a smaller learning rate, or standardize the inputs");
+      }
+      if (is_interrupted()) throw Interrupted();
+      if (epoch.batches_left() == 0) break;
+      const double share = 1 - static_cast<double>(epoch.batches_left()) / static_cast<double>(epoch.batches());
+      if (notify_) notify_({number, epochs_, share, epoch.loss(), {}, {}});
+      save_now_and_then();
+    } while (true);
+    TrainProgress now{number, epochs_, 1, epoch.loss(), {}, {}};
+    const bool has_figures = program.results.contains("metrics") || trainer_.implementation().model->loss_count() > 1;
+    if (has_figures) now.training = measure(trainer_, data_.training, false);
+    if (data_.validation.rows > 0) {
+      now.validation = measure(trainer_, data_.validation, stop_ && is_of_classes(stop_->figure()));
+    }
+    epoch.finish();
+    report_.epochs = number;
+    report_.stopped_early = stop_ && stop_->should_stop(*now.validation);
+    if (notify_) notify_(now);
+    report_.history.push_back(std::move(now));
+    save_now_and_then();
+  }
+
+  /// Of hours of work a failure of the machine costs half a minute; where writing takes long, fifty times that.
+  void save_now_and_then() {
+    if (!saves_on_the_way_) return;
+    const double since = since_saved_.microseconds();
+    if (since > 1e6 * options_.save_every_s && since > 50 * save_took_us_) save();
+  }
+
+  Trainer& trainer_;
+  const Parts& data_;
+  std::int64_t epochs_, batch_;
+  const TrainOptions& options_;
+  std::optional<EarlyStop>& stop_;
+  const Notify& notify_;
+  TrainReport& report_;
+  bool saves_on_the_way_;  ///< not to a pipe, where one file cannot take the place of another
+  Pace pace_;
+  WallClock since_saved_;
+  double save_took_us_ = 0;
+};
 
 }  // namespace
 
@@ -236,24 +319,22 @@ TrainReport train(const Model& model, const std::string& model_path, const Train
   if (epochs > 0) model.implementation()->compile_together({"step", "evaluate"});
 
   TrainReport report;
-  const auto begin = std::chrono::steady_clock::now();
+  const WallClock clock;
   std::optional<EarlyStop> stop;
   if (data.validation.rows > 0 && description.train.stop) {
     stop.emplace(*description.train.stop, trainer.implementation()).resume(resumed, options.resume);
   }
-  run_epochs(trainer, data, epochs, options.batch.value_or(description.train.batch), options, stop, progress, report);
-  report.train_ms = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count();
+  Run run(trainer, data, epochs, options.batch.value_or(description.train.batch), options, stop, progress, report);
+  run.run();
+  report.train_ms = clock.microseconds() / 1000;
+  if (!options.save.empty()) run.save();  // first of all: whoever interrupted may not wait for the figures
+  if (stop) stop->restore_best();
   report.parameters = model.parameter_count();
   report.steps = trainer.steps();
   report.arena_bytes = trainer.implementation().workspaces["step"].planned_bytes;
   report.training = score(trainer, data.training);
   if (data.validation.rows > 0) report.validation = score(trainer, data.validation);
   report.compile_ms = model.implementation()->compile_ms();
-  if (!options.save.empty()) {
-    TensorFile file = saved(trainer.implementation());
-    if (stop) stop->write(file, report.stopped_early);
-    save_tensors(options.save, file);
-  }
   return report;
 }
 

@@ -29,19 +29,24 @@ struct TrainOptions {
   std::optional<std::int64_t> epochs, batch;
   std::optional<std::uint64_t> seed;
   std::string save, resume;
-  int threads = 1;                       ///< at most; 0: one for each processor
-  std::function<bool()> is_interrupted;  ///< asked after every epoch; training ends there as if it were the last
+  int threads = 1;  ///< at most; 0: one for each processor
+  /// Asked every 20 ms or so, between two batches; training then ends there. A file that is saved goes on at that
+  /// batch.
+  std::function<bool()> is_interrupted;
+  double save_every_s = 30;  ///< at least, while training goes on
 };
 
 struct TrainProgress {
   std::int64_t epoch, epochs;
-  double loss;                       ///< the mean of the epoch's steps
+  double share;                      ///< of the epoch that is done: 1 after it, less now and then within a long one
+  double loss;                       ///< the mean of the epoch's steps so far
   std::optional<Scores> training;    ///< after the epoch, of a model that has metrics or named losses
   std::optional<Scores> validation;  ///< accuracy, auc and brier only where early stopping asks for them
 };
 
 struct TrainReport {
-  std::int64_t epochs = 0, steps = 0, parameters = 0;
+  std::int64_t epochs = 0;  ///< finished
+  std::int64_t steps = 0, parameters = 0;
   std::int64_t arena_bytes = 0;  ///< of what a step computes on the way
   Scores training;
   std::optional<Scores> validation;

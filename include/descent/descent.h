@@ -69,7 +69,8 @@ class Trainer {
   void fit(const Tensors& tensors, std::int64_t rows);
   /// One step of the optimizer on one batch; returns the loss before the step.
   double step(const Tensors& tensors, std::int64_t rows);
-  /// One pass over shuffled batches; returns the mean loss of its steps, weighted by their rows.
+  /// One pass over shuffled batches, or the rest of the one in which the weights were saved from which training goes
+  /// on; returns the mean loss of its steps, weighted by their rows.
   double epoch(const Tensors& tensors, std::int64_t rows, std::int64_t batch);
   /// The loss without what happens in training alone; also the first output if `output` is given.
   double evaluate(const Tensors& tensors, std::int64_t rows, std::vector<float>* output = nullptr);

@@ -30,12 +30,13 @@ for signal in INT TERM HUP; do
   status=$?
   [ $status = $((128 + $(kill -l $signal))) ] || fail "$signal: status $status"
   [ -s weights ] || fail "$signal: no weights"
-  grep -q '^interrupted: saving the weights after this epoch' log || fail "$signal: says nothing"
+  grep -q '^interrupted: saving the weights; once more ends at once' log || fail "$signal: says nothing"
   [ "$(ls | grep -c weights)" = 1 ] || fail "$signal: leaves other files"
 done
 epochs=$(grep -oP '"epochs":\K[0-9]+' out | head -1)
-"$DESCENT" train "$model" --epochs "$epochs" --save straight >/dev/null 2>&1
-cmp weights straight || fail "not the weights of $epochs epochs"
+"$DESCENT" train "$model" --resume weights --epochs 2 --save weights >/dev/null 2>&1
+"$DESCENT" train "$model" --epochs $((epochs + 2)) --save straight >/dev/null 2>&1
+cmp weights straight || fail "not the weights of $epochs epochs and two more"
 grep -q '"epochs":[1-9]' out || fail "no report"
 
 # Without --save there is nothing to keep.
@@ -46,27 +47,56 @@ kill -INT $!
 wait $!
 [ $? = 130 ] || fail "without --save"
 
-# The second one ends at once, in the middle of an epoch that takes seconds; what was saved before is as it was.
+# In the middle of a long epoch, training ends there, and goes on from there.
 cat >long.descent <<'END'
 model long {
     input  x: [n, 1]
     target y: [n, 1]
-    output p = x |> dense(512) |> relu |> dense(512) |> relu |> dense(1)
+    output p = x |> dense(256) |> relu |> dropout(0.1) |> dense(256) |> relu |> dense(1)
     loss = mse(p, y)
+}
+train {
+    batch = 1
 }
 END
 seq 30000 | awk 'BEGIN { print "x,y" } { print $1 % 7 "," $1 % 5 }' >long.csv
-start_long() { exec env --default-signal=INT,TERM "$DESCENT" train long.descent --data long.csv --batch 1 --save second; }
+start_long() { exec env --default-signal=INT,TERM "$DESCENT" train "$@" --save long; }
+rm -f log
+start_long long.descent --data long.csv >out 2>log &
+wait_for_epoch log
+sleep 0.1
+kill -INT $!
+wait $!
+[ $? = 130 ] || fail "a long epoch: status"
+grep -q '"epoch.batches":' long || fail "a long epoch: it was finished"
+grep -q '^1 epochs (interrupted)' out || fail "a long epoch: $(cat out)"
+"$DESCENT" train long.descent --data long.csv --resume long --epochs 1 --threads 2 --save long >/dev/null 2>&1
+"$DESCENT" train long.descent --data long.csv --epochs 2 --save straight >/dev/null 2>&1
+cmp long straight || fail "a long epoch: other weights"
+
+# The second one ends at once, in the middle of a step that takes long; what was saved before is as it was.
+cat >huge.descent <<'END'
+model huge {
+    input  x: [n, 1]
+    target y: [n, 1]
+    let h = x
+    repeat 8 { h = h |> dense(1024) |> relu }
+    output p = dense(h, 1)
+    loss = mse(p, y)
+}
+END
+head -6000 long.csv >huge.csv
 for signal in INT TERM; do
   rm -f log
-  echo kept >second
-  start_long >out 2>log &
+  echo kept >long
+  start_long huge.descent --data huge.csv --batch 6000 >out 2>log &
   wait_for_epoch log
+  sleep 0.1
   kill -INT $! && sleep 0.1 && kill -$signal $!
   wait $!
   status=$?
   [ $status = $((128 + $(kill -l $signal))) ] || fail "second signal $signal: status $status"
-  [ "$(cat second*)" = kept ] || fail "second signal $signal: files $(ls second*)"
+  [ "$(head -c 4 long)" = kept ] || fail "second signal $signal: the file was written"
 done
 
 # Early stopping goes on too: the best epoch and how long it has not been beaten are kept, and the latest weights beside
