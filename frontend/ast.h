@@ -31,10 +31,10 @@ struct Argument {
   Span span;
 };
 
-/// One part of x[...]: an index, or the slice lower:upper, each end of which may be missing.
+/// One part of x[...]: an index, or the slice lower:upper:step, of which each may be missing.
 struct Subscript {
   bool is_slice = false;
-  ExpressionPtr lower = nullptr, upper = nullptr;
+  ExpressionPtr lower = nullptr, upper = nullptr, step = nullptr;
   Span span;
 };
 

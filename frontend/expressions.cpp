@@ -46,7 +46,9 @@ Value Lowering::name(const Expression& e, Scope& scope) {
   if (std::find(broken.begin(), broken.end(), e.text) != broken.end()) return {};
   std::vector<std::string> visible;
   scope.collect(visible);
-  fail(e.span, "unknown name '" + e.text + "'", name_hint(e.text, visible, *scope.file(), prelude_));
+  std::string hint = name_hint(e.text, visible, *scope.file(), prelude_);
+  if (hint.empty() && is_alone_) hint = "give it a value behind the expression: " + e.text + "=1";
+  fail(e.span, "unknown name '" + e.text + "'", hint);
 }
 
 namespace {
@@ -253,6 +255,7 @@ Value Lowering::random_uniform(const ir::Shape& shape) {
 }
 
 Value Lowering::lower_expression(const Expression& e, const std::vector<std::string>& inputs) {
+  is_alone_ = true;
   Scope& scope = scopes_.emplace_back(&file_, nullptr);
   Instance instance;
   instance_ = &instance;

@@ -25,9 +25,14 @@ constexpr Row names[] = {
     {"binary_cross_entropy", "did you mean 'bce'?"},
     {"matmul", "a matrix product is written a @ b"},
     {"pow", "a power is written x^2"},
+    {"mod", "a remainder is written a % b"},
+    {"fmod", "a remainder is written a % b"},
+    {"remainder", "a remainder is written a % b"},
+    {"conv_transpose2d", "did you mean 'conv2d_transpose'?"},
     {"flatten", "write reshape(x, [n, -1])"},
     {"std", "write sqrt(variance(x, axis))"},
-    {"one_hot", "in the data block: one_hot(column(\"kind\")); of whole numbers: float(expand(k, 1) == iota([1, 5], 1))"},
+    {"one_hot",
+     "in the data block: one_hot(column(\"kind\")); of whole numbers: float(expand(k, 1) == iota([1, 5], 1))"},
     {"print", "what a model gives is an output: output h = ..."},
     {"nn", "layers are functions: x |> dense(16)"},
     {"tf", "layers are functions: x |> dense(16)"},
@@ -74,6 +79,7 @@ constexpr Row types[] = {
 
 /// Of the word before, which another language would go on from.
 constexpr Row words[] = {
+    {"%", "a percent sign stands right behind its number: 20%"},
     {"while", "a loop is written for i in 0..n { ... } or repeat n { ... }"},
     {"def", "a function is written fn f(x) = ... or fn f(x) { return ... }"},
     {"function", "a function is written fn f(x) = ... or fn f(x) { return ... }"},

@@ -40,7 +40,7 @@ bool precedes_expression(const Token* t) {
 /// An operator or sign that needs something on both sides, so that the expression goes on in the next line.
 bool is_infix(const Token* t) {
   static const std::string_view signs[] = {"|>", "->", "<-", "..", "==", "!=", "<=", ">=", ",", "=",
-                                           "<",  ">",  "+",  "-",  "*",  "/",  "^",  "@",  "."};
+                                           "<",  ">",  "+",  "-",  "*",  "/",  "%",  "^",  "@", "."};
   static const std::string_view words[] = {"and", "or", "then", "else"};
   if (t->kind == Token::Kind::name) return std::find(std::begin(words), std::end(words), t->text) != std::end(words);
   return t->kind == Token::Kind::symbol && std::find(std::begin(signs), std::end(signs), t->text) != std::end(signs);

@@ -42,6 +42,7 @@ Value Lowering::index(const Expression& e, Scope& scope) {
                                       (rank == 0 ? "none" : std::to_string(rank)));
   }
   ir::Shape starts(rank, Dimension(0)), limits = x.shape(), kept;
+  std::vector<int> steps(rank, 1);
   for (std::size_t axis = 0; axis < rank; ++axis) {
     const Dimension& size = x.shape()[axis];
     if (axis >= e.subscripts.size()) {
@@ -73,7 +74,13 @@ Value Lowering::index(const Expression& e, Scope& scope) {
              "this slice goes beyond axis " + std::to_string(axis) + ", which has the size " + size.to_string());
       }
       if (length.is_constant() && length.constant() < 1) fail(s.span, "this slice is empty");
-      kept.push_back(length);
+      steps[axis] = slice_step(s, scope);
+      const auto count = (length + (steps[axis] - 1)).divided_by(steps[axis]);
+      if (!count) {
+        fail(s.span, "how many elements this slice has depends on the remainder of " + length.to_string() + " by " +
+                         std::to_string(steps[axis]));
+      }
+      kept.push_back(*count);
     } else {
       starts[axis] = position(s.lower);
       limits[axis] = starts[axis] + Dimension(1);
@@ -83,7 +90,18 @@ Value Lowering::index(const Expression& e, Scope& scope) {
       }
     }
   }
-  return Value::of(ir::reshape(ir::slice(x, starts, limits, std::vector<int>(rank, 1)), kept));
+  return Value::of(ir::reshape(ir::slice(x, starts, limits, steps), kept));
+}
+
+/// Of a slice; 1 where it says none.
+int Lowering::slice_step(const Subscript& s, Scope& scope) {
+  if (s.step == nullptr) return 1;
+  const Value v = evaluate(*s.step, scope);
+  if (v.is(Kind::broken)) throw Failure{};
+  const auto step = as_position(v);
+  if (step && step->is_constant() && step->constant() > 0) return static_cast<int>(step->constant());
+  fail(s.step->span, "the step of a slice is a whole number from 1, not " + describe(v),
+       v.is(Kind::number) && v.number < 0 ? "reverse(x, axis) has the elements from the last to the first" : "");
 }
 
 Value Lowering::index_list(const Expression& e, const Value& list, Scope& scope) {
@@ -106,7 +124,11 @@ Value Lowering::index_list(const Expression& e, const Value& list, Scope& scope)
   const std::int64_t begin = s.lower != nullptr ? position(s.lower, length) : 0;
   const std::int64_t end = s.upper != nullptr ? position(s.upper, length) : length;
   if (end <= begin) return Value::list({}, list.kind);
-  return Value::list({items.begin() + begin, items.begin() + end}, list.kind);
+  std::vector<Value> taken;
+  for (std::int64_t i = begin, step = slice_step(s, scope); i < end; i += step) {
+    taken.push_back(items[static_cast<std::size_t>(i)]);
+  }
+  return Value::list(std::move(taken), list.kind);
 }
 
 /// [a, b, c] where a tensor is expected: the items along a new first axis.

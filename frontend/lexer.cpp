@@ -27,7 +27,6 @@ std::string hint_for(std::string_view character) {
       {"!", "write not for a condition, != to compare"},
       {"&", "write and"},
       {"|", "write or, or |> to pass a value on"},
-      {"%", "a percentage is a number with %, such as 20%"},
       {"\\", "a statement goes on in the next line without a sign"},
       {"?", "a choice is written if c then a else b"},
       {"$", ""},
@@ -113,15 +112,17 @@ class Lexer {
     const std::size_t limit = end_of_number();
     const auto [end, error] = std::from_chars(text_.data() + at_, text_.data() + limit, value);
     at_ = std::max(at_ + 1, static_cast<std::size_t>(end - text_.data()));
-    if (at_ < text_.size() && text_[at_] == '%') ++at_, value /= 100;
+    const bool is_share = at_ < text_.size() && text_[at_] == '%';
+    if (is_share) ++at_, value /= 100;
     if (at_ < text_.size() && in_name(text_[at_])) {
       const std::size_t suffix = at_;
       while (at_ < text_.size() && in_name(text_[at_])) ++at_;
       const std::string_view number = text_.substr(begin_, suffix - begin_), unit = text_.substr(suffix, at_ - suffix);
       const bool is_memory = unit.size() <= 3 && unit.ends_with("B");
       mistake(at_, "'" + std::string(number) + std::string(unit) + "' is not a number",
-              is_memory ? "write " + std::string(number) + " " + std::string(unit)
-                        : "names do not begin with a digit; a product is written 2 * x");
+              is_memory  ? "write " + std::string(number) + " " + std::string(unit)
+              : is_share ? "a remainder has a blank before its sign: 7 % 3"
+                         : "names do not begin with a digit; a product is written 2 * x");
     } else if (error != std::errc()) {
       mistake(at_, "this number is out of range");
     }
@@ -141,8 +142,9 @@ class Lexer {
   }
 
   void symbol() {
-    static const std::string_view symbols[] = {"|>", "->", "<-", "..", "==", "!=", "<=", ">=", "(", ")", "[", "]", "{",
-                                               "}",  ",",  ":",  "=",  "<",  ">",  "+",  "-",  "*", "/", "^", "@", "."};
+    static const std::string_view symbols[] = {"|>", "->", "<-", "..", "==", "!=", "<=", ">=", "(",
+                                               ")",  "[",  "]",  "{",  "}",  ",",  ":",  "=",  "<",
+                                               ">",  "+",  "-",  "*",  "/",  "%",  "^",  "@",  "."};
     for (const std::string_view symbol : symbols) {
       if (symbol[0] != text_[at_] || text_.substr(at_, symbol.size()) != symbol) continue;
       at_ += symbol.size();

@@ -101,6 +101,9 @@ void Lowering::lower_model(const Definition& model, const UpdateRules& rules) {
       if (!step.results.empty()) {
         step.results.resize(1);  // the sum of all losses is what a step needs
         lower_updates(rules, step.results[0].node, step);
+      } else if (mistakes_.empty()) {
+        training_ = true;
+        all_optimizers(rules);  // what is wrong with them is wrong without a loss too
       }
       step.updates.insert(step.updates.end(), layer_updates.begin(), layer_updates.end());
     }

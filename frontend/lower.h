@@ -184,6 +184,7 @@ class Lowering {
   void lower_updates(const UpdateRules& rules, const ir::Node* loss, ir::Function& step);
   std::vector<const ir::Node*> lower_gradients(const UpdateRules& rules, const ir::Node* loss,
                                                const std::vector<ir::Variable>& parameters);
+  std::vector<Value> all_optimizers(const UpdateRules& rules);
   Value optimizer_value(const Expression* e);
   Value group_optimizer(const UpdateGroup& group, const Value& general);
   const ir::Node* update_parameter(const Value& optimizer, const ir::Variable& v, const ir::Node* gradient,
@@ -202,6 +203,7 @@ class Lowering {
   Value conditional(const Expression& e, Scope& scope);
   Value index(const Expression& e, Scope& scope);
   Value index_list(const Expression& e, const Value& list, Scope& scope);
+  int slice_step(const Subscript& s, Scope& scope);
   ir::Expr tensor_of_list(const Value& v, const Span& span);
   Value range(const Value& first, const Value& end, const Operands& at);
   Value parameters(bool weights_only);
@@ -236,6 +238,7 @@ class Lowering {
   std::vector<Call> calls_;         // from the model to the function being evaluated
   Instance* instance_ = nullptr;
   bool training_ = false;
+  bool is_alone_ = false;           // an expression without a model
   const ir::Node* step_ = nullptr;  // what `step` is for an optimizer, where it does not act in every step
   const ir::Node* acts_ = nullptr;  // whether it acts in this step
   bool averaged_ = false;           // prediction reads running averages of the parameters

@@ -102,6 +102,7 @@ class NameChecker {
       for (const Subscript& s : e->subscripts) {
         if (s.lower != nullptr) expression(*s.lower);
         if (s.upper != nullptr) expression(*s.upper);
+        if (s.step != nullptr) expression(*s.step);
       }
       for (std::size_t i = 1; i < e->operands.size(); ++i) expression(*e->operands[i]);
       e = e->operands.empty() ? nullptr : e->operands[0];

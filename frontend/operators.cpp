@@ -125,6 +125,15 @@ namespace {
 
 bool is_condition(Expr e) { return e.node->type.dtype == ir::DType::boolean; }
 
+/// `%` has the sign of what it divides by, as in the languages of the field; a remainder that of what is divided.
+double with_sign_of(double divisor, double remainder) {
+  return remainder * divisor < 0 ? remainder + divisor : remainder;
+}
+Expr with_sign_of(Expr divisor, Expr remainder) {
+  const Expr below = remainder < 0 && divisor > 0, above = remainder > 0 && divisor < 0;
+  return ir::select(below || above, remainder + divisor, remainder);
+}
+
 struct BinaryOperator {
   Op op;
   bool swapped;
@@ -133,14 +142,14 @@ struct BinaryOperator {
 
 const BinaryOperator* find_operator(const std::string& sign) {
   static const std::unordered_map<std::string, BinaryOperator> table = {
-      {"+", {Op::add, false, false}},         {"-", {Op::subtract, false, false}},
-      {"*", {Op::multiply, false, false}},    {"/", {Op::divide, false, false}},
-      {"^", {Op::power, false, false}},       {"max", {Op::maximum, false, false}},
-      {"min", {Op::minimum, false, false}},   {"==", {Op::compare_eq, false, false}},
-      {"!=", {Op::compare_ne, false, false}}, {"<", {Op::compare_lt, false, false}},
-      {"<=", {Op::compare_le, false, false}}, {">", {Op::compare_lt, true, false}},
-      {">=", {Op::compare_le, true, false}},  {"and", {Op::logical_and, false, true}},
-      {"or", {Op::logical_or, false, true}}};
+      {"+", {Op::add, false, false}},          {"-", {Op::subtract, false, false}},
+      {"*", {Op::multiply, false, false}},     {"/", {Op::divide, false, false}},
+      {"%", {Op::remainder, false, false}},    {"^", {Op::power, false, false}},
+      {"max", {Op::maximum, false, false}},    {"min", {Op::minimum, false, false}},
+      {"==", {Op::compare_eq, false, false}},  {"!=", {Op::compare_ne, false, false}},
+      {"<", {Op::compare_lt, false, false}},   {"<=", {Op::compare_le, false, false}},
+      {">", {Op::compare_lt, true, false}},    {">=", {Op::compare_le, true, false}},
+      {"and", {Op::logical_and, false, true}}, {"or", {Op::logical_or, false, true}}};
   const auto at = table.find(sign);
   return at == table.end() ? nullptr : &at->second;
 }
@@ -190,7 +199,7 @@ Value Lowering::binary(const std::string& sign, const Value& a, const Value& b, 
   if (a.is(Kind::number) && b.is(Kind::number) && !row.boolean) {
     const double value =
         row.swapped ? ir::info(row.op).meaning(b.number, a.number, 0) : ir::info(row.op).meaning(a.number, b.number, 0);
-    return compares ? Value::truth(value != 0) : Value::of(value);
+    return compares ? Value::truth(value != 0) : Value::of(sign == "%" ? with_sign_of(b.number, value) : value);
   }
   if (a.is(Kind::dimension) || b.is(Kind::dimension)) {
     if (const auto size = size_arithmetic(sign, a, b)) return *size;
@@ -221,10 +230,15 @@ Value Lowering::binary(const std::string& sign, const Value& a, const Value& b, 
              ir::to_string(value.node->type),
          row.boolean ? "compare it: ... > 0" : "write if ... then 1 else 0 to make a number of a condition");
   }
-  if (!row.boolean) unify_numbers(x, y, takes_whole_numbers(row.op), at);
+  const bool divides = row.op == Op::remainder;
+  if (!row.boolean) unify_numbers(x, y, divides || takes_whole_numbers(row.op), at);
+  const bool is_whole = divides && x.node->type.dtype == ir::DType::i32;
+  if (is_whole) x = ir::convert(x, ir::DType::f64), y = ir::convert(y, ir::DType::f64);  // which has all their digits
   const ir::Shape shape = common_shape(x, y, at);
   const Expr p = fit_to(x, shape, at.left), q = fit_to(y, shape, at.right);
-  return Value::of(row.swapped ? ir::elementwise(row.op, {q, p}) : ir::elementwise(row.op, {p, q}));
+  Expr result = row.swapped ? ir::elementwise(row.op, {q, p}) : ir::elementwise(row.op, {p, q});
+  if (divides) result = with_sign_of(q, result);
+  return Value::of(is_whole ? ir::convert(result, ir::DType::i32) : result);
 }
 
 /// Over the last axis of the first and the last but one of the second; the axes before them are batches, equal or

@@ -16,8 +16,8 @@ namespace {
 /// How tightly an infix operator binds; all associate to the left but ^.
 int precedence(const Token& token) {
   static const std::unordered_map<std::string_view, int> table = {
-      {"|>", 1}, {"or", 2}, {"and", 3}, {"==", 4}, {"!=", 4}, {"<", 4}, {"<=", 4}, {">", 4},
-      {">=", 4}, {"..", 5}, {"+", 6},   {"-", 6},  {"*", 7},  {"/", 7}, {"@", 7},  {"^", 9}};
+      {"|>", 1}, {"or", 2}, {"and", 3}, {"==", 4}, {"!=", 4}, {"<", 4}, {"<=", 4}, {">", 4}, {">=", 4},
+      {"..", 5}, {"+", 6},  {"-", 6},   {"*", 7},  {"/", 7},  {"%", 7}, {"@", 7},  {"^", 9}};
   if (token.kind != Token::Kind::symbol && token.kind != Token::Kind::name) return 0;
   const auto at = table.find(token.text);
   return at == table.end() ? 0 : at->second;
@@ -263,7 +263,12 @@ ExpressionPtr ExpressionParser::index(ExpressionPtr indexed) {
     if (is_symbol(":")) {
       s.is_slice = true;
       end = next().span;
-      if (!is_symbol(",") && !is_symbol("]")) s.upper = expression(), end = s.upper->span;
+      const auto is_given = [&] { return !is_symbol(",") && !is_symbol("]") && !is_symbol(":"); };
+      if (is_given()) s.upper = expression(), end = s.upper->span;
+      if (is_symbol(":")) {
+        end = next().span;
+        if (is_given()) s.step = expression(), end = s.step->span;
+      }
     }
     s.span = join(begin, end);
     e->subscripts.push_back(s);

@@ -62,6 +62,7 @@ class Printer {
       if (s.is_slice) line(depth + 1, "slice");
       if (s.lower != nullptr) expression(depth + 1 + s.is_slice, *s.lower, s.is_slice ? "from " : "");
       if (s.upper != nullptr) expression(depth + 2, *s.upper, "to ");
+      if (s.step != nullptr) expression(depth + 2, *s.step, "by ");
     }
     if (e.definition != nullptr) definition(depth + 1, *e.definition);
   }

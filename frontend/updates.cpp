@@ -49,6 +49,34 @@ void check_patterns(const Lowering& lowering, const UpdateRules& rules, const st
 
 }  // namespace
 
+/// The optimizer of each group, then the general one; none where there are mistakes, which are reported, each setting's
+/// by itself.
+std::vector<Value> Lowering::all_optimizers(const UpdateRules& rules) {
+  std::vector<ir::Variable> parameters;
+  for (const ir::Variable& v : program_.variables) {
+    if (v.kind == ir::Variable::Kind::parameter) parameters.push_back(v);
+  }
+  bool all_right = true;
+  const auto attempt = [&](auto&& make) {
+    try {
+      make();
+    } catch (const Failure& failure) {
+      report(failure);
+      all_right = false;
+    }
+  };
+  Value general;
+  std::vector<Value> optimizers;
+  attempt([&] { check_patterns(*this, rules, parameters); });
+  attempt([&] { general = optimizer_value(rules.optimizer); });
+  for (const UpdateGroup& group : rules.groups) {
+    if (general.is(Kind::broken) && group.optimizer == nullptr) continue;
+    attempt([&] { optimizers.push_back(group_optimizer(group, general)); });
+  }
+  optimizers.push_back(general);
+  return all_right ? optimizers : std::vector<Value>{};
+}
+
 void Lowering::lower_updates(const UpdateRules& rules, const Node* loss, ir::Function& step) {
   training_ = true;
   try {
@@ -56,26 +84,14 @@ void Lowering::lower_updates(const UpdateRules& rules, const Node* loss, ir::Fun
     for (const ir::Variable& v : program_.variables) {
       if (v.kind == ir::Variable::Kind::parameter) parameters.push_back(v);
     }
-    bool all_right = true;  // each setting's mistakes are reported
-    const auto attempt = [&](auto&& make) {
-      try {
-        make();
-      } catch (const Failure& failure) {
-        report(failure);
-        all_right = false;
-      }
-    };
     std::vector<const Node*> gradients;
-    Value general;
-    std::vector<Value> of_groups;
-    attempt([&] { check_patterns(*this, rules, parameters); });
-    attempt([&] { gradients = lower_gradients(rules, loss, parameters); });
-    attempt([&] { general = optimizer_value(rules.optimizer); });
-    for (const UpdateGroup& group : rules.groups) {
-      if (general.is(Kind::broken) && group.optimizer == nullptr) continue;
-      attempt([&] { of_groups.push_back(group_optimizer(group, general)); });
+    try {
+      gradients = lower_gradients(rules, loss, parameters);
+    } catch (const Failure& failure) {
+      report(failure);
     }
-    if (!all_right) throw Failure{};
+    const std::vector<Value> optimizers = all_optimizers(rules);
+    if (optimizers.empty() || gradients.size() != parameters.size()) throw Failure{};
     const std::size_t accumulators = state_updates_.size();
     const Span chosen_at = rules.optimizer != nullptr ? rules.optimizer->span : Span{};
     std::vector<const Node*> values;
@@ -88,7 +104,7 @@ void Lowering::lower_updates(const UpdateRules& rules, const Node* loss, ir::Fun
       const Node* value = parameter(v);
       const bool is_new = seen.emplace(group, ir::to_string(v.shape)).second;
       if (!is_frozen && (is_new || !rules.one_of_each)) {
-        value = update_parameter(group < rules.groups.size() ? of_groups[group] : general, v, gradients[i], chosen_at);
+        value = update_parameter(optimizers[group], v, gradients[i], chosen_at);
         step.updates.push_back({v.name, value});
       }
       values.push_back(value);

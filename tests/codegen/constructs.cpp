@@ -101,6 +101,15 @@ model groups {
 }
 train { optimizer = adamw(lr = 1e-3, weight_decay = 0.01) groups = [freeze("encoder.b"), group("*.b", weight_decay = 0), group("head", optimizer = sgd(lr = 0.1))] accumulate = 2 }
 )"},
+    {"growing_images", R"(
+model growing_images {
+ input x: [n, 3, 4, 2]
+ target y: [n, 6, 8, 1]
+ output p = x |> depthwise_conv2d(padding = 1) |> dense(4) |> group_norm(2) |> silu |> conv2d_transpose(3, size = 3, padding = 1) |> pad(0, 1, axis = [1, 2]) |> conv2d(1, padding = 1)
+ loss = mse(p + upsample2d(x)[:, :, :, :1], y)
+}
+train { optimizer = sgd(lr = 0.1) }
+)"},
     {"images", R"(
 model images {
  input x: [n, 4, 4, 1]
@@ -122,6 +131,19 @@ model indexing {
  let f = x[0] |> sum
  let g = x[:n - 1, 1]
  output p = dense(c, 2) + dense(d, 2) + reshape(a + b, [n, 1]) + 0.01 * (e + f + sum(g))
+ loss = mse(p, y)
+}
+train { optimizer = sgd(lr = 0.1) }
+)"},
+    {"remainders_and_steps", R"(
+model remainders_and_steps {
+ input x: [n, 7]
+ input k: int[n, 3]
+ target y: [n, 1]
+ let a = 5 * x[:, ::2] % 2
+ let b = 3 * x[:, 1:-1:3] % (2 + x[:, :2]^2)
+ let c = float((k * 3 + 1) % 5 - k % -2)
+ output p = dense(a, 1) + dense(b, 1) + dense(c, 1)
  loss = mse(p, y)
 }
 train { optimizer = sgd(lr = 0.1) }

@@ -16,4 +16,8 @@ prints 0.328504 "bce(0.72, 1)"
 prints -0.377541 "grad(bce(sigmoid(z), 1), z)" z=0.5
 prints 10000.000000 "bce(sigmoid(z), 0)" z=10000
 prints -1.000000 "grad(bce(sigmoid(z), 1), z)" z=-10000
+prints "1:5: error: unknown name 'x'
+  1 | sin(x)
+    |     ^
+    = help: give it a value behind the expression: x=1" "sin(x)"
 exit $failed

@@ -83,6 +83,31 @@ TEST_CASE("indices_and_slices_count_from_both_ends") {
   CHECK(value("[5, 6, 7][1:]") == Numbers{6, 7});
 }
 
+TEST_CASE("slices_may_have_a_step") {
+  const std::string t = "([[1, 2, 3, 4], [5, 6, 7, 8]] + 0)";
+  CHECK(value(t + "[:, ::2]") == Numbers{1, 3, 5, 7});
+  CHECK(value(t + "[:, 1::2]") == Numbers{2, 4, 6, 8});
+  CHECK(value(t + "[::2, :3:2]") == Numbers{1, 3});
+  CHECK(value(t + "[:, -3:-1:9]") == Numbers{2, 6});
+  CHECK(shape_of(t + "[:, ::3]") == "[2, 2]");
+  CHECK(value("[5, 6, 7][0:3:1]") == Numbers{5, 6, 7});
+  CHECK(value("sum(map([4, 5, 6, 7, 8][1::3], fn(i) = i))") == Numbers{13});
+  const ir::Program program = model("output p = reshape(x, [2 * n, 2])[::2]");
+  CHECK(ir::to_string(program.function("predict").results[0].node->shape()) == "[n, 2]");
+}
+
+TEST_CASE("remainders_have_the_sign_of_what_divides") {
+  CHECK(value("[7, -7, 7.5] % 3") == Numbers{1, 2, 1.5});
+  CHECK(value("[7, -7, 6] % -3") == Numbers{-2, -1, 0});
+  CHECK(value("-7 % 3") == Numbers{2});
+  CHECK(value("2 * 7 % 4 - 1") == Numbers{1});
+  CHECK(value("50% % 0.2") == Numbers{0.5 - 2 * 0.2});
+  CHECK(value("int([7, -7, -2147483647]) % 2147483646") == Numbers{7, 2147483639, 2147483645});
+  CHECK(value("int([5]) % 0") == Numbers{0});
+  const ir::Program program = model("output p = iota([3]) % 2");
+  CHECK(program.function("predict").results[0].node->type.dtype == ir::DType::i32);
+}
+
 TEST_CASE("bounds_may_be_symbolic") {
   const ir::Program program = model("output p = x[0:n-1, 1:] - x[1:n, 1:]");
   CHECK(ir::to_string(program.function("predict").results[0].node->shape()) == "[n - 1, 3]");

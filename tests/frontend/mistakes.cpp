@@ -76,7 +76,7 @@ TEST_CASE("after_a_hundred_mistakes_no_others_are_looked_for") {
     return "model m {\n input x: [n, 2]\n input y: [n, 3]" + body + "\n output p = x\n}";
   };
   for (const std::string& text : {in_model(lines), in_model("\n let h = " + line), definitions + in_model(""),
-                                  imports + in_model(""), repeated("%\n", 20000)}) {
+                                  imports + in_model(""), repeated("$\n", 20000)}) {
     const std::string found = mistakes(text);
     INFO(found.substr(0, 200));
     CHECK(found.ends_with("m.descent: error: after so many mistakes no others were looked for"));

@@ -785,8 +785,56 @@ def settings():
                for e, r in ((0.0, 0.1), (3.0, 0.3), (6.0, 0.5), (13.0, 0.255), (20.0, 0.01), (30.0, 0.01))])
 
 
+def image_layers():
+    """Groups of channels, and images that grow. PyTorch has the channels second."""
+    def groups(shape, groups, eps=1e-5):
+        def reference(x, scale, shift):
+            return F.group_norm(x.movedim(-1, 1), groups, scale, shift, eps).movedim(1, -1)
+
+        setting = "" if eps == 1e-5 else f", eps = {eps}"
+        layer_case("group_norm", f"group_norm(x, {groups}{setting})", reference, {"x": numbers(shape)},
+                   {"group_norm.0.scale": numbers(shape[-1:]), "group_norm.0.shift": numbers(shape[-1:])},
+                   name=f"group_norm of {groups} groups and rank {len(shape)}")
+
+    groups((3, 4), 2)
+    groups((3, 2, 4), 1, eps=0.25)
+    groups((3, 3, 2, 6), 3)
+    groups((3, 3, 2, 4), 4)
+    image = numbers((3, 6, 5, 2))
+    for setting, arguments in {"": {}, ", stride = 2, padding = 1": {"stride": 2, "padding": 1},
+                               ", padding = 2, dilation = 2": {"padding": 2, "dilation": 2}}.items():
+        layer_case("depthwise_conv2d", f"depthwise_conv2d(x, size = 3{setting})",
+                   lambda x, w, b, a=arguments: F.conv2d(x.permute(0, 3, 1, 2), w.permute(2, 0, 1)[:, None], b, groups=2,
+                                                         **a).permute(0, 2, 3, 1),
+                   {"x": image}, {"depthwise_conv2d.0.w": numbers((3, 3, 2)), "depthwise_conv2d.0.b": numbers((2,))})
+    small = numbers((3, 3, 4, 2))
+    for size, stride, padding in ((2, 2, 0), (3, 1, 1), (3, 2, 1), (4, 2, 1), (2, 3, 0), (1, 1, 0)):
+        setting = f"size = {size}, stride = {stride}, padding = {padding}"
+        layer_case("conv2d_transpose", f"conv2d_transpose(x, 3, {setting})",
+                   lambda x, w, b, s=stride, p=padding: F.conv_transpose2d(
+                       x.permute(0, 3, 1, 2), w.permute(2, 3, 0, 1), b, stride=s, padding=p).permute(0, 2, 3, 1),
+                   {"x": small}, {"conv2d_transpose.0.w": numbers((size, size, 2, 3)),
+                                  "conv2d_transpose.0.b": numbers((3,))})
+    for size in (2, 3):
+        function_case("layers", "upsample2d", f"upsample2d(x, size = {size})",
+                      lambda x, s=size: F.interpolate(x.movedim(-1, 1), scale_factor=s).movedim(1, -1), {"x": small})
+
+
+def operators():
+    """Of the language: remainders with the sign of what divides, and slices with a step."""
+    a = torch.tensor([7.0, -7.0, 7.5, -7.5, 0.0, 6.0, -6.0, 0.3125, 1e6, -1e6, 5.0, 12.25]).double().reshape(3, 4)
+    b = torch.tensor([3.0, 3.0, -2.0, -2.0, 5.0, 3.0, 3.0, 1.0, 7.0, 7.0, 5.0, -0.5]).double().reshape(3, 4)
+    function_case("operators", "%", "a % b", torch.remainder, {"a": a, "b": b})
+    function_case("operators", "%", "a % -3", lambda a: a % -3, {"a": a})
+    x = numbers((3, 7, 5))
+    function_case("operators", "slice", "x[:, ::2]", lambda x: x[:, ::2], {"x": x})
+    function_case("operators", "slice", "x[:, 1:-1:3, ::4]", lambda x: x[:, 1:-1:3, ::4], {"x": x})
+    function_case("operators", "slice", "x[:, :6:2, 3] - x[:, 1::2, 0]", lambda x: x[:, :6:2, 3] - x[:, 1::2, 0], {"x": x})
+
+
 def main():
-    for make in (initialisers, activations, losses, regularisers, layers, optimizers, schedules, training, settings):
+    for make in (initialisers, activations, losses, regularisers, layers, optimizers, schedules, training, settings,
+                 image_layers, operators):
         make()
     FOLDER.mkdir(exist_ok=True)
     for file, content in cases.items():

@@ -168,3 +168,4 @@ TEST_CASE("layers_agree_with_the_reference") { check_file("layers"); }
 TEST_CASE("optimizers_agree_with_the_reference") { check_file("optimizers"); }
 TEST_CASE("schedules_agree_with_the_reference") { check_file("schedules"); }
 TEST_CASE("training_agrees_with_the_reference") { check_file("training"); }
+TEST_CASE("operators_agree_with_the_reference") { check_file("operators"); }
