@@ -57,9 +57,9 @@ class Progress {
 void print_report(const runtime::TrainReport& r) {
   std::string names;
   for (const Trainer::Figure& f : named_figures(r.training)) names += fmt::format("  {:>8}", f.name);
-  print("\n{:<12}{:>8}{:>10}{:>10}{:>10}{}\n", "", "rows", "loss", "accuracy", "AUC", names);
+  print("\n{:<12}{:>8}  {:>10}{:>10}{:>10}{}\n", "", "rows", "loss", "accuracy", "AUC", names);
   const auto row = [](const char* name, const runtime::Scores& s) {
-    print("{:<12}{:>8}{:>10}{:>10}{:>10}", name, s.rows, shown(s.loss), shown(s.accuracy), shown(s.auc));
+    print("{:<12}{:>8}  {:>10}{:>10}{:>10}", name, s.rows, shown(s.loss), shown(s.accuracy), shown(s.auc));
     for (const Trainer::Figure& f : named_figures(s)) {
       print("  {:>{}}", shown(f.value), std::max<std::size_t>(8, f.name.size()));
     }

@@ -56,6 +56,7 @@ struct SplitSpec {
 struct DataSpec {
   std::string source;  ///< path as written: relative to the model file's folder
   Location source_location;
+  char decimal = '.';  ///< what stands before the decimals of its numbers: a point or a comma
   std::vector<ColumnBinding> bindings;
   std::optional<SplitSpec> validation;
   Location location;  ///< of the block

@@ -282,6 +282,23 @@ void each_setting(const Definition& block, std::vector<Diagnostic>& mistakes, Ha
   }
 }
 
+/// csv("data.csv"), or csv("data.csv", decimal = ",").
+void read_source(const Expression& e, DataSpec& data) {
+  if (called(e) != "csv" || e.arguments.empty()) fail(e.span, "expected a source", "write source = csv(\"data.csv\")");
+  data.source = text(*e.arguments[0].value, "the name of a file");
+  data.source_location = locate(e.arguments[0].span);
+  for (std::size_t i = 1; i < e.arguments.size(); ++i) {
+    const Argument& a = e.arguments[i];
+    if (a.name != "decimal") {
+      fail(a.span, "csv takes a file and what stands before the decimals of its numbers",
+           "write csv(\"data.csv\", decimal = \",\"); what separates the cells is seen from the header");
+    }
+    const std::string sign = text(*a.value, "a sign");
+    if (sign != "." && sign != ",") fail(a.value->span, "decimals stand behind a point or a comma");
+    data.decimal = sign[0];
+  }
+}
+
 }  // namespace
 
 DataSpec read_data_block(const Definition& block, const Definition& model, std::vector<Diagnostic>& mistakes) {
@@ -295,10 +312,7 @@ DataSpec read_data_block(const Definition& block, const Definition& model, std::
   }
   each_setting(block, mistakes, [&](const Statement& s) {
     if (s.name == "source") {
-      if (called(*s.value) != "csv" || s.value->arguments.size() != 1)
-        fail(s.value->span, "expected a source", "write source = csv(\"data.csv\")");
-      data.source = text(*s.value->arguments[0].value, "the name of a file");
-      data.source_location = locate(s.value->arguments[0].span);
+      read_source(*s.value, data);
     } else if (s.name == "validation") {
       data.validation = split(*s.value);
     } else if (std::find(tensors.begin(), tensors.end(), s.name) != tensors.end()) {

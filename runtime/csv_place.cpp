@@ -27,9 +27,9 @@ struct CellPlace {
   std::uint64_t line;
 };
 
-CellPlace find_cell(std::string_view bytes, std::uint64_t line, std::size_t cell) {
+CellPlace find_cell(std::string_view bytes, std::uint64_t line, std::size_t cell, char separator) {
   CellPlace place{0, 0, 0, line};
-  const auto blank = [&](std::size_t i) { return bytes[i] == ' ' || bytes[i] == '\t'; };
+  const auto blank = [&](std::size_t i) { return bytes[i] == ' ' || (bytes[i] == '\t' && separator != '\t'); };
   bool quoted = false, cell_start = true;
   std::size_t at = 0;
   for (; at < bytes.size(); ++at) {
@@ -41,8 +41,8 @@ CellPlace find_cell(std::string_view bytes, std::uint64_t line, std::size_t cell
     }
     if (byte == '"' && (cell_start || bytes[at - 1] == '"')) quoted = true;
     cell_start = cell_start && blank(at);
-    if (byte == '\n' || byte == '\r' || (byte == ',' && cell == 0)) break;
-    if (byte == ',') --cell, place.begin = at + 1, cell_start = true;
+    if (byte == '\n' || byte == '\r' || (byte == separator && cell == 0)) break;
+    if (byte == separator) --cell, place.begin = at + 1, cell_start = true;
   }
   if (cell > 0) place.begin = at;  // the record's end
   // Of a cell that goes over several lines, show what is in the first.
@@ -55,7 +55,7 @@ CellPlace find_cell(std::string_view bytes, std::uint64_t line, std::size_t cell
 }  // namespace
 
 Diagnostic diagnose_csv_cell(const std::string& path, std::uint64_t record_begin, std::uint64_t line, std::size_t cell,
-                             const std::string& message, const std::string& hint) {
+                             char separator, const std::string& message, const std::string& hint) {
   Diagnostic diagnostic{path, static_cast<int>(line), 0, 1, message, hint, ""};
   std::string bytes;
   try {
@@ -64,7 +64,7 @@ Diagnostic diagnose_csv_cell(const std::string& path, std::uint64_t record_begin
     return diagnostic;  // the file is gone; what was wrong with it still holds
   }
   if (bytes.empty()) return diagnostic;
-  const CellPlace place = find_cell(bytes, line, cell);
+  const CellPlace place = find_cell(bytes, line, cell, separator);
   const std::string_view text = std::string_view(bytes).substr(place.line_begin);
   const std::size_t before = count_characters(text.substr(0, place.begin - place.line_begin));
   const std::size_t inside = count_characters(std::string_view(bytes).substr(place.begin, place.end - place.begin));

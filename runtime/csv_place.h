@@ -12,6 +12,6 @@ namespace descent::runtime {
 /// `line`. A cell beyond the record's last stands for its end. Without line and column if the file cannot be read
 /// again.
 Diagnostic diagnose_csv_cell(const std::string& path, std::uint64_t record_begin, std::uint64_t line, std::size_t cell,
-                             const std::string& message, const std::string& hint);
+                             char separator, const std::string& message, const std::string& hint);
 
 }  // namespace descent::runtime

@@ -11,6 +11,7 @@
 #include <filesystem>
 #include <limits>
 #include <new>
+#include <set>
 #include <utility>
 
 #include "runtime/csv_place.h"
@@ -42,14 +43,15 @@ bool means_missing(std::string_view cell) {
   return std::any_of(std::begin(marks), std::end(marks), [&](auto mark) { return equal_without_case(cell, mark); });
 }
 
-/// Reads a cell as a number; says what else it holds.
+/// Reads a cell as a number with these decimals; says what else it holds.
 template <class Number>
-Found parse_number(std::string_view cell, Number& number) {
+Found parse_number(std::string_view cell, char decimal, Number& number) {
   cell = without_blanks(cell);
   const bool plus = cell.size() > 1 && cell[0] == '+' && cell[1] != '-';
   const char* begin = cell.data() + plus;
   const char* end = cell.data() + cell.size();
-  const auto [rest, failure] = fast_float::from_chars(begin, end, number);
+  const auto [rest, failure] = fast_float::from_chars_advanced(
+      begin, end, number, fast_float::parse_options(fast_float::chars_format::general, decimal));
   if (failure == std::errc() && rest == end && std::isfinite(number)) return Found::number;
   if (means_missing(cell)) return Found::missing;
   if (failure == std::errc::result_out_of_range && rest == end) return Found::too_large;
@@ -65,12 +67,27 @@ bool is_number_with_commas(std::string_view cell) {
          std::all_of(cell.begin(), cell.end(), [&](char c) { return is_digit(c) || c == ',' || c == '.' || c == '-'; });
 }
 
+/// "2024-01-31", "31.1.2024", "1/31/24 12:00": numbers with the same sign between the first three.
+bool is_date(std::string_view cell) {
+  std::string signs;
+  bool in_number = false;
+  for (const char c : without_blanks(cell).substr(0, 10)) {
+    if (c == ' ' || c == 'T') break;  // the time
+    const bool is_digit = c >= '0' && c <= '9';
+    if (!is_digit && !in_number) return false;
+    if (!is_digit) signs += c;
+    in_number = is_digit;
+  }
+  return signs.size() == 2 && signs[0] == signs[1] && std::string_view("-./").find(signs[0]) != std::string_view::npos;
+}
+
 /// What to say about a cell that holds no number.
 struct Complaint {
   std::string message, hint;
 };
 
-Complaint complain(Found found, const std::string& column, std::string_view cell, std::size_t row) {
+Complaint complain(Found found, const std::string& column, std::string_view cell, std::size_t row,
+                   bool commas_are_decimal) {
   const std::string name = "column " + in_quotes(column);
   const std::string fill = "write the number there, or leave the row out";
   switch (found) {
@@ -87,8 +104,12 @@ Complaint complain(Found found, const std::string& column, std::string_view cell
               "scale the column: the largest number is 3.4e38"};
     default:
       return {fmt::format("{} holds the text {} where a number is expected", name, in_quotes(cell)),
-              is_number_with_commas(cell)
-                  ? std::string("write numbers with a decimal point and without commas: 1234.5")
+              is_number_with_commas(cell) && !commas_are_decimal
+                  ? std::string("write numbers with a decimal point and without commas, 1234.5, or say that commas "
+                                "are decimal: source = csv(..., decimal = \",\")")
+              : is_date(cell)
+                  ? std::string("a date is no number: give what matters of it, such as the day of the week, "
+                                "columns of their own")
                   : fmt::format("write a number there, or compare the column with a text: column({}) == {}",
                                 in_quotes(column), in_quotes(cell))};
   }
@@ -113,16 +134,18 @@ std::vector<Number> Table::numbers(std::span<const std::size_t> columns) const {
   std::vector<Number> values(rows() * columns.size());
   std::vector<Diagnostic> mistakes;
   std::size_t unshown = 0;
+  std::set<std::size_t> columns_of_texts;  // of each the first is shown: the others mostly are alike
   auto value = values.begin();
   for (std::size_t row = 0; row < rows(); ++row) {
     for (const std::size_t column : columns) {
-      const Found found = parse_number(text(row, column), *value++);
+      const Found found = parse_number(text(row, column), decimal_, *value++);
       if (found == Found::number) continue;
-      if (mistakes.size() == shown_mistakes) {
+      const bool is_text = found == Found::text;
+      if (mistakes.size() == shown_mistakes || (is_text && !columns_of_texts.insert(column).second)) {
         ++unshown;
         continue;
       }
-      const Complaint complaint = complain(found, columns_[column], text(row, column), row);
+      const Complaint complaint = complain(found, columns_[column], text(row, column), row, decimal_ == ',');
       mistakes.push_back(diagnose(row, column, complaint.message, complaint.hint));
     }
   }
@@ -139,14 +162,16 @@ template std::vector<double> Table::numbers<double>(std::span<const std::size_t>
 
 Diagnostic Table::diagnose(std::size_t row, std::size_t column, const std::string& message,
                            const std::string& hint) const {
-  return diagnose_csv_cell(path_, row_places_[row].file_begin, row_places_[row].line, column, message, hint);
+  return diagnose_csv_cell(path_, row_places_[row].file_begin, row_places_[row].line, column, separator_, message,
+                           hint);
 }
 
 /// Fills a table from a file: gives libcsv one line after the other, so that the place of every record is known.
 class TableReader {
  public:
-  explicit TableReader(const std::string& path) {
+  TableReader(const std::string& path, char decimal) {
     table_.path_ = path;
+    table_.decimal_ = decimal;
     csv_init(&parser_, CSV_STRICT | CSV_STRICT_FINI);
     csv_set_blk_size(&parser_, 1 << 12);
   }
@@ -186,7 +211,8 @@ class TableReader {
 
   /// A mistake in a cell of the record that is being read.
   [[noreturn]] void fail(std::size_t cell, const std::string& message, const std::string& hint) const {
-    throw Error(diagnose_csv_cell(table_.path_, record_.file_begin, record_.line, cell, message, hint));
+    throw Error(
+        diagnose_csv_cell(table_.path_, record_.file_begin, record_.line, cell, table_.separator_, message, hint));
   }
 
   void check_beginning(std::string_view& bytes) {
@@ -196,9 +222,40 @@ class TableReader {
     if (bytes.substr(0, 1 << 12).find('\0') != std::string_view::npos) {
       throw file_error(table_.path_, "the file is no text: expected a table as CSV", "");
     }
-    if (!bytes.starts_with("\xEF\xBB\xBF")) return;
-    bytes.remove_prefix(3);
-    file_position_ = 3;
+    if (bytes.starts_with("\xEF\xBB\xBF")) {
+      bytes.remove_prefix(3);
+      file_position_ = 3;
+    }
+    const std::size_t begin = std::min(bytes.find_first_not_of("\r\n"), bytes.size());
+    find_separator(bytes.substr(begin, bytes.substr(begin).find_first_of("\r\n")));
+  }
+
+  /// The one that the header has most of outside of quotes; a comma where there is none.
+  void find_separator(std::string_view header) {
+    std::ptrdiff_t most = 0;
+    for (const char candidate : {',', ';', '\t', '|'}) {
+      bool quoted = false;
+      std::ptrdiff_t count = 0;
+      for (const char c : header) {
+        if (c == '"') quoted = !quoted;
+        if (c == candidate && !quoted) ++count;
+      }
+      if (count > most) table_.separator_ = candidate, most = count;
+    }
+    csv_set_delim(&parser_, static_cast<unsigned char>(table_.separator_));
+  }
+
+  std::string separator() const {
+    switch (table_.separator_) {
+      case ',':
+        return "a comma";
+      case ';':
+        return "a semicolon";
+      case '\t':
+        return "a tab";
+      default:
+        return "a vertical bar";
+    }
   }
 
   void take_line(std::string_view line) {
@@ -259,7 +316,7 @@ class TableReader {
          fmt::format("row {} has {} cell{}, but the header has {}", table_.rows() + 1, found, found == 1 ? "" : "s",
                      expected),
          found < expected ? "every row must have a cell for every column, which may be empty"
-                          : "a cell that holds a comma must stand in quotes");
+                          : "a cell that holds " + separator() + " must stand in quotes");
   }
 
   void check_header() {
@@ -270,14 +327,11 @@ class TableReader {
       fail(i, fmt::format("two columns are named {}: columns {} and {}", in_quotes(names[i]), first->second + 1, i + 1),
            "give every column a name of its own");
     }
-    if (names.size() == 1 && names[0].find_first_of(";\t") != std::string::npos) {
-      fail(0, "the header has one column: its names are not separated by commas",
-           "save the file with commas between the cells");
-    }
     // 0, 1, 2 are what tools give columns without names; 17.99, 10.38 are data.
     float value = 0;
-    const bool data = std::all_of(names.begin(), names.end(),
-                                  [&](const std::string& name) { return parse_number(name, value) == Found::number; });
+    const bool data = std::all_of(names.begin(), names.end(), [&](const std::string& name) {
+      return parse_number(name, table_.decimal_, value) == Found::number;
+    });
     const bool whole = std::all_of(names.begin(), names.end(), [](const std::string& name) {
       return name.find_first_not_of("0123456789") == std::string::npos;
     });
@@ -315,6 +369,6 @@ class TableReader {
   std::exception_ptr failure_;
 };
 
-Table load_csv(const std::string& path) { return TableReader(path).read(); }
+Table load_csv(const std::string& path, char decimal) { return TableReader(path, decimal).read(); }
 
 }  // namespace descent::runtime

@@ -53,6 +53,7 @@ class Table {
   };
 
   std::string path_;
+  char separator_ = ',', decimal_ = '.';
   std::vector<std::string> columns_;
   std::unordered_map<std::string, std::size_t> column_index_;
   std::string text_;                      // of all cells, row after row
@@ -62,7 +63,8 @@ class Table {
 
 /// Reads a CSV file as RFC 4180 describes it: a header row, cells separated by commas, in quotes where they hold
 /// commas, quotes (written twice) or line ends; lines end with LF or CRLF. A UTF-8 byte order mark and blank lines are
-/// passed over. Throws descent::Error with the place of the mistake.
-Table load_csv(const std::string& path);
+/// passed over. Where the header has more semicolons, tabs or vertical bars than commas, they separate the cells. What
+/// stands before the decimals of a number is `decimal`. Throws descent::Error with the place of the mistake.
+Table load_csv(const std::string& path, char decimal = '.');
 
 }  // namespace descent::runtime

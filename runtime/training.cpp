@@ -275,7 +275,8 @@ class Run {
 Dataset load_dataset(Trainer& trainer, const Model& model, const std::string& model_path,
                      const std::optional<std::string>& override_path, bool with_targets) {
   const frontend::Model& description = model.implementation()->settings;
-  const Table table = load_csv(data_path(description, model_path, override_path));
+  const Table table =
+      load_csv(data_path(description, model_path, override_path), description.data ? description.data->decimal : '.');
   return make_dataset(table, model.implementation()->interface, description, with_targets,
                       trainer.implementation().categories);
 }
