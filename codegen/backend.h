@@ -19,8 +19,7 @@ namespace descent::codegen {
 struct Backend {
   const char* build_id;  ///< of the sources it was built from: must be that of its user
   void (*prepare)();     ///< makes what the first compilation needs, if it is not yet there
-  /// Relocatable object files with the kernels, descent_NAME for every function, and descent_epoch if there is a step
-  /// over batches.
+  /// Relocatable object files with the kernels, and descent_NAME for every function.
   std::vector<std::string> (*compile)(const ir::Program& program, const Plans& plans, const KernelSet& kernels,
                                       const passes::Machine& machine, const Target& target, StageTimes* times);
   std::string (*print_llvm)(const ir::Program& program, const std::string& function, const Target& target,

@@ -130,10 +130,7 @@ Built build(const ir::Program& program, const Plans& plans, const KernelSet& set
       writer.add_family(family);
   }
   if (part.has_functions) {
-    for (const auto& [name, plan] : plans) {
-      writer.add_function(name);
-      if (name == "step" && model == nullptr) writer.add_epoch(plan);
-    }
+    for (const auto& [name, plan] : plans) writer.add_function(name);
   }
   if (model != nullptr) write_standalone(*built.module, program, plans, set, *model);
   writer.finish();

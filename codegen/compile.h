@@ -20,30 +20,13 @@ namespace descent::codegen {
 /// What the native code reads besides tensors. Its layout is part of the calling convention.
 struct RunState {
   std::int64_t step = 0;   ///< of this step, from 1
-  double epoch = 0;        ///< epochs done, with the fraction of the present one; whole where the native epoch begins
+  double epoch = 0;        ///< epochs done, with the fraction of the present one
   std::uint32_t seed = 0;  ///< of the run
 };
 
 /// Runs a function once. `addresses` is what an AddressTable of its slots and of buffers with elements (ir/elements.h)
 /// has, `dimensions` the values of Program::dimensions() in order.
 using RunFunction = void (*)(void* const* addresses, const std::int64_t* dimensions, RunState* state);
-
-/// Arguments of the native epoch: it walks the shuffled batches, gathers their rows into the input buffers and steps.
-/// An epoch may be run in pieces.
-struct EpochArguments {
-  void* const* buffers;      ///< of the function "step"
-  void* const* addresses;    ///< likewise
-  std::int64_t* dimensions;  ///< the first one is the batch; set by the native code
-  RunState* state;
-  const void* const* data;           ///< for each input of the program: rows x width, row-major
-  const std::int64_t* widths;        ///< of each input
-  const std::uint32_t* permutation;  ///< the order of the rows
-  std::int64_t rows;
-  std::int64_t batch;
-  std::int64_t begin, end;  ///< the batches to run, counted from the first of the epoch
-  double loss_sum;          ///< the sum over batches of loss * rows of the batch, to which those are added
-};
-using RunEpoch = void (*)(EpochArguments* arguments);
 
 struct CompiledFunction {
   passes::BufferTable plan;
@@ -76,7 +59,6 @@ class CompiledProgram {
   /// The code of a kernel, by its index in the table of the kernels of all functions.
   virtual KernelCode kernel(std::size_t index) const = 0;
   virtual const KernelTable& kernels() const = 0;
-  virtual RunEpoch epoch() const = 0;  ///< of the function "step"; null if that was not compiled
 };
 
 class ObjectCache;  // codegen/native/object_cache.h

@@ -162,15 +162,6 @@ llvm::Function* ModuleWriter::create(const std::string& name, const std::vector<
   return function;
 }
 
-llvm::Value* ModuleWriter::field(Value* base, std::size_t offset) {
-  return builder_.CreateConstGEP1_64(builder_.getInt8Ty(), base, offset);
-}
-
-llvm::Value* ModuleWriter::slot(Value* buffers, int index) {
-  auto* pointer = builder_.getPtrTy();
-  return builder_.CreateLoad(pointer, builder_.CreateConstGEP1_64(pointer, buffers, static_cast<std::uint64_t>(index)));
-}
-
 void count_to(llvm::IRBuilder<>& builder, llvm::Value* end, const std::function<void(llvm::Value*)>& body) {
   llvm::BasicBlock* before = builder.GetInsertBlock();
   const auto block = [&](const char* name) {
@@ -187,89 +178,6 @@ void count_to(llvm::IRBuilder<>& builder, llvm::Value* end, const std::function<
   index->addIncoming(builder.CreateAdd(index, builder.getInt64(1)), builder.GetInsertBlock());
   builder.CreateBr(head);
   builder.SetInsertPoint(after);
-}
-
-/// The epoch walks rows: every input must have the batch as its first axis.
-bool ModuleWriter::walks_rows() const {
-  const auto& inputs = program_.inputs;
-  return !inputs.empty() &&
-         std::all_of(inputs.begin(), inputs.end(), [&](const ir::Input& i) { return program_.has_rows(i.shape); });
-}
-
-/// Copies the rows `order[0 .. count)` of the data into the input buffers.
-void ModuleWriter::gather(const passes::KernelPlan& plan, Value* buffers, Value* data, Value* widths, Value* order,
-                          Value* count) {
-  auto* pointer = builder_.getPtrTy();
-  for (std::size_t i = 0; i < program_.inputs.size(); ++i) {
-    const ir::Shape row_shape(program_.inputs[i].shape.begin() + 1, program_.inputs[i].shape.end());
-    const ir::Dimension row_size = ir::element_count(row_shape);
-    Value* width =
-        row_size.is_constant()
-            ? i64(row_size.constant())
-            : builder_.CreateLoad(builder_.getInt64Ty(), builder_.CreateConstGEP1_64(builder_.getInt64Ty(), widths, i));
-    Value* bytes = i64(ir::element_bytes(program_.inputs[i].dtype));
-    Value* from = builder_.CreateLoad(pointer, builder_.CreateConstGEP1_64(pointer, data, i));
-    Value* to = slot(buffers, plan.buffer(program_.inputs[i].name));
-    loop(count, [&](Value* row) {
-      Value* which = builder_.CreateLoad(builder_.getInt32Ty(), builder_.CreateGEP(builder_.getInt32Ty(), order, row));
-      Value* source = builder_.CreateMul(builder_.CreateZExt(which, builder_.getInt64Ty()), width);
-      const auto place = [&](Value* base, Value* elements) {
-        return builder_.CreateGEP(builder_.getInt8Ty(), base, builder_.CreateMul(elements, bytes));
-      };
-      builder_.CreateMemCpy(place(to, builder_.CreateMul(row, width)), llvm::Align(4), place(from, source),
-                            llvm::Align(4), builder_.CreateMul(width, bytes));
-    });
-  }
-}
-
-bool ModuleWriter::add_epoch(const passes::KernelPlan& plan) {
-  if (!walks_rows()) return false;
-  llvm::Function* run = module_.getFunction("descent_step");
-  auto* pointer = builder_.getPtrTy();
-  auto *i64_type = builder_.getInt64Ty(), *i32_type = builder_.getInt32Ty();
-  auto* f64 = builder_.getDoubleTy();
-  const int loss_buffer = plan.buffer("loss");
-  const bool wide_loss = plan.buffers[static_cast<std::size_t>(loss_buffer)].dtype == ir::DType::f64;
-  auto* epoch = create("descent_epoch", {pointer});
-  Value* arguments = epoch->getArg(0);
-  const auto argument = [&](std::size_t offset, llvm::Type* type) {
-    return builder_.CreateLoad(type, field(arguments, offset));
-  };
-  Value* buffers = argument(offsetof(EpochArguments, buffers), pointer);
-  Value* addresses = argument(offsetof(EpochArguments, addresses), pointer);
-  Value* dimensions = argument(offsetof(EpochArguments, dimensions), pointer);
-  Value* state = argument(offsetof(EpochArguments, state), pointer);
-  Value* data = argument(offsetof(EpochArguments, data), pointer);
-  Value* widths = argument(offsetof(EpochArguments, widths), pointer);
-  Value* permutation = argument(offsetof(EpochArguments, permutation), pointer);
-  Value* rows = argument(offsetof(EpochArguments, rows), i64_type);
-  Value* batch = argument(offsetof(EpochArguments, batch), i64_type);
-  Value* batches = builder_.CreateSDiv(builder_.CreateAdd(rows, builder_.CreateSub(batch, i64(1))), batch);
-  Value* share = builder_.CreateFDiv(llvm::ConstantFP::get(f64, 1), builder_.CreateSIToFP(batches, f64));
-  Value* epoch_field = field(state, offsetof(RunState, epoch));
-  Value* first_epoch = builder_.CreateLoad(f64, epoch_field);
-  Value* first = argument(offsetof(EpochArguments, begin), i64_type);
-  Value* end = argument(offsetof(EpochArguments, end), i64_type);
-  loop(builder_.CreateSub(end, first), [&](Value* place) {
-    Value* index = builder_.CreateAdd(first, place);
-    Value* begin = builder_.CreateMul(index, batch);
-    Value* left = builder_.CreateSub(rows, begin);
-    Value* count = builder_.CreateSelect(builder_.CreateICmpSLT(left, batch), left, batch);
-    builder_.CreateStore(count, dimensions);
-    gather(plan, buffers, data, widths, builder_.CreateGEP(i32_type, permutation, begin), count);
-    Value* step = builder_.CreateLoad(i64_type, state);
-    builder_.CreateStore(builder_.CreateAdd(step, i64(1)), state);
-    Value* done = builder_.CreateFMul(builder_.CreateSIToFP(index, f64), share);
-    builder_.CreateStore(builder_.CreateFAdd(first_epoch, done), epoch_field);
-    builder_.CreateCall(run, {addresses, dimensions, state});
-    Value* loss = builder_.CreateLoad(wide_loss ? f64 : builder_.getFloatTy(), slot(buffers, loss_buffer));
-    loss = builder_.CreateFPCast(loss, f64);
-    Value* weighted = builder_.CreateFMul(loss, builder_.CreateSIToFP(count, f64));
-    Value* total = field(arguments, offsetof(EpochArguments, loss_sum));
-    builder_.CreateStore(builder_.CreateFAdd(builder_.CreateLoad(f64, total), weighted), total);
-  });
-  builder_.CreateRetVoid();
-  return true;
 }
 
 }  // namespace descent::codegen

@@ -1,4 +1,4 @@
-// The LLVM module of a program, or a part of it: kernels, the functions that run them in order, and the native epoch.
+// The LLVM module of a program, or a part of it: kernels, and the functions that run them in order.
 #pragma once
 
 #include <llvm/IR/IRBuilder.h>
@@ -25,9 +25,6 @@ class ModuleWriter {
   void add_family(const std::vector<std::size_t>& indices);
   /// The function descent_NAME; kernels that are not in this module are declared.
   void add_function(const std::string& name);
-  /// void descent_epoch(EpochArguments*): for every batch gathers its rows, counts the step, steps, adds the loss.
-  /// False where an input does not begin with the batch.
-  bool add_epoch(const passes::KernelPlan& plan);
   void finish();
 
  private:
@@ -36,14 +33,10 @@ class ModuleWriter {
   KernelEmitter emitter(std::size_t index);
   std::vector<llvm::Type*> kernel_parameters();
   llvm::FunctionCallee kernel(std::size_t index);
-  bool walks_rows() const;
-  void gather(const passes::KernelPlan& plan, Value* buffers, Value* data, Value* widths, Value* order, Value* count);
   /// Constant memory with these numbers.
   template <typename Number>
   llvm::GlobalVariable* table(const std::vector<Number>& numbers, const char* name);
   Value* i64(std::int64_t v) { return builder_.getInt64(static_cast<std::uint64_t>(v)); }
-  Value* field(Value* base, std::size_t offset);
-  Value* slot(Value* buffers, int index);
   void loop(Value* end, const std::function<void(Value*)>& body) { count_to(builder_, end, body); }
 
   llvm::Module& module_;

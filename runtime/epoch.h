@@ -23,14 +23,33 @@ class Epoch {
   void finish();
 
  private:
+  struct Gathered {
+    std::size_t buffer;
+    const std::byte* data;  ///< rows of so many bytes
+    std::int64_t row_bytes;
+  };
+  std::int64_t rows_of(std::int64_t index) const { return index + 1 < batches_ ? batch_ : last_rows_; }
+  /// The step for so many rows, on the rows that are gathered; null where one thread is surely faster.
+  SharedFunction* share(ir::DimensionValues sizes, std::int64_t rows);
+  /// One of several shares of the batch's rows, from all over the data into the input buffers.
+  void gather(std::int64_t index, int share, int shares);
+  /// Counts the step.
+  void begin(std::int64_t index);
+  /// Adds its loss.
+  void end(std::int64_t index);
+  void run_alone(std::int64_t from, std::int64_t to);
+  void run_together(std::int64_t from, std::int64_t to);
+
   Trainer::Implementation& trainer_;
-  std::int64_t batches_;
-  codegen::RunEpoch run_;
-  ir::DimensionValues sizes_;
-  std::vector<std::int64_t> dimensions_, widths_;
-  std::vector<const void*> data_;
-  std::vector<std::uint32_t> order_;
-  codegen::EpochArguments arguments_{};
+  std::int64_t batch_, batches_, last_rows_;
+  const codegen::CompiledFunction* function_;
+  const codegen::AddressTable* addresses_;
+  std::vector<std::int64_t> dimensions_;  ///< the first one is the batch
+  std::vector<std::uint32_t> order_;      ///< of the rows
+  std::vector<Gathered> gathered_;        ///< the inputs
+  const void* loss_;
+  ir::DType loss_dtype_;
+  SharedFunction *step_ = nullptr, *last_ = nullptr;
 };
 
 }  // namespace descent::runtime

@@ -35,8 +35,6 @@ class NativeProgram : public CompiledProgram {
       functions_.emplace(name,
                          CompiledFunction{std::move(table), run, {slots + 1, static_cast<std::size_t>(slots->buffer)}});
     }
-    const auto at = code_.symbols.find("descent_epoch");
-    if (at != code_.symbols.end()) epoch_ = reinterpret_cast<RunEpoch>(at->second);
   }
 
   const CompiledFunction& function(const std::string& name) const override {
@@ -51,7 +49,6 @@ class NativeProgram : public CompiledProgram {
     std::call_once(kernels_read_, [this] { kernels_ = kernel_table(kernel_bytes_); });
     return kernels_;
   }
-  RunEpoch epoch() const override { return epoch_; }
 
  private:
   Linked code_;
@@ -59,7 +56,6 @@ class NativeProgram : public CompiledProgram {
   mutable std::once_flag kernels_read_;
   mutable KernelTable kernels_;
   std::map<std::string, CompiledFunction> functions_;
-  RunEpoch epoch_ = nullptr;
 };
 
 /// Equal keys, equal code: the graphs of the functions, what makes code of them, and the machine.
