@@ -78,7 +78,7 @@ int predict(const PredictArguments& a) {
   if (!a.output.empty()) runtime::check_writable(a.output);
   const ir::Interface& program = model.implementation()->interface;
   const bool with_targets = program.predicts_from_targets;
-  const runtime::Dataset data = runtime::load_dataset(trainer, model, a.file, a.data, with_targets);
+  const runtime::Dataset data = runtime::load_dataset(trainer, model, a.file, a.data, with_targets, true);
   const auto outputs = trainer.predict_all(data.views(with_targets, program), data.rows);
   const std::vector<Columns> columns = columns_of(outputs, program, data.rows, trainer.implementation().categories);
   std::string text;

@@ -67,6 +67,7 @@ void print_report(const runtime::TrainReport& r) {
   };
   row("training", r.training);
   if (r.validation) row("validation", *r.validation);
+  if (r.left_out > 0) print("{:<12}{:>8}  since a value is missing\n", "left out", r.left_out);
   print("\n{} epochs{}, {} steps, {} parameters; compiled in {:.1f} ms, trained in {:.1f} ms\n", r.epochs,
         r.stopped_early     ? " (stopped early)"
         : r.was_interrupted ? " (interrupted)"
@@ -121,6 +122,7 @@ int train(const TrainArguments& a) {
   result["train_ms"] = report.train_ms;
   result["parameters"] = report.parameters;
   result["arena_bytes"] = report.arena_bytes;
+  result["left_out"] = report.left_out;
   result["history"] = history(report);
   print("{}\n", result.dump());
   return status;

@@ -58,6 +58,7 @@ struct DataSpec {
   Location source_location;
   char decimal = '.';  ///< what stands before the decimals of its numbers: a point or a comma
   std::vector<ColumnBinding> bindings;
+  bool skips_missing = false;  ///< rows that lack a number or a text which the model reads are left out
   std::optional<SplitSpec> validation;
   Location location;  ///< of the block
 };

@@ -310,20 +310,29 @@ DataSpec read_data_block(const Definition& block, const Definition& model, std::
       tensors.push_back(s.name);
     }
   }
+  const auto is_tensor = [&](const std::string& name) {
+    return std::find(tensors.begin(), tensors.end(), name) != tensors.end();
+  };
   each_setting(block, mistakes, [&](const Statement& s) {
     if (s.name == "source") {
       read_source(*s.value, data);
     } else if (s.name == "validation") {
       data.validation = split(*s.value);
-    } else if (std::find(tensors.begin(), tensors.end(), s.name) != tensors.end()) {
+    } else if (s.name == "missing" && !is_tensor(s.name)) {
+      if (s.value->kind != Expression::Kind::name || s.value->text != "skip") {
+        fail(s.value->span, "expected what is done with rows that lack a value",
+             "write missing = skip, to leave them out");
+      }
+      data.skips_missing = true;
+    } else if (is_tensor(s.name)) {
       data.bindings.push_back(binding(s));
     } else {
-      std::vector<std::string> known{"source", "validation"};
+      std::vector<std::string> known{"source", "validation", "missing"};
       known.insert(known.end(), tensors.begin(), tensors.end());
       const auto meant = ir::nearest(s.name, known);
       fail(s.name_span, "the model has no input or target '" + s.name + "'",
            meant ? "did you mean '" + *meant + "'?"
-                 : "a data block has source, validation, and columns for the inputs and targets of the model");
+                 : "a data block has source, validation, missing, and columns for the inputs and targets of the model");
     }
   });
   if (data.source.empty() && mistakes.empty())

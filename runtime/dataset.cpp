@@ -326,6 +326,23 @@ Tensors Dataset::views(bool with_targets, const ir::Declarations& program) const
   return result;
 }
 
+std::size_t leave_out_missing(Table& table, const frontend::Model& model) {
+  std::vector<bool> lacks(table.rows());
+  for (const frontend::ColumnBinding& binding : model.data->bindings) {
+    // "none" and "-" may well be texts.
+    const bool are_texts = binding.one_hot || binding.equals_text || model.category_counts.contains(binding.tensor);
+    for (const std::size_t column : columns_of(table, binding)) {
+      for (std::size_t row = 0; row < lacks.size(); ++row) {
+        if (are_texts ? table.text(row, column).empty() : table.is_missing(row, column)) lacks[row] = true;
+      }
+    }
+  }
+  const auto count = static_cast<std::size_t>(std::count(lacks.begin(), lacks.end(), true));
+  if (count == lacks.size()) fail(model.data->source_location, "every row of " + table.path() + " lacks a value");
+  if (count > 0) table.leave_out(lacks);
+  return count;
+}
+
 Dataset make_dataset(const Table& table, const ir::Declarations& program, const frontend::Model& model,
                      bool with_targets, CategoriesByTensor& categories) {
   Dataset data;

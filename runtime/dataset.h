@@ -35,6 +35,7 @@ struct Numbers {
 
 struct Dataset {
   std::int64_t rows = 0;
+  std::int64_t left_out = 0;     ///< rows of the table, since they lack a value
   std::vector<Numbers> tensors;  ///< as Program::inputs, rows x width; empty where a target is left out
 
   /// The rows of these indexes, in their order.
@@ -42,6 +43,10 @@ struct Dataset {
   /// The tensors as the trainer takes them; without the targets if `with_targets` is false.
   Tensors views(bool with_targets, const ir::Declarations& program) const;
 };
+
+/// Leaves the rows out that lack a value which the data block of the model names: a number, or a text of a category.
+/// Returns how many they are; throws descent::Error where no row is left.
+std::size_t leave_out_missing(Table& table, const frontend::Model& model);
 
 /// Fills the tensors of the program as the data block of the model says. Without a data block the inputs take the first
 /// columns and the targets the next ones, in the order of the model. Without targets, the table need not have their

@@ -89,7 +89,7 @@ struct Complaint {
 Complaint complain(Found found, const std::string& column, std::string_view cell, std::size_t row,
                    bool commas_are_decimal) {
   const std::string name = "column " + in_quotes(column);
-  const std::string fill = "write the number there, or leave the row out";
+  const std::string fill = "write the number there, or leave the row out: missing = skip in the data block does so";
   switch (found) {
     case Found::missing:
       return {fmt::format("missing value: {} {} in row {}", name,
@@ -127,6 +127,23 @@ std::vector<std::string_view> Table::texts(std::size_t column) const {
   std::vector<std::string_view> cells(rows());
   for (std::size_t row = 0; row < cells.size(); ++row) cells[row] = text(row, column);
   return cells;
+}
+
+bool Table::is_missing(std::size_t row, std::size_t column) const {
+  return means_missing(without_blanks(text(row, column)));
+}
+
+void Table::leave_out(const std::vector<bool>& rows) {
+  const std::size_t width = columns_.size();
+  std::size_t kept = 0;
+  for (std::size_t row = 0; row < rows.size(); ++row) {
+    if (rows[row]) continue;
+    row_places_[kept] = row_places_[row];
+    for (std::size_t i = 0; i < width; ++i) cell_ends_[kept * width + i] = cell_ends_[row * width + i];
+    ++kept;
+  }
+  row_places_.resize(kept);
+  cell_ends_.resize(kept * width);
 }
 
 template <class Number>

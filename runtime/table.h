@@ -40,6 +40,11 @@ class Table {
   std::vector<Number> numbers(std::span<const std::size_t> columns) const;
   std::vector<float> numbers(std::size_t column) const { return numbers<float>(std::span(&column, 1)); }
 
+  /// Whether a cell that is read as a number has none: it is empty, or holds NaN, NA, null, none, ?, - or the like.
+  bool is_missing(std::size_t row, std::size_t column) const;
+  /// Leaves the rows out for which this says so.
+  void leave_out(const std::vector<bool>& rows);
+
   /// A mistake in a cell, shown with its place in the file: line and column (in characters of that line), and the line
   /// if the cell stands near enough to its beginning.
   Diagnostic diagnose(std::size_t row, std::size_t column, const std::string& message, const std::string& hint) const;

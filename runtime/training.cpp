@@ -273,12 +273,17 @@ class Run {
 }  // namespace
 
 Dataset load_dataset(Trainer& trainer, const Model& model, const std::string& model_path,
-                     const std::optional<std::string>& override_path, bool with_targets) {
+                     const std::optional<std::string>& override_path, bool with_targets, bool all_rows) {
   const frontend::Model& description = model.implementation()->settings;
-  const Table table =
+  Table table =
       load_csv(data_path(description, model_path, override_path), description.data ? description.data->decimal : '.');
-  return make_dataset(table, model.implementation()->interface, description, with_targets,
-                      trainer.implementation().categories);
+  std::size_t left_out = 0;
+  if (description.data && description.data->skips_missing && !all_rows)
+    left_out = leave_out_missing(table, description);
+  Dataset data = make_dataset(table, model.implementation()->interface, description, with_targets,
+                              trainer.implementation().categories);
+  data.left_out = static_cast<std::int64_t>(left_out);
+  return data;
 }
 
 double Scores::figure(const std::string& name) const {
@@ -311,8 +316,8 @@ TrainReport train(const Model& model, const std::string& model_path, const Train
     resumed = load_tensors(options.resume);
     restore(trainer.implementation(), resumed, options.resume, true);
   }
-  const Parts data = split_data(load_dataset(trainer, model, model_path, options.data, true),
-                                model.implementation()->interface, description);
+  const Dataset all = load_dataset(trainer, model, model_path, options.data, true);
+  const Parts data = split_data(all, model.implementation()->interface, description);
   if (options.resume.empty()) {
     trainer.fit(data.training.views(true, model.implementation()->interface), data.training.rows);
   }
@@ -331,6 +336,7 @@ TrainReport train(const Model& model, const std::string& model_path, const Train
   if (!options.save.empty()) run.save();  // first of all: whoever interrupted may not wait for the figures
   if (stop) stop->restore_best();
   report.parameters = model.parameter_count();
+  report.left_out = all.left_out;
   report.steps = trainer.steps();
   report.arena_bytes = trainer.implementation().workspaces["step"].planned_bytes;
   report.training = score(trainer, data.training);

@@ -48,6 +48,7 @@ struct TrainReport {
   std::int64_t epochs = 0;  ///< finished
   std::int64_t steps = 0, parameters = 0;
   std::int64_t arena_bytes = 0;  ///< of what a step computes on the way
+  std::int64_t left_out = 0;     ///< rows of the data that lack a value
   Scores training;
   std::optional<Scores> validation;
   double compile_ms = 0, train_ms = 0;
@@ -59,9 +60,10 @@ TrainReport train(const Model& model, const std::string& model_path, const Train
                   const std::function<void(const TrainProgress&)>& progress);
 
 /// The data of a model file: `override_path`, or the source of the data block relative to the model file. Categories
-/// that the trainer does not know yet are learned by it.
+/// that the trainer does not know yet are learned by it. With `all_rows` a row that lacks a value is a mistake,
+/// whatever the data block says.
 Dataset load_dataset(Trainer& trainer, const Model& model, const std::string& model_path,
-                     const std::optional<std::string>& override_path, bool with_targets);
+                     const std::optional<std::string>& override_path, bool with_targets, bool all_rows = false);
 
 Scores score(Trainer& trainer, const Dataset& data);
 

@@ -47,4 +47,13 @@ expect "$evaluated" "$figures"
 # The accuracy that every model has is the metric of that meaning.
 expect "$evaluated" '"accuracy":([\d.]+),.*"right":\1\}'
 expect "$("$DESCENT" evaluate m.descent --weights w --data breast_cancer.csv)" '  fit \d\.\d{4}  size \d\.\d{4}  f1 \d\.\d{4}  right \d\.\d{4}$'
+# Rows that lack a value are left out, and counted; a prediction for them is a mistake.
+sed '7s/^\([^,]*\),[^,]*,/\1,nan,/; 9s/^\([^,]*\),[^,]*,/\1,,/; 20s/^M/ /' breast_cancer.csv >lacking.csv
+sed 's/breast_cancer/lacking/; s/    validation/    missing = skip\n&/' m.descent >skips.descent
+text=$("$DESCENT" train skips.descent --save w 2>/dev/null)
+expect "$text" '^training +453 '
+expect "$text" '^left out +3  since a value is missing$'
+expect "$("$DESCENT" evaluate skips.descent --weights w --data lacking.csv)" '^rows 566 .* left out 3$'
+expect "$("$DESCENT" evaluate skips.descent --weights w --data lacking.csv --json)" '"left_out":3}$'
+expect "$("$DESCENT" predict skips.descent --weights w --data lacking.csv 2>&1)" 'missing value: column "mean radius" holds "nan" in row 6'
 exit $failed

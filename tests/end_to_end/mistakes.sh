@@ -115,7 +115,7 @@ says 1 train tumour.descent --data nan.csv <<'END'
 nan.csv:7:3: error: missing value: column "mean radius" holds "nan" in row 6
   7 | M,nan,15.7,82.57,477.1,0.1278,0.17,0.1578,0.08089,0.2087,0.07613,0.3345,0.8902,2.217,27.19,0.00751,0...
     |   ^^^
-    = help: write the number there, or leave the row out
+    = help: write the number there, or leave the row out: missing = skip in the data block does so
 END
 sed '9s/,[^,]*$//' breast_cancer.csv > short.csv
 says 1 train tumour.descent --data short.csv <<'END'

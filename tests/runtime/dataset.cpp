@@ -104,6 +104,34 @@ TEST_CASE("without_targets_their_columns_may_be_absent") {
   CHECK(data.tensors[1].size() == 0);
 }
 
+TEST_CASE("rows_that_lack_a_value_can_be_left_out") {
+  const Folder folder;
+  const auto leave_out = [](const std::string& rows, const frontend::Model& model) {
+    write("data.csv", "kind,area,radius,grade\n" + rows);
+    Table table = load_csv("data.csv");
+    CHECK(leave_out_missing(table, model) == 2);
+    return make_dataset(table, model, true).tensors;
+  };
+  auto grade = bind("y", {{"grade", "grade"}});
+  const auto numbers = model_of({bind("x", {{"area", "radius"}}), grade});
+  // Of a column that is not read nothing can be missing.
+  const auto tensors = leave_out("M,1,2,3\nM,NaN,4,5\n,6,7,8\nM,9,?,1\nB,2,3,4\n", numbers);
+  CHECK(tensors == std::vector<runtime::Numbers>{Values{1, 2, 6, 7, 2, 3}, Values{3, 8, 4}});
+  // "none" is a text, and nothing is none.
+  auto kind = bind("y", {{"kind", "kind"}});
+  kind.equals_text = "none";
+  CHECK(leave_out("none,1,2,3\n,1,2,3\nB,1,2,\nB,1,,3\n", model_of({bind("x", {{"area", "radius"}}), kind}))[1] ==
+        Values{1, 0});
+  auto categories = numbers;
+  categories.category_counts["y"] = 3;
+  categories.data->bindings[1] = bind("y", {{"kind", "kind"}});
+  CHECK(leave_out("none,1,2,3\n,1,2,3\n?,1,2,\nB,1,,3\n", categories)[1].size() == 2);
+  write("data.csv", "kind,area,radius,grade\nM,1,,3\nM,,2,3\n");
+  Table table = load_csv("data.csv");
+  CHECK(error_of([&] { leave_out_missing(table, numbers); }).find("every row of data.csv lacks a value") !=
+        std::string::npos);
+}
+
 TEST_CASE("without_a_data_block_the_columns_are_taken_in_order") {
   const Folder folder;
   frontend::Model model = model_of({});

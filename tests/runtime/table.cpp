@@ -202,17 +202,17 @@ TEST_CASE("numbers_shows_missing_infinite_and_too_large_values") {
         "data.csv:3:1: error: missing value: column \"a\" is empty in row 2\n"
         "  3 | ,3\n"
         "    | ^\n"
-        "    = help: write the number there, or leave the row out");
+        "    = help: write the number there, or leave the row out: missing = skip in the data block does so");
   CHECK(error_of_numbers("a,b\n1,NaN\n", 1) ==
         "data.csv:2:3: error: missing value: column \"b\" holds \"NaN\" in row 1\n"
         "  2 | 1,NaN\n"
         "    |   ^^^\n"
-        "    = help: write the number there, or leave the row out");
+        "    = help: write the number there, or leave the row out: missing = skip in the data block does so");
   CHECK(error_of_numbers("a,b\n1,-inf\n", 1) ==
         "data.csv:2:3: error: column \"b\" holds \"-inf\" in row 1 where a finite number is expected\n"
         "  2 | 1,-inf\n"
         "    |   ^^^^\n"
-        "    = help: write the number there, or leave the row out");
+        "    = help: write the number there, or leave the row out: missing = skip in the data block does so");
   CHECK(error_of_numbers("a,b\n1,1e39\n", 1) ==
         "data.csv:2:3: error: column \"b\" holds \"1e39\" in row 1, which is too large for a number of the model\n"
         "  2 | 1,1e39\n"
