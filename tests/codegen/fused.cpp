@@ -11,63 +11,18 @@
 #include "ir/text.h"
 #include "passes/kernels.h"
 #include "passes/passes.h"
-#include "tests/support/agreement.h"
+#include "tests/support/example.h"
 
 using namespace descent;
 using ir::Dimension;
 using ir::Expr;
 using ir::Op;
 using ir::Shape;
+using test::Example;
 
 namespace {
 
 constexpr double kTolerance = 1e-5;
-
-/// A program with inputs and parameters of these shapes, filled with numbers in (-1, 1) that differ.
-struct Example {
-  test::Case program_case;
-  ir::Graph& graph;
-
-  Example() : graph(*program_case.program.graph) {
-    program_case.program.name = "example";
-    program_case.program.functions.push_back({"predict", {}, {}});
-    program_case.environment.dimensions = {{"n", 11}};
-  }
-  ir::Program& program() { return program_case.program; }
-  ir::Function& function() { return program().functions[0]; }
-
-  Expr input(const std::string& name, const Shape& shape, ir::DType dtype = ir::DType::f32) {
-    program().inputs.push_back({name, shape, false, dtype});
-    fill(name, shape);
-    return {graph, graph.leaf(Op::input, name, shape, dtype)};
-  }
-  Expr parameter(const std::string& name, const Shape& shape) {
-    program().variables.push_back({name, shape});
-    fill(name, shape);
-    return {graph, graph.leaf(Op::parameter, name, shape)};
-  }
-  void fill(const std::string& name, const Shape& shape) {
-    auto& environment = program_case.environment;
-    ir::Tensor t{ir::evaluate(shape, environment.dimensions), {}};
-    const std::int64_t count = ir::element_count(shape, environment.dimensions);
-    for (std::int64_t i = 0; i < count; ++i) {
-      t.values.push_back(static_cast<float>(std::sin(0.7 * static_cast<double>(i) + static_cast<double>(name[0]))));
-    }
-    environment.tensors[name] = t;
-  }
-  void set(const std::string& name, std::vector<double> values) {
-    program_case.environment.tensors.at(name).values = std::move(values);
-  }
-
-  void agrees() {
-    INFO(ir::print(program()));
-    CHECK(test::disagreement(program_case, kTolerance) == "");
-  }
-  passes::KernelPlan plan() {
-    const ir::Program optimized = passes::run_pipeline(program());
-    return passes::plan_kernels(optimized, optimized.function("predict"));
-  }
-};
 
 Expr softmax(Expr x) {
   const int last = static_cast<int>(x.shape().size()) - 1;
@@ -100,7 +55,7 @@ TEST_CASE("softmax_is_one_kernel") {
     Example example;
     const Expr x = example.input("x", {n, 2, width});
     example.function().results = {{"y", softmax(x * 3.0).node}};
-    example.agrees();
+    example.agrees(kTolerance);
     if (width > 1) {
       const auto plan = example.plan();
       REQUIRE(plan.kernels.size() == 1);
@@ -114,14 +69,13 @@ TEST_CASE("softmax_is_one_kernel") {
 TEST_CASE("phases_of_rows_agree_for_any_number_of_rows") {
   for (std::int64_t rows : {1, 7, 8, 15, 16, 17, 40}) {
     for (std::int64_t width : {3, 10, 300}) {
-      Example example;
-      example.program_case.environment.dimensions = {{"n", rows}};
+      Example example(rows);
       const Expr x = example.input("x", {n, width});
       const Expr largest = ir::reduce_max(x, {1});
       const Expr logs = log(ir::reduce_sum(exp(x - ir::broadcast(largest, x.shape(), {0})), {1})) + largest;
       const Expr shares = exp(x - ir::broadcast(logs, x.shape(), {0}));
       example.function().results = {{"logs", logs.node}, {"shares", shares.node}, {"total", sum_of_all(logs).node}};
-      example.agrees();
+      example.agrees(kTolerance);
     }
   }
 }
@@ -130,8 +84,7 @@ TEST_CASE("phases_of_rows_agree_for_any_number_of_rows") {
 TEST_CASE("sums_and_extremes_of_the_rows_of_a_product_agree_for_any_number_of_rows_and_columns") {
   for (std::int64_t rows : {1, 3, 7, 8, 15, 16, 17, 40}) {
     for (std::int64_t width : {3, 10, 64, 300}) {
-      Example example;
-      example.program_case.environment.dimensions = {{"n", rows}};
+      Example example(rows);
       const Expr x = example.input("x", {n, 2, 5}), w = example.parameter("w", {5, width});
       ir::Attributes axes;
       axes.lhs_contract = {2};
@@ -142,7 +95,7 @@ TEST_CASE("sums_and_extremes_of_the_rows_of_a_product_agree_for_any_number_of_ro
                                     {"squares", ir::reduce_sum(y * y, {1, 2}).node},
                                     {"largest", ir::reduce_max(y, {2}).node},
                                     {"least", ir::reduce_min(y - 1.0, {2}).node}};
-      example.agrees();
+      example.agrees(kTolerance);
     }
   }
 }
@@ -152,15 +105,14 @@ TEST_CASE("sums_for_each_place_of_a_window_agree_in_any_order_of_the_axes") {
   for (const std::int64_t columns : {2, 20}) {
     for (const std::int64_t channels : {3, 16, 40, 300}) {
       INFO(columns << " columns, " << channels << " channels");
-      Example example;
-      example.program_case.environment.dimensions = {{"n", 2}};
+      Example example(2);
       const Shape shape{n, 4, 3, columns, 3, channels};
       const Expr x = example.input("x", shape), g = example.input("g", {n, 4, columns, channels});
       const Expr y = x * ir::broadcast(g, shape, {0, 1, 3, 5});
       example.function().results = {{"sums", ir::reduce_sum(y, {1, 3}).node},
                                     {"largest", ir::reduce_max(y * 2.0, {1, 3}).node},
                                     {"of_all", ir::reduce_sum(y * 3.0, {0, 1, 3}).node}};
-      example.agrees();
+      example.agrees(kTolerance);
     }
   }
 }
@@ -177,14 +129,13 @@ TEST_CASE("products_of_the_rows_of_small_matrices_agree_for_any_size") {
     axes.lhs_contract = axes.rhs_contract = {3};
     const Expr scores = ir::dot_general(q, k, axes);
     example.function().results = {{"scores", scores.node}, {"shares", softmax(scores).node}};
-    example.agrees();
+    example.agrees(kTolerance);
   }
 }
 
 // The logistic function of x and of -x share an exponential: small values are as exact as large ones.
 TEST_CASE("the_logistic_function_on_both_sides_of_zero") {
-  Example example;
-  example.program_case.environment.dimensions = {{"n", 101}};
+  Example example(101);
   const Expr x = example.input("x", {n});
   std::vector<double> values;
   for (int i = -50; i <= 50; ++i) values.push_back(static_cast<float>(1.7 * i));
@@ -193,14 +144,14 @@ TEST_CASE("the_logistic_function_on_both_sides_of_zero") {
   // Logarithms show the relative error.
   example.function().results = {
       {"above", ir::log(above).node}, {"below", ir::log(below).node}, {"slope", (above * below).node}};
-  example.agrees();
+  example.agrees(kTolerance);
 }
 
 TEST_CASE("the_gradient_of_softmax_is_one_kernel_too") {
   Example example;
   const Expr x = example.input("x", {n, 19}), g = example.input("g", {n, 19});
   example.function().results = {{"dx", gradients(sum_of_all(softmax(x) * g), {x})[0].node}};
-  example.agrees();
+  example.agrees(kTolerance);
   CHECK(example.plan().kernels.size() == 1);
 }
 
@@ -211,7 +162,7 @@ TEST_CASE("normalising_rows_is_one_kernel") {
   const Expr centred = x - mean(x);
   const Expr y = centred / sqrt(mean(centred * centred) + 1e-3) * ir::broadcast(scale, x.shape(), {1});
   example.function().results = {{"y", y.node}};
-  example.agrees();
+  example.agrees(kTolerance);
   CHECK(example.plan().kernels.size() == 1);
 }
 
@@ -226,7 +177,7 @@ TEST_CASE("rows_are_divided_by_sums_that_are_subnormal") {
     const Expr sums = whole ? ir::broadcast(ir::reduce_sum(x, {0, 1}), {11, 20}, {})
                             : ir::broadcast(ir::reduce_sum(x, {1}), {11, 20}, {0});
     e.function().results = {{"out", (x / sums).node}};
-    e.agrees();
+    e.agrees(kTolerance);
   }
 }
 
@@ -235,7 +186,7 @@ TEST_CASE("a_kernel_that_reads_other_rows_is_no_phase") {
   const Expr x = example.input("x", {n, 5});
   const Expr shares = x / ir::broadcast(ir::reduce_sum(abs(x), {1}), x.shape(), {0});
   example.function().results = {{"y", (shares + ir::reverse(shares, {0}) * 0.5).node}};
-  example.agrees();
+  example.agrees(kTolerance);
 }
 
 TEST_CASE("updates_of_a_table_touch_the_rows_of_the_batch_alone") {
@@ -266,7 +217,7 @@ TEST_CASE("updates_of_a_table_touch_the_rows_of_the_batch_alone") {
   SECTION("lazy moments: sparse") {
     Example example;
     build(example, true);
-    example.agrees();
+    example.agrees(kTolerance);
     CHECK(spaces_with_all_rows(example) == 0);
     // No gradient of the whole table either.
     for (const passes::Buffer& b : example.plan().buffers) {
@@ -277,7 +228,7 @@ TEST_CASE("updates_of_a_table_touch_the_rows_of_the_batch_alone") {
   SECTION("moments that decay everywhere: dense") {
     Example example;
     build(example, false);
-    example.agrees();
+    example.agrees(kTolerance);
     CHECK(spaces_with_all_rows(example) > 0);
   }
   SECTION("sgd on a table that is read with two sets of indices") {
@@ -292,7 +243,7 @@ TEST_CASE("updates_of_a_table_touch_the_rows_of_the_batch_alone") {
     const Expr loss = sum_of_all(tanh(ir::gather(table, a, 0))) + sum_of_all(exp(ir::gather(table, b, 0)));
     example.function().results = {{"loss", loss.node}};
     example.function().updates = {{"table", (table - gradients(loss, {table})[0] * 0.1).node}};
-    example.agrees();
+    example.agrees(kTolerance);
     CHECK(spaces_with_all_rows(example) == 0);
   }
 }
@@ -333,7 +284,7 @@ ir::Program convolved(const Shape& image, const Shape& kernel, int stride) {
   const Expr y = convolution(x, k, stride);
   const auto adjoints = gradients(sum_of_all(y * y), {x, k});
   example.function().results = {{"y", y.node}, {"dx", adjoints[0].node}, {"dk", adjoints[1].node}};
-  example.agrees();
+  example.agrees(kTolerance);
   return passes::run_pipeline(example.program());
 }
 
@@ -386,7 +337,7 @@ TEST_CASE("a_part_of_windows_over_padding_is_padded_as_far_as_it_reaches") {
       ir::Attributes axes;
       axes.lhs_contract = {2, 3}, axes.rhs_contract = {0, 1};
       example.function().results = {{"y", ir::dot_general(part, w, axes).node}};
-      example.agrees();
+      example.agrees(kTolerance);
       const auto plan = example.plan();
       const Shape padded{n, distance == 1 ? 18 : 15, 3};
       CHECK(std::any_of(plan.buffers.begin(), plan.buffers.end(), [&](const auto& b) { return b.shape == padded; }));
@@ -418,7 +369,7 @@ TEST_CASE("pooling_is_a_reduction_over_windows") {
     const Expr windows = ir::windows(ir::windows(x, 1, size, stride), 3, size, stride);
     const Expr y = ir::reduce_max(windows, {2, 4});
     example.function().results = {{"y", y.node}, {"dx", gradients(sum_of_all(y * y), {x})[0].node}};
-    example.agrees();
+    example.agrees(kTolerance);
   }
 }
 
@@ -437,7 +388,7 @@ TEST_CASE("reductions_of_all_but_the_channels_and_of_windows") {
                                   {"least", ir::reduce_min(x * 3.0, {1, 2, 3, 4}).node},
                                   {"places", ir::reduce_sum(exp(x), {0, 4}).node},
                                   {"whole", ir::reduce_sum(exp(x), {0, 1, 2, 3, 4, 5}).node}};
-    example.agrees();
+    example.agrees(kTolerance);
   }
 }
 
@@ -451,7 +402,7 @@ TEST_CASE("pooling_over_axes_of_unknown_size_shares_its_gradient_among_ties") {
     example.set("x", values);
     const Expr h = ir::max(x, ir::like(x, 0)), y = ir::reduce_max(ir::windows(h, 0, 2, 2), {1});
     example.function().results = {{"y", y.node}, {"dx", gradients(sum_of_all(y * y), {x})[0].node}};
-    example.agrees();
+    example.agrees(kTolerance);
   }
 }
 
@@ -462,7 +413,7 @@ TEST_CASE("the_gradient_of_pooling_and_of_what_is_in_front_of_it_is_one_expressi
   const Expr y = ir::reduce_max(ir::windows(ir::windows(h, 1, 2, 2), 3, 2, 2), {2, 4});
   const auto adjoints = gradients(sum_of_all(y * y), {x, b});
   example.function().results = {{"y", y.node}, {"dx", adjoints[0].node}, {"db", adjoints[1].node}};
-  example.agrees();
+  example.agrees(kTolerance);
   const ir::Program optimized = passes::run_pipeline(example.program());
   INFO(ir::print(optimized));
   CHECK(count_op(optimized, Op::windows) + count_op(optimized, Op::diagonal) + count_op(optimized, Op::pad) == 0);
@@ -480,7 +431,7 @@ TEST_CASE("extremes_of_negative_whole_numbers") {
   example.set("x", {-5, -1, 7, -2, -9, -4});
   example.function().results = {{"largest", convert(ir::reduce_max(x, {0}), ir::DType::f32).node},
                                 {"least", convert(ir::reduce_min(x, {0}), ir::DType::f32).node}};
-  example.agrees();
+  example.agrees(kTolerance);
 }
 
 // Positions are made where they are needed, but for views that strides cannot say.
@@ -494,7 +445,7 @@ TEST_CASE("positions_reshaped_and_picked") {
                                 {"other_axis", real(ir::gather(rows, columns, 1))},
                                 {"own_axis", real(ir::gather(columns, columns, 1))},
                                 {"first_axis", real(ir::gather(columns, columns, 0))}};
-  example.agrees();
+  example.agrees(kTolerance);
 }
 
 // A contraction's operand is in memory: the kernel that stores it is the one that makes it for all others.
@@ -510,7 +461,7 @@ TEST_CASE("random_numbers_that_a_contraction_reads_are_made_by_the_kernel_that_s
   axes.lhs_contract = {1}, axes.rhs_contract = {0};
   example.function().results = {{"sums", ir::reduce_sum(exp(squares), {1}).node},
                                 {"products", ir::dot_general(squares, w, axes).node}};
-  example.agrees();
+  example.agrees(kTolerance);
 }
 
 TEST_CASE("kernels_of_other_slices_are_the_same_code") {
@@ -526,7 +477,7 @@ TEST_CASE("kernels_of_other_slices_are_the_same_code") {
       parts.push_back(tanh(ir::dot_general(slice(8 * step), w, axes) + slice(8 * step + 4)));
     }
     example.function().results = {{"y", ir::concatenate(parts, 1).node}};
-    example.agrees();
+    example.agrees(kTolerance);
     codegen::Plans plans;
     plans["predict"] = example.plan();
     const codegen::KernelSet set = codegen::collect_kernels(plans);
@@ -550,7 +501,7 @@ TEST_CASE("the_cell_of_a_recurrent_network_is_not_computed_again_from_all_before
       h = logistic(gate(3)) * tanh(c);
     }
     example.function().results = {{"y", h.node}};
-    example.agrees();
+    example.agrees(kTolerance);
     codegen::Plans plans;
     plans["predict"] = example.plan();
     kernels.push_back(codegen::collect_kernels(plans).kernels.size());
@@ -572,7 +523,7 @@ TEST_CASE("the_gates_of_a_recurrent_cell_are_computed_once_and_by_one_kernel") {
     h = logistic(gate(3)) * tanh(c);
   }
   example.function().results = {{"dw", gradients(sum_of_all(h * h), {w})[0].node}};
-  example.agrees();
+  example.agrees(kTolerance);
   const auto plan = example.plan();
   int computed = 0, cells = 0;
   for (const passes::Kernel& kernel : plan.kernels) {

@@ -5,7 +5,7 @@
 
 #include "ir/expr.h"
 #include "passes/passes.h"
-#include "tests/support/agreement.h"
+#include "tests/support/example.h"
 #include "tests/support/runner.h"
 
 using namespace descent;
@@ -13,39 +13,13 @@ using ir::Dimension;
 using ir::Expr;
 using ir::Op;
 using ir::Shape;
+using test::Example;
 
 namespace {
 
 const Dimension n = Dimension::symbol("n");
 
-class Example {
- public:
-  explicit Example(std::int64_t batch) {
-    test_.program.name = "example";
-    test_.program.functions.push_back({"predict", {}, {}});
-    test_.environment.dimensions = {{"n", batch}};
-  }
-  Expr input(const std::string& name, const Shape& shape) {
-    test_.program.inputs.push_back({name, shape, false, ir::DType::f32});
-    ir::Tensor t{ir::evaluate(shape, test_.environment.dimensions), {}};
-    const std::int64_t count = ir::element_count(shape, test_.environment.dimensions);
-    for (std::int64_t i = 0; i < count; ++i)
-      t.values.push_back(static_cast<float>(std::sin(0.7 * static_cast<double>(i) + static_cast<double>(name[0]))));
-    test_.environment.tensors[name] = t;
-    ir::Graph& graph = *test_.program.graph;
-    return {graph, graph.leaf(Op::input, name, shape)};
-  }
-  void result(const std::string& name, Expr value) { test_.program.functions[0].results.push_back({name, value.node}); }
-  void agrees() {
-    for (const std::string& processor : test::processors()) {
-      INFO("for " << processor);
-      CHECK(test::disagreement(test_, 3e-5, processor) == "");
-    }
-  }
-
- private:
-  test::Case test_;
-};
+constexpr double kTolerance = 3e-5;
 
 }  // namespace
 
@@ -64,7 +38,7 @@ TEST_CASE("rows_that_share_vectors_agree_in_every_way_they_may_lie_and_be_summed
         example.result("columns", ir::reduce_sum(y, {0}));
         example.result("of_rows", ir::reduce_sum(y * y, {2}));
         example.result("all", ir::reduce_sum(y, {0, 1, 2}));
-        example.agrees();
+        example.agrees(kTolerance, test::processors());
       }
       for (const bool largest : {false, true}) {
         Example example(6);
@@ -77,7 +51,7 @@ TEST_CASE("rows_that_share_vectors_agree_in_every_way_they_may_lie_and_be_summed
         example.result("of_all_rows", reduce({0, 2}));
         example.result("of_each", reduce({1, 2}));
         example.result("in_rows", reduce({0, 1}));
-        example.agrees();
+        example.agrees(kTolerance, test::processors());
       }
     }
   }
@@ -96,7 +70,7 @@ TEST_CASE("sums_of_short_rows_are_held_while_a_loop_runs_along_which_they_are_su
       example.result("squares", ir::reduce_sum(y * y, {1, 3}));
       example.result("largest", ir::reduce_max(y, {1, 3}));
       example.result("channels", ir::reduce_sum(y, {0, 1}));
-      example.agrees();
+      example.agrees(kTolerance, test::processors());
     }
   }
 }
@@ -113,7 +87,7 @@ TEST_CASE("phases_of_short_rows_agree_for_any_number_of_rows") {
       example.result("shares", shares);
       example.result("weighted", ir::reduce_sum(shares * ir::broadcast(weight, x.shape(), {1}), {1}));
       example.result("columns", ir::reduce_sum(shares, {0}));
-      example.agrees();
+      example.agrees(kTolerance, test::processors());
     }
   }
 }
