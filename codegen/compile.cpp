@@ -98,7 +98,7 @@ std::vector<Part> share_work(const KernelSet& set, std::size_t parts) {
     // Where their code turns out not to be the same, all are made.
     work.push_back(estimated_time(set.kernels[family[0]]) * static_cast<std::int64_t>(family.size()));
   }
-  load[0] = 140;  // the functions, by the time that they take, less what passes until another thread has begun
+  load[0] = 80;  // the functions, by the time that they take, less what passes until another thread has begun
   std::vector<std::size_t> order(families.size());
   std::iota(order.begin(), order.end(), 0);
   std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return work[a] > work[b]; });
