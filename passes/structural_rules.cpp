@@ -312,7 +312,7 @@ const std::vector<StructuralRule>& structural_rules(Op op) {
                                                   {"a sum of a constant", sum_of_constant},
                                                   {"a sum of repetitions", reduction_of_repeat},
                                                   {"a sum of sums", sum_of_sum},
-                                                  {"a diagonal sum of a contraction", diagonal_sum_of_contraction}},
+                                                  {"a diagonal sum of products", diagonal_sum}},
                                            extreme = {{"the extreme of nothing", reduction_of_nothing},
                                                       {"the extreme of one", reduction_of_one},
                                                       {"an extreme constant", of_constant},
