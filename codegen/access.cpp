@@ -2,6 +2,7 @@
 // which what lies outside is 0 and never read.
 #include <llvm/IR/Intrinsics.h>
 
+#include <algorithm>
 #include <bit>
 
 #include "codegen/kernel_emitter.h"
@@ -214,6 +215,7 @@ Value* KernelEmitter::load(const passes::View& view, ir::DType dtype) {
   const auto repeated = [&](Value* v) { return builder_.CreateVectorSplat(width(), v); };
   Value *everywhere = nullptr, *lanes = nullptr;  // conditions: one for all lanes, one for each
   for (const passes::View::Bound& bound : view.bounds) {
+    if (std::find(known_bounds_.begin(), known_bounds_.end(), &bound) != known_bounds_.end()) continue;
     Value* holds = inside(bound);
     Value*& kind = holds->getType()->isVectorTy() ? lanes : everywhere;
     kind = both(kind, holds);

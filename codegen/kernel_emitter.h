@@ -123,10 +123,17 @@ class KernelEmitter {
     std::size_t outside = 0;   ///< loops outside of those in which they are held
     std::int64_t vectors = 0;  ///< that are written out inside; 0: one after the other is taken through the loops
   };
+  /// The part of an axis in which bounds of views hold.
+  struct Interior {
+    std::int64_t begin = 0, end = 0;
+    std::vector<const passes::View::Bound*> bounds;
+  };
   Holding choose_held();
   bool keeps_innermost(const Accumulator& accumulator) const;
   std::size_t depth_of(const Accumulator& accumulator) const;
   void order_axes();
+  bool is_written_out(std::size_t axis, std::int64_t vectors) const;
+  Interior interior_of(std::size_t axis, const std::vector<Loop>& loops) const;
   bool emit_held(std::vector<Loop>& loops);
   void emit_held_loops(std::vector<Loop>& loops, std::size_t axis, std::vector<Held>& held, std::int64_t vectors);
 
@@ -437,7 +444,9 @@ class KernelEmitter {
   // While the loops run: the space without axes of size 1, possibly with neighbours merged, and how views look on it.
   ir::Shape axes_;
   std::map<const ir::Node*, passes::View> views_;
-  std::map<const ir::Node*, const ir::Node*> decays_;  // x → exp(-|x|), where the kernel computes that
+  std::size_t places_ = 0;  ///< axes in front of the innermost one of which each place has held sums of its own
+  std::vector<const passes::View::Bound*> known_bounds_;  ///< of them: those that hold where code is being written
+  std::map<const ir::Node*, const ir::Node*> decays_;     // x → exp(-|x|), where the kernel computes that
   std::set<const ir::Node*> both_sides_;  // x, where the kernel computes the logistic function of x and of -x
   std::vector<ir::Dimension> space_strides_;
   std::vector<passes::View> store_places_;      // by store

@@ -11,6 +11,7 @@
 #include "passes/kernels.h"
 #include "passes/passes.h"
 #include "tests/support/agreement.h"
+#include "tests/support/runner.h"
 
 using namespace descent;
 using ir::Dimension;
@@ -27,9 +28,10 @@ struct Windows {
   int rows, columns, stride, padding;
 };
 
-const std::vector<Windows> kCases = {{6, 5, 3, 3, 3, 1, 0},  {6, 5, 16, 3, 2, 1, 1}, {9, 8, 20, 3, 3, 2, 1},
-                                     {8, 9, 32, 3, 3, 2, 0}, {7, 7, 5, 2, 4, 1, 2},  {11, 10, 4, 5, 4, 3, 1},
-                                     {8, 8, 16, 3, 1, 2, 0}, {7, 6, 64, 1, 2, 3, 0}, {9, 10, 7, 4, 3, 2, 2}};
+const std::vector<Windows> kCases = {{6, 5, 3, 3, 3, 1, 0},   {6, 5, 16, 3, 2, 1, 1},  {9, 8, 20, 3, 3, 2, 1},
+                                     {8, 9, 32, 3, 3, 2, 0},  {7, 7, 5, 2, 4, 1, 2},   {11, 10, 4, 5, 4, 3, 1},
+                                     {8, 8, 16, 3, 1, 2, 0},  {7, 6, 64, 1, 2, 3, 0},  {9, 10, 7, 4, 3, 2, 2},
+                                     {5, 18, 16, 3, 3, 1, 1}, {4, 21, 48, 3, 3, 1, 2}, {9, 19, 16, 3, 5, 2, 1}};
 
 /// The results of one number for each window and channel, made of [n, h, rows, w, columns, channels], and gradients.
 struct Example {
@@ -60,7 +62,10 @@ struct Example {
     const auto adjoints = passes::gradients(graph, loss.node, {x.node, w.node});
     test.program.functions.push_back({"predict", {{"y", y.node}, {"dx", adjoints[0]}, {"dw", adjoints[1]}}, {}});
     INFO(ir::print(test.program));
-    CHECK(test::disagreement(test, 1e-5) == "");
+    for (const std::string& processor : test::processors()) {
+      INFO("for " << processor);
+      CHECK(test::disagreement(test, 1e-5, processor) == "");
+    }
     optimized = passes::run_pipeline(test.program);
     plan = passes::plan_kernels(optimized, optimized.functions[0]);
   }
