@@ -278,7 +278,7 @@ class Commands {
 
 int run(int argc, char** argv) {
   occupy_closed_streams();
-  CLI::App app{"Descent: a language for neural networks and a compiler for it."};
+  CLI::App app{"Descent: a language for neural networks and a compiler for it.", "descent"};
   app.footer(
       "Examples:\n"
       "  descent train examples/tumour.descent --save weights.safetensors\n"

@@ -68,7 +68,8 @@ void print_report(const runtime::TrainReport& r) {
   row("training", r.training);
   if (r.validation) row("validation", *r.validation);
   if (r.left_out > 0) print("{:<12}{:>8}  since a value is missing\n", "left out", r.left_out);
-  print("\n{} epochs{}, {} steps, {} parameters; compiled in {:.1f} ms, trained in {:.1f} ms\n", r.epochs,
+  print("\n{} epoch{}{}, {} steps, {} parameters; compiled in {:.1f} ms, trained in {:.1f} ms\n", r.epochs,
+        r.epochs == 1 ? "" : "s",
         r.stopped_early     ? " (stopped early)"
         : r.was_interrupted ? " (interrupted)"
                             : "",

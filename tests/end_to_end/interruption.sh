@@ -69,7 +69,7 @@ kill -INT $!
 wait $!
 [ $? = 130 ] || fail "a long epoch: status"
 grep -q '"epoch.batches":' long || fail "a long epoch: it was finished"
-grep -q '^1 epochs (interrupted)' out || fail "a long epoch: $(cat out)"
+grep -q '^1 epoch (interrupted)' out || fail "a long epoch: $(cat out)"
 "$DESCENT" train long.descent --data long.csv --resume long --epochs 1 --threads 2 --save long >/dev/null 2>&1
 "$DESCENT" train long.descent --data long.csv --epochs 2 --save straight >/dev/null 2>&1
 cmp long straight || fail "a long epoch: other weights"
