@@ -92,6 +92,13 @@ void KernelEmitter::emit_contraction() {
     branch(is_outer == nullptr ? builder_.getTrue() : builder_.CreateNot(is_outer), [&] {
       Product packed = product;
       pack_operands(packed, axes);
+      if (blocking_.columns_outside) {
+        for_column_blocks(packed, packed, [&](Value* first, Value* count) {
+          at_outer(pack_slab(packed, packed, first, count),
+                   [&](const Product& whole) { emit_columns(whole, whole, first, count, loops); });
+        });
+        return;
+      }
       at_outer(packed, [&](const Product& whole) {
         if (blocking_.form == Blocking::Form::dots) return emit_dot_products(whole, loops);
         emit_blocks(whole, blocking_.packs_before() ? product : whole, loops);
@@ -197,49 +204,72 @@ KernelEmitter::Range KernelEmitter::rows_of(const Product& product) {
 /// Columns outside, so that the second operand's part of a block stays in the cache while the rows go by.
 /// `plain` is the product before anything of it was packed: where there are few rows, that is not done.
 void KernelEmitter::emit_blocks(const Product& whole, const Product& plain, std::vector<Loop>& loops) {
+  for_column_blocks(whole, plain, [&](Value* column, Value* count) {
+    emit_columns(pack_slab(whole, plain, column, count), plain, column, count, loops);
+  });
+}
+
+/// `body` gets the first column of each block, and how many it has.
+void KernelEmitter::for_column_blocks(const Product& whole, const Product& plain,
+                                      const std::function<void(Value*, Value*)>& body) {
   const passes::FewRows& few = blocking_.few;
-  Value *memory = block_memory(), *many = has_many_rows(plain), *stride = i64(blocking_.block_columns);
-  if (few.below > 1) stride = builder_.CreateSelect(many, stride, i64(few.block_columns));
-  const Range columns = columns_of(whole), rows = rows_of(whole);
-  const bool whole_vectors = whole.columns.is_constant() && whole.columns.constant() % machine_.lanes == 0;
-  const auto make = [&](Value* column, Value* column_count) {
-    Product product = whole;
-    if (blocking_.slabs) {
-      branch(many, [&] { pack_columns(whole, column, column_count); });
-      read_packed_columns(product);
-    }
-    for_row_blocks(rows, many, [&](Value* row, Value* row_count, Value* high_rows) {
-      const Block block{row, row_count, high_rows, column, column_count, memory};
-      branch(many, [&] { emit_block(product, block, loops); });
-      const auto finish = [&] {
-        if (product.row_loop != nullptr) {
-          product.row_loop->base = row;
-          product.row_loop->count = row_count;
-          product.row_loop->tile_stride = stride;
-        }
-        if (product.column_loop != nullptr) {
-          product.column_loop->base = column;
-          product.column_loop->count = column_count;
-          product.column_loop->tile_stride = i64(1);
-          product.column_loop->whole_vectors = whole_vectors;
-        }
-        emit_part(loops, memory);
-      };
-      if (few.below > 1) {
-        branch(builder_.CreateNot(many), [&] {
-          emit_few_rows(plain, block);
-          if (finishes_tiles()) finish();
-        });
-      }
-      if (!finishes_tiles()) finish();
-    });
-  };
+  Value* stride = column_stride(plain);
+  const Range columns = columns_of(whole);
   std::int64_t count = 0;
   const bool known = is_constant(builder_.CreateSub(columns.end, columns.begin), &count);
   if (known && count <= blocking_.block_columns && (few.below == 1 || count <= few.block_columns))
-    return make(columns.begin, i64(count));
+    return body(columns.begin, i64(count));
   loop(columns.begin, columns.end, stride,
-       [&](Value* column) { make(column, minimum(stride, builder_.CreateSub(columns.end, column))); });
+       [&](Value* column) { body(column, minimum(stride, builder_.CreateSub(columns.end, column))); });
+}
+
+/// The columns of a block at most.
+llvm::Value* KernelEmitter::column_stride(const Product& plain) {
+  Value* stride = i64(blocking_.block_columns);
+  if (blocking_.few.below == 1) return stride;
+  return builder_.CreateSelect(has_many_rows(plain), stride, i64(blocking_.few.block_columns));
+}
+
+/// Packs the second operand's columns of a block where that is done block by block.
+KernelEmitter::Product KernelEmitter::pack_slab(const Product& whole, const Product& plain, Value* column,
+                                                Value* count) {
+  Product product = whole;
+  if (!blocking_.slabs) return product;
+  branch(has_many_rows(plain), [&] { pack_columns(whole, column, count); });
+  read_packed_columns(product);
+  return product;
+}
+
+/// The blocks of some columns.
+void KernelEmitter::emit_columns(const Product& product, const Product& plain, Value* column, Value* column_count,
+                                 std::vector<Loop>& loops) {
+  Value *memory = block_memory(), *many = has_many_rows(plain), *stride = column_stride(plain);
+  const bool whole_vectors = product.columns.is_constant() && product.columns.constant() % machine_.lanes == 0;
+  for_row_blocks(rows_of(product), many, [&](Value* row, Value* row_count, Value* high_rows) {
+    const Block block{row, row_count, high_rows, column, column_count, memory};
+    branch(many, [&] { emit_block(product, block, loops); });
+    const auto finish = [&] {
+      if (product.row_loop != nullptr) {
+        product.row_loop->base = row;
+        product.row_loop->count = row_count;
+        product.row_loop->tile_stride = stride;
+      }
+      if (product.column_loop != nullptr) {
+        product.column_loop->base = column;
+        product.column_loop->count = column_count;
+        product.column_loop->tile_stride = i64(1);
+        product.column_loop->whole_vectors = whole_vectors;
+      }
+      emit_part(loops, memory);
+    };
+    if (blocking_.few.below > 1) {
+      branch(builder_.CreateNot(many), [&] {
+        emit_few_rows(plain, block);
+        if (finishes_tiles()) finish();
+      });
+    }
+    if (!finishes_tiles()) finish();
+  });
 }
 
 /// Memory for a block of either kind. In front of the first row there is room for a tile that begins before the block,

@@ -243,6 +243,11 @@ class KernelEmitter {
   Range rows_of(const Product& product);
   Range columns_of(const Product& product);
   void emit_blocks(const Product& whole, const Product& plain, std::vector<Loop>& loops);
+  void for_column_blocks(const Product& whole, const Product& plain, const std::function<void(Value*, Value*)>& body);
+  Value* column_stride(const Product& plain);
+  Product pack_slab(const Product& whole, const Product& plain, Value* column, Value* count);
+  void emit_columns(const Product& product, const Product& plain, Value* column, Value* column_count,
+                    std::vector<Loop>& loops);
   bool has_low_tiles() const;
   bool fill_tiles(const Dimension& rows) const;  ///< none of a tile's rows is made for nothing
   struct TileCount {

@@ -51,13 +51,12 @@ double matrix_cycles(const Dimension& rows, const Dimension& columns, const Tile
   return column_tiles * column;
 }
 
-/// The tile with the fewest cycles for the whole matrix.
-Tile choose_tile(const Dimension& rows, const Dimension& columns, std::int64_t depth, bool is_large, bool by_columns,
-                 const Machine& m) {
+/// The tile with the fewest cycles for the whole matrix, of at most so many vectors.
+Tile choose_tile(const Dimension& rows, const Dimension& columns, std::int64_t depth, bool is_large,
+                 std::int64_t widest, const Machine& m) {
   Tile best{1, 1};
   double least = 0;
-  const std::int64_t row_count = estimate(rows), vector_count = divide_up(estimate(columns), m.lanes);
-  const std::int64_t widest = by_columns ? divide_up(vector_count, 2) : vector_count;
+  const std::int64_t row_count = estimate(rows);
   for (std::int64_t v = 1; v <= std::min<std::int64_t>(widest, 8); ++v) {
     for (std::int64_t r = 1; r <= std::min<std::int64_t>(row_count, 16); ++r) {
       if (!fits_registers(r, v, m)) break;
@@ -104,6 +103,27 @@ bool reads_well_down(std::int64_t rows, std::int64_t stride, std::int64_t length
   return stride < 4096 / m.element && stays_in(m.level2, rows, stride, length, m);
 }
 
+/// Numbers that an operand has, from the first to the last that its axes reach.
+double extent(const std::vector<ContractionAxes::Axis>& free, const std::vector<ContractionAxes::Axis>& contracted,
+              Dimension ContractionAxes::Axis::* stride) {
+  double last = 0;
+  for (const auto* axes : {&free, &contracted}) {
+    for (const auto& axis : *axes) last += (estimated_length(axis.size) - 1) * estimated_length(axis.*stride);
+  }
+  return last + 1;
+}
+
+/// Whether it costs less to read the first operand again for every block of columns than the second for every row of an
+/// image: where the second-level cache does not hold the second.
+bool reads_less_by_columns(const ContractionAxes& axes, std::int64_t blocks, const Machine& m) {
+  double outer_rows = 1;
+  for (std::size_t i = 0; i + 1 < axes.rows.size(); ++i) outer_rows *= estimated_length(axes.rows[i].size);
+  const double second = extent(axes.columns, axes.contracted, &ContractionAxes::Axis::rhs);
+  return second * static_cast<double>(m.element) > static_cast<double>(m.level2) * 3 / 4 &&
+         outer_rows * second >
+             static_cast<double>(blocks) * extent(axes.rows, axes.contracted, &ContractionAxes::Axis::lhs);
+}
+
 std::int64_t estimated_depth(const ContractionAxes& axes) {
   std::int64_t depth = 1;
   for (const auto& axis : axes.contracted) depth *= std::max<std::int64_t>(1, estimate(axis.size));
@@ -141,7 +161,12 @@ Blocking choose_blocking(const ContractionAxes& axes, const Machine& m, bool by_
   // Where a batch is contracted, it may be larger than the one that is assumed.
   const std::int64_t steps = whole_depth(axes.contracted).is_constant() ? depth : std::max(depth, kDepth);
   const bool large = is_large(axes);
-  Tile tile = choose_tile(rows, columns, depth, large, by_columns, m);
+  const std::int64_t vectors = divide_up(estimate(columns), m.lanes);
+  std::int64_t most_vectors = by_columns ? divide_up(vectors, 2) : vectors;
+  // Several contracted axes are not cut: a panel of weights should stay in the second-level cache.
+  if (axes.contracted.size() > 1 && whole_depth(axes.contracted).is_constant())
+    most_vectors = std::clamp<std::int64_t>(2 * m.level2 / 3 / m.element / steps / m.lanes, 1, most_vectors);
+  Tile tile = choose_tile(rows, columns, depth, large, most_vectors, m);
   if (!rows.is_constant()) tile = for_batches(tile, m);
   const bool fits_batches = !rows.is_constant() && std::has_single_bit(static_cast<std::uint64_t>(tile.rows));
   blocking.tile_rows = tile.rows;
@@ -189,6 +214,9 @@ Blocking choose_blocking(const ContractionAxes& axes, const Machine& m, bool by_
   const std::int64_t widest = std::max(panel, held / panel * panel);
   const std::int64_t blocks = divide_up(estimate(columns), widest);
   blocking.block_columns = columns.is_constant() ? round_up(divide_up(columns.constant(), blocks), panel) : widest;
+  blocking.columns_outside = !turned && axes.rows.size() > 1 && axes.columns.size() == 1 && rows.is_constant() &&
+                             reads_less_by_columns(axes, blocks, m);
+  if (blocking.columns_outside) blocking.slabs = blocking.pack_rhs;
   blocking.block_rows = std::max<std::int64_t>(cut ? 1 : 2, scratch / blocking.block_columns / tile.rows) * tile.rows;
   if (!cut && axes.rows.size() == 1) {
     // The rest of the kernel for one block is made beside the products of the next.

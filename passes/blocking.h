@@ -50,6 +50,8 @@ struct Blocking {
   std::int64_t depth = 0;  ///< 0: the whole contracted axis at once
   bool pack_lhs = false, pack_rhs = false;
   bool slabs = false;  ///< the second operand is packed a block's columns at a time, not all before
+  /// Of several axes of rows all go by before the next block's columns are made, not for each all columns.
+  bool columns_outside = false;
   FewRows few;
   /// Whether anything, and the second operand, is packed whole before the loops over further axes of rows and columns.
   bool packs_before() const { return pack_lhs || packs_rhs_before(); }

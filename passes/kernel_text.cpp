@@ -20,6 +20,7 @@ std::string describe(const Blocking& blocking) {
                                  blocking.tile_vectors, blocking.block_rows, blocking.block_columns);
   if (blocking.form == Blocking::Form::turned) text += ", operands exchanged";
   if (blocking.depth > 0) text += fmt::format(", depth {}", blocking.depth);
+  if (blocking.columns_outside) text += ", columns outside";
   if (blocking.pack_lhs) text += ", first operand packed";
   if (blocking.pack_rhs) text += ", second operand packed";
   const FewRows& few = blocking.few;

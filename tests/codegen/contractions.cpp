@@ -261,7 +261,8 @@ Expr add_input(test::Case& example, const std::string& name, const ir::Shape& sh
 
 /// Whether a contraction of tensors of these shapes gives what the interpreter says; small whole numbers, exact.
 void check_contraction(const std::vector<std::int64_t>& lhs, const std::vector<std::int64_t>& rhs,
-                       const std::vector<int>& lhs_contract, const std::vector<int>& rhs_contract) {
+                       const std::vector<int>& lhs_contract, const std::vector<int>& rhs_contract,
+                       const std::optional<codegen::OlderMachine>& machine = std::nullopt) {
   test::Case example;
   example.program.name = "example";
   const auto input = [&](const std::string& name, const std::vector<std::int64_t>& sizes, std::int64_t period) {
@@ -272,7 +273,7 @@ void check_contraction(const std::vector<std::int64_t>& lhs, const std::vector<s
   const Expr product = ir::dot_general(input("x", lhs, 7), input("y", rhs, 5), axes);
   example.program.functions.push_back({"predict", {{"out", product.node}}, {}});
   INFO(ir::to_string(example.program.inputs[0].shape) << " . " << ir::to_string(example.program.inputs[1].shape));
-  CHECK(test::disagreement(example, 1e-6).empty());
+  CHECK(test::disagreement(example, 1e-6, machine).empty());
 }
 
 }  // namespace
@@ -295,6 +296,29 @@ TEST_CASE("products_with_several_axes_of_rows_and_columns") {
     check_contraction({3, 2, 7}, {7, 3, columns}, {2}, {0});
     check_contraction({7, 3, 2}, {7, 3, columns}, {0}, {0});
     check_contraction({7, 3, 2}, {3, columns, 7}, {0}, {2});
+  }
+}
+
+// All rows of an image are made of some columns before the next ones, where the second-level cache does not hold the
+// second operand; as it lies, and packed.
+TEST_CASE("products_with_several_axes_of_rows_whose_columns_go_outside") {
+  const codegen::OlderMachine machine{{}, with_caches(4 << 10, 16 << 10)};
+  const Dimension none(0), one(1);
+  for (const std::int64_t columns : {200, 205}) {
+    for (const std::int64_t rows : {1, 3, 4, 9, 30}) {
+      const passes::Blocking blocking =
+          passes::choose_blocking({{},
+                                   {{4, 21 * rows, none, columns * rows}, {rows, 21, none, columns}},
+                                   {{columns, none, one, one}},
+                                   {{21, one, columns, none}}},
+                                  machine.machine);
+      CHECK(blocking.columns_outside);
+      CHECK(blocking.block_columns < columns);
+      check_contraction({4, rows, 21}, {21, columns}, {2}, {0}, machine);
+      check_contraction({4, rows, 21}, {columns, 21}, {2}, {1}, machine);
+      check_contraction({4, rows, 3, 7}, {3, 7, columns}, {2, 3}, {0, 1}, machine);
+      check_contraction({4, 3, rows, 7}, {columns, 3, 7}, {1, 3}, {1, 2}, machine);
+    }
   }
 }
 
@@ -390,9 +414,7 @@ TEST_CASE("products_that_read_the_same_matrix_in_one_pass") {
       CHECK(test::disagreement(example, 1e-5) == "");
       if (rows != 150) continue;  // the code is the same for any number of rows
       const auto moved = [&](const std::string& processor) {
-        std::optional<codegen::OlderMachine> older;
-        if (!processor.empty()) older = codegen::older_machine(processor);
-        const auto code = test::compiled(optimized, {"predict"}, older);
+        const auto code = test::compiled(optimized, {"predict"}, test::machine_of(processor));
         code->dimensions = example.environment.dimensions;
         for (const auto& [name, tensor] : example.environment.tensors) code->tensors[name] = tensor.values;
         return code->run("predict").at("moved");

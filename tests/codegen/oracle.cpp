@@ -28,9 +28,7 @@ std::string mistake(const ir::Program& program, const ir::Environment& e, bool i
                     int* compared = nullptr) {
   try {
     const ir::Program optimized = passes::run_pipeline(in_doubles ? test::in_doubles(program) : program);
-    std::optional<codegen::OlderMachine> older;
-    if (!processor.empty()) older = codegen::older_machine(processor);
-    const auto code = test::compiled(optimized, {"predict"}, older);
+    const auto code = test::compiled(optimized, {"predict"}, test::machine_of(processor));
     code->dimensions = e.dimensions, code->seed = e.seed;
     code->step = static_cast<std::int64_t>(e.counters.at("step")), code->epoch = e.counters.at("epoch");
     for (const auto& [name, tensor] : e.tensors) code->tensors[name] = tensor.values;

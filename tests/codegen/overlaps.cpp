@@ -64,7 +64,7 @@ struct Example {
     INFO(ir::print(test.program));
     for (const std::string& processor : test::processors()) {
       INFO("for " << processor);
-      CHECK(test::disagreement(test, 1e-5, processor) == "");
+      CHECK(test::disagreement(test, 1e-5, test::machine_of(processor)) == "");
     }
     optimized = passes::run_pipeline(test.program);
     plan = passes::plan_kernels(optimized, optimized.functions[0]);

@@ -20,10 +20,8 @@ bool close(double got, double expected, double tolerance) {
 
 }  // namespace
 
-std::string disagreement(const Case& test, double tolerance, const std::string& processor) {
+std::string disagreement(const Case& test, double tolerance, const std::optional<codegen::OlderMachine>& older) {
   const ir::Program optimized = passes::run_pipeline(test.program);
-  std::optional<codegen::OlderMachine> older;
-  if (!processor.empty()) older = codegen::older_machine(processor);
   const auto compiled = codegen::compile(optimized, {"predict"}, nullptr, older);
   const codegen::CompiledFunction& function = compiled->function("predict");
   const ir::DimensionValues& dimensions = test.environment.dimensions;

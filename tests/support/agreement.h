@@ -2,8 +2,10 @@
 // difference.
 #pragma once
 
+#include <optional>
 #include <string>
 
+#include "codegen/compile.h"
 #include "ir/interpreter.h"
 
 namespace descent::test {
@@ -16,8 +18,9 @@ struct Case {
 
 /// Runs "predict", compiled after all passes, and compares its results and updates with what the interpreter makes of
 /// the program as it is. Empty if all are within `tolerance` * (1 + |value|), and nothing is written beside its place;
-/// else what differs. With a processor, for an older one (codegen::older_machine).
-std::string disagreement(const Case& test, double tolerance, const std::string& processor = "");
+/// else what differs. With a machine, by the code for that one.
+std::string disagreement(const Case& test, double tolerance,
+                         const std::optional<codegen::OlderMachine>& older = std::nullopt);
 
 /// A smaller program that disagrees too: nodes replaced by their operands and by leaves, results dropped.
 Case shrunk(const Case& failing, double tolerance);

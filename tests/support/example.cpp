@@ -5,6 +5,7 @@
 
 #include "ir/text.h"
 #include "passes/passes.h"
+#include "tests/support/runner.h"
 
 namespace descent::test {
 
@@ -44,7 +45,7 @@ void Example::agrees(double tolerance, const std::vector<std::string>& processor
   INFO(ir::print(program()));
   for (const std::string& processor : processors) {
     INFO("for " << (processor.empty() ? "this machine" : processor));
-    CHECK(disagreement(program_case, tolerance, processor) == "");
+    CHECK(disagreement(program_case, tolerance, machine_of(processor)) == "");
   }
 }
 

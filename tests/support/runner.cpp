@@ -85,4 +85,9 @@ std::vector<std::string> processors() {
 #endif
 }
 
+std::optional<codegen::OlderMachine> machine_of(const std::string& processor) {
+  if (processor.empty()) return std::nullopt;
+  return codegen::older_machine(processor);
+}
+
 }  // namespace descent::test

@@ -38,5 +38,7 @@ std::unique_ptr<Runner> compiled(const ir::Program& program, const std::vector<s
 
 /// The processors whose code this one runs, from the oldest on: the last one, without a name, is this one.
 std::vector<std::string> processors();
+/// One of these as a machine to make code for; none for this one.
+std::optional<codegen::OlderMachine> machine_of(const std::string& processor);
 
 }  // namespace descent::test
