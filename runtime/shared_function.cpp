@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <optional>
 
 namespace descent::runtime {
 
@@ -10,7 +9,10 @@ namespace {
 
 struct Piece {
   const std::byte *begin, *end;
-  bool meets(const Piece& other) const { return begin < other.end && other.begin < end; }
+  bool is_empty() const { return begin == end; }
+  bool meets(const Piece& other) const {
+    return begin < other.end && other.begin < end && !is_empty() && !other.is_empty();
+  }
 };
 
 }  // namespace
@@ -24,7 +26,21 @@ struct SharedFunction::Touched {
   const Piece& part(std::size_t member) const { return parts.empty() ? all : parts[member]; }
   bool conflicts_with(const Touched& other) const {
     if (is_workspace && other.is_workspace) return false;  // each member has its own
-    return (written || other.written) && all.meets(other.all);
+    return (written || other.written) && all.meets(other.all) && !is_cut_like(other);
+  }
+  /// Whether parts of different members never meet: they lie one after the other, those of both tasks alike.
+  bool is_cut_like(const Touched& other) const {
+    const std::byte* reached = nullptr;
+    for (std::size_t member = 0; member < std::min(parts.size(), other.parts.size()); ++member) {
+      const Piece pieces[] = {parts[member], other.parts[member]};
+      for (const Piece& piece : pieces) {
+        if (!piece.is_empty() && piece.begin < reached) return false;
+      }
+      for (const Piece& piece : pieces) {
+        if (!piece.is_empty()) reached = std::max(reached, piece.end);
+      }
+    }
+    return !parts.empty() && !other.parts.empty();
   }
 };
 
@@ -244,20 +260,36 @@ std::vector<std::vector<SharedFunction::Wait>> SharedFunction::waits_before(
       if (other != who && passed.tasks[who][other] < k) wait_for(who, other, k - 1);
     }
   }
-  for (std::size_t e = k; e-- > k / kWindow * kWindow;) {
-    std::optional<std::vector<std::pair<const Touched*, const Touched*>>> met;  // if anybody may have to wait
-    for (std::size_t who = 0; who < members; ++who) {
-      if (!works(task, who)) continue;
-      for (std::size_t other = 0; other < members; ++other) {
-        if (who == other || passed.tasks[who][other] > e || !works(tasks_[e], other)) continue;
-        if (!met) met = conflicts(all[e], own);
-        const bool parts_meet = std::any_of(met->begin(), met->end(), [&](const auto& pair) {
-          return pair.first->part(other).meets(pair.second->part(who));
-        });
-        if (parts_meet) wait_for(who, other, e);
-      }
-      if (met && met->empty()) break;
+  struct Pair {
+    std::size_t who, other;
+  };
+  std::vector<Pair> open;  // who may still have to wait for whom
+  std::size_t least = k;   // until there each of them has waited
+  for (std::size_t who = 0; who < members; ++who) {
+    if (!works(task, who)) continue;
+    for (std::size_t other = 0; other < members; ++other) {
+      if (who == other || passed.tasks[who][other] >= k) continue;
+      open.push_back({who, other});
+      least = std::min(least, passed.tasks[who][other]);
     }
+  }
+  for (std::size_t e = k; e-- > std::max(k / kWindow * kWindow, least) && !open.empty();) {
+    const auto met = conflicts(all[e], own);
+    if (met.empty()) continue;
+    least = k;
+    std::erase_if(open, [&](const Pair& pair) {
+      const auto [who, other] = pair;
+      if (passed.tasks[who][other] > e) return true;
+      const bool parts_meet =
+          works(tasks_[e], other) && std::any_of(met.begin(), met.end(), [&, who = who, other = other](const auto& m) {
+            return m.first->part(other).meets(m.second->part(who));
+          });
+      if (parts_meet)
+        wait_for(who, other, e);
+      else
+        least = std::min(least, passed.tasks[who][other]);
+      return parts_meet;
+    });
   }
   return waits;
 }

@@ -74,7 +74,7 @@ class SharedFunction {
   Grid grid(const Task& task, const codegen::CompiledFunction& function, const ir::DimensionValues& sizes) const;
   std::vector<Touched> touched(const Task& task, const codegen::CompiledFunction& function,
                                const ir::DimensionValues& sizes) const;
-  /// What two tasks touch that they may not touch in any order.
+  /// What different members may not touch in any order, of two tasks.
   static std::vector<std::pair<const Touched*, const Touched*>> conflicts(const std::vector<Touched>& earlier,
                                                                           const std::vector<Touched>& later);
   struct Passed;
