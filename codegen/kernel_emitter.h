@@ -305,6 +305,7 @@ class KernelEmitter {
   void emit_tile_step(const Product& product, const Tile& tile, llvm::ArrayRef<Value*> a, Value* b, Value** sums);
   std::int64_t rows_together(const Product& product, const Tile& tile) const;
   Values walk_depth(const Product& product, const Tile& tile, Value* a, Value* b, Value* depth, Values sums);
+  Values joined(const Tile& tile, Values sums);
   void emit_dot_products(const Product& product, std::vector<Loop>& loops);
   Values dot_rows(const Product& product, unsigned rows, Value* first, bool written_out);
 

@@ -75,20 +75,23 @@ KernelEmitter::Values KernelEmitter::walk_depth(const Product& product, const Ti
   };
   values.append(sums.begin(), sums.end());
   if (tile.splits > 1) {
-    values.append(count * (tile.splits - 1), llvm::Constant::getNullValue(product_vector()));
     Value* whole = builder_.CreateSub(depth, builder_.CreateSRem(depth, i64(tile.splits)));
     values = steps(i64(0), whole, tile.splits, values);
-    // Sums of the same element are added in a fixed order.
-    for (unsigned s = 1; s < tile.splits; ++s) {
-      for (std::size_t i = 0; i < count; ++i)
-        values[first + i] = builder_.CreateFAdd(values[first + i], values[first + s * count + i]);
-    }
-    values.truncate(first + count);
     values = steps(whole, depth, 1, values);
   } else {
     values = steps(i64(0), depth, 1, values);
   }
   return Values(values.begin() + static_cast<std::ptrdiff_t>(first), values.end());
+}
+
+/// Of a tile with several sums for each element: these added, in a fixed order.
+KernelEmitter::Values KernelEmitter::joined(const Tile& tile, Values sums) {
+  const std::size_t count = std::size_t{tile.rows} * tile.vectors;
+  for (unsigned s = 1; s < tile.splits; ++s) {
+    for (std::size_t i = 0; i < count; ++i) sums[i] = builder_.CreateFAdd(sums[i], sums[s * count + i]);
+  }
+  sums.truncate(count);
+  return sums;
 }
 
 llvm::Value* KernelEmitter::place_in(const Tile& tile, unsigned r, unsigned v) {
@@ -105,6 +108,8 @@ KernelEmitter::Values KernelEmitter::tile_sums(const Product& product, const Til
                                      : static_cast<Value*>(llvm::Constant::getNullValue(type)));
     }
   }
+  // They go through all contracted axes: those inside may be short.
+  if (tile.splits > 1) sums.append(sums.size() * (tile.splits - 1), llvm::Constant::getNullValue(type));
   // Of an axis so many elements, of those inside all.
   const auto length_of = [&](std::size_t axis) {
     return axis + 1 == product.contracted.size() ? tile.depth : size(product.contracted[axis].size);
@@ -117,17 +122,18 @@ KernelEmitter::Values KernelEmitter::tile_sums(const Product& product, const Til
                   length_of(axis + 1), now);
     });
   };
-  if (!tile.on_the_way) return walk(walk, 0, tile.a, tile.b, length_of(0), sums);
+  if (!tile.on_the_way) return joined(tile, walk(walk, 0, tile.a, tile.b, length_of(0), sums));
   const Axis& k = product.contracted[0];
   Value *length = length_of(0), *many = sums_many(product.contracted);
   Value* parts = builder_.CreateSelect(many, i64(tile.rows), i64(1));
   Value* part = builder_.CreateSelect(many, divided_up(length, i64(tile.rows)), length);
-  return carry(i64(0), parts, i64(1), sums, [&](Value* row, const Values& now) {
+  const Values all = carry(i64(0), parts, i64(1), sums, [&](Value* row, const Values& now) {
     branch(many, [&] { tile.on_the_way(row); });
     Value *from = multiply(row, part), *count = minimum(part, builder_.CreateSub(length, from));
     return walk(walk, 0, element(tile.a, multiply(from, size(k.lhs))), element(tile.b, multiply(from, size(k.rhs))),
                 count, now);
   });
+  return joined(tile, all);
 }
 
 void KernelEmitter::emit_tile(const Product& product, const Tile& tile) {
