@@ -5,6 +5,7 @@
 // in an interval", ACM TOMACS 29, 2019. The permutation is Fisher and Yates' (Knuth, TAOCP vol. 2, algorithm P).
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <span>
 #include <utility>
@@ -21,13 +22,8 @@ class RandomWords {
       : seed_(static_cast<std::uint32_t>(seed)), stream_(static_cast<std::uint32_t>(stream)), step_(step) {}
 
   std::uint32_t next() {
-    if (second_) {
-      second_ = false;
-      return block_[1];
-    }
-    block_ = ir::threefry2x32(seed_, stream_, element_++, step_);
-    second_ = true;
-    return block_[0];
+    if (used_ == words_.size()) make();
+    return words_[used_++];
   }
 
   /// A number in [0, bound), each equally likely; `bound` is at least 1.
@@ -41,10 +37,25 @@ class RandomWords {
   }
 
  private:
+  /// Several blocks side by side, in vectors.
+  void make() {
+    constexpr std::uint32_t blocks = 16;
+    std::array<std::array<std::uint32_t, blocks>, 2> halves;
+    for (std::uint32_t i = 0; i < blocks; ++i) {
+      const auto block = ir::threefry2x32(seed_, stream_, element_ + i, step_);
+      halves[0][i] = block[0], halves[1][i] = block[1];
+    }
+    for (std::uint32_t i = 0; i < blocks; ++i) {
+      words_[2 * i] = halves[0][i], words_[2 * i + 1] = halves[1][i];
+    }
+    element_ += blocks;
+    used_ = 0;
+  }
+
   std::uint32_t seed_, stream_, step_;
   std::uint32_t element_ = 0;
-  std::array<std::uint32_t, 2> block_ = {};
-  bool second_ = false;
+  std::array<std::uint32_t, 32> words_;
+  std::size_t used_ = 32;
 };
 
 /// Puts the values into random order: for i from the last to the second, swaps value i with one of the values 0 ... i.
