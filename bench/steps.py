@@ -20,6 +20,7 @@ from compile import DESCENT, FRAMEWORK_SECONDS, MODELS, PYTHON, ROOT, convolutio
 STEPS = {name: MODELS[name][0] for name in ("logistic", "tiny", "small", "medium", "deep (65 layers)")}
 STEPS["large"] = dense([1024, 1024, 1024, 1], 256, "adam")
 STEPS["convolutions"] = convolutional(28, [32, 64], 128, 64)
+STEPS["wide convolutions"] = convolutional(32, [64, 128, 256, 512], 128, 16)
 STEPS["GRU"] = recurrent(64, 128, 32, 64, "gru", own=True)
 STEPS["LSTM"] = recurrent(64, 64, 32, 64, "lstm", own=True)
 STEPS["transformer"] = transformer(64, 4, 64, 2, 32)

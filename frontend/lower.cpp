@@ -264,7 +264,8 @@ Binding& Lowering::declare(const Statement& s, Value value, Scope& scope) {
   if (const Binding* earlier = scope.find_here(s.name)) {
     if (earlier->value.is(Kind::broken)) return scope.declare(s.name, Value{}, s.name_span);
     fail(s.name_span, "'" + s.name + "' is declared twice",
-         s.kind == Statement::Kind::let    ? "write " + s.name + " = ... to give it a new value"
+         earlier->value.is_size            ? "give it another name: '" + s.name + "' is the size of an axis"
+         : s.kind == Statement::Kind::let  ? "write " + s.name + " = ... to give it a new value"
          : s.kind == Statement::Kind::loss ? "losses with names of their own add up: loss distance = ..."
                                            : "give it another name",
          {note(earlier->origin, "first declared here")});
