@@ -114,7 +114,8 @@ KernelEmitter::Values KernelEmitter::tile_sums(const Product& product, const Til
   const auto length_of = [&](std::size_t axis) {
     return axis + 1 == product.contracted.size() ? tile.depth : size(product.contracted[axis].size);
   };
-  const auto walk = [&](auto&& self, std::size_t axis, Value* a, Value* b, Value* length, Values values) -> Values {
+  const auto walk = [&](auto&& self, std::size_t axis, Value* a, Value* b, Value* length,
+                        const Values& values) -> Values {
     const Axis& k = product.contracted[axis];
     if (axis + 1 == product.contracted.size()) return walk_depth(product, tile, a, b, length, values);
     return carry(i64(0), length, i64(1), values, [&](Value* i, const Values& now) {

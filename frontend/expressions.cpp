@@ -261,7 +261,7 @@ Value Lowering::lower_expression(const Expression& e, const std::vector<std::str
   instance_ = &instance;
   for (const std::string& input : inputs) scope.declare(input, Value::of(graph_.leaf(Op::input, input, {})), {});
   try {
-    const Value value = evaluate(e, scope);
+    Value value = evaluate(e, scope);
     if (value.is(Kind::broken)) return value;
     return Value::of(value.is(Kind::boolean) ? graph_.boolean(value.boolean) : tensor(value, e.span).node);
   } catch (const Failure& failure) {
