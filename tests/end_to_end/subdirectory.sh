@@ -13,7 +13,7 @@ add_executable(program program.cpp)
 target_link_libraries(program PRIVATE descent::descent)
 END
 echo 'int main() {}' >program.cpp
-cmake -S . -B build >log 2>&1 || { echo "FAILED: $(tail -20 log)"; exit 1; }
+cmake -G Ninja -S . -B build >log 2>&1 || { echo "FAILED: $(tail -20 log)"; exit 1; }
 targets=$(cmake --build build --target help)
 grep -q 'descent_runtime' <<<"$targets" || { echo "FAILED: no library"; exit 1; }
 if grep -q 'test_runtime' <<<"$targets"; then echo "FAILED: tests are built"; exit 1; fi
