@@ -28,7 +28,6 @@ class AddressTable {
   /// Another address for a buffer.
   void set(std::size_t buffer, void* address);
   void* buffer(std::size_t index) const { return buffers_[index]; }
-  void* const* buffers() const { return buffers_.data(); }
   /// For the compiled code: an address, or a number, for each slot.
   void* const* data() const { return addresses_.data(); }
   bool empty() const { return buffers_.empty(); }

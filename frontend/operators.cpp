@@ -195,11 +195,11 @@ Value Lowering::binary(const std::string& sign, const Value& a, const Value& b, 
     }
     return Value::list(std::move(items), Kind::tensors);
   }
-  const bool compares = ir::info(row.op).signature == ir::Signature::comparison;
+  const bool compares = ir::info(row.op).signature == ir::Signature::comparison, divides = row.op == Op::remainder;
   if (a.is(Kind::number) && b.is(Kind::number) && !row.boolean) {
     const double value =
         row.swapped ? ir::info(row.op).meaning(b.number, a.number, 0) : ir::info(row.op).meaning(a.number, b.number, 0);
-    return compares ? Value::truth(value != 0) : Value::of(sign == "%" ? with_sign_of(b.number, value) : value);
+    return compares ? Value::truth(value != 0) : Value::of(divides ? with_sign_of(b.number, value) : value);
   }
   if (a.is(Kind::dimension) || b.is(Kind::dimension)) {
     if (const auto size = size_arithmetic(sign, a, b)) return *size;
@@ -230,7 +230,6 @@ Value Lowering::binary(const std::string& sign, const Value& a, const Value& b, 
              ir::to_string(value.node->type),
          row.boolean ? "compare it: ... > 0" : "write if ... then 1 else 0 to make a number of a condition");
   }
-  const bool divides = row.op == Op::remainder;
   if (!row.boolean) unify_numbers(x, y, divides || takes_whole_numbers(row.op), at);
   const bool is_whole = divides && x.node->type.dtype == ir::DType::i32;
   if (is_whole) x = ir::convert(x, ir::DType::f64), y = ir::convert(y, ir::DType::f64);  // which has all their digits

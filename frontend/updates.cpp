@@ -47,15 +47,19 @@ void check_patterns(const Lowering& lowering, const UpdateRules& rules, const st
   }
 }
 
+std::vector<ir::Variable> parameters_of(const ir::Program& program) {
+  std::vector<ir::Variable> parameters;
+  for (const ir::Variable& v : program.variables) {
+    if (v.kind == ir::Variable::Kind::parameter) parameters.push_back(v);
+  }
+  return parameters;
+}
+
 }  // namespace
 
 /// The optimizer of each group, then the general one; none where there are mistakes, which are reported, each setting's
 /// by itself.
 std::vector<Value> Lowering::all_optimizers(const UpdateRules& rules) {
-  std::vector<ir::Variable> parameters;
-  for (const ir::Variable& v : program_.variables) {
-    if (v.kind == ir::Variable::Kind::parameter) parameters.push_back(v);
-  }
   bool all_right = true;
   const auto attempt = [&](auto&& make) {
     try {
@@ -67,7 +71,7 @@ std::vector<Value> Lowering::all_optimizers(const UpdateRules& rules) {
   };
   Value general;
   std::vector<Value> optimizers;
-  attempt([&] { check_patterns(*this, rules, parameters); });
+  attempt([&] { check_patterns(*this, rules, parameters_of(program_)); });
   attempt([&] { general = optimizer_value(rules.optimizer); });
   for (const UpdateGroup& group : rules.groups) {
     if (general.is(Kind::broken) && group.optimizer == nullptr) continue;
@@ -80,10 +84,7 @@ std::vector<Value> Lowering::all_optimizers(const UpdateRules& rules) {
 void Lowering::lower_updates(const UpdateRules& rules, const Node* loss, ir::Function& step) {
   training_ = true;
   try {
-    std::vector<ir::Variable> parameters;
-    for (const ir::Variable& v : program_.variables) {
-      if (v.kind == ir::Variable::Kind::parameter) parameters.push_back(v);
-    }
+    const std::vector<ir::Variable> parameters = parameters_of(program_);
     std::vector<const Node*> gradients;
     try {
       gradients = lower_gradients(rules, loss, parameters);

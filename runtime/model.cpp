@@ -1,11 +1,10 @@
 #include "runtime/model.h"
 
-#include <chrono>
-
 #include "codegen/prepare.h"
 #include "passes/passes.h"
 #include "runtime/file.h"
 #include "runtime/known_model.h"
+#include "runtime/wall_clock.h"
 
 namespace descent {
 
@@ -15,15 +14,13 @@ namespace {
 class AddMilliseconds {
  public:
   explicit AddMilliseconds(double& sum) : sum_(sum) {}
-  ~AddMilliseconds() {
-    sum_ += std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin_).count();
-  }
+  ~AddMilliseconds() { sum_ += clock_.microseconds() / 1000; }
   AddMilliseconds(const AddMilliseconds&) = delete;
   AddMilliseconds& operator=(const AddMilliseconds&) = delete;
 
  private:
   double& sum_;
-  std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
+  runtime::WallClock clock_;
 };
 
 std::mutex cache_mutex;

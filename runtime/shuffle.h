@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstdint>
-#include <span>
 #include <vector>
 
 namespace descent::runtime {
@@ -11,8 +10,5 @@ namespace descent::runtime {
 /// The row indexes 0 ... rows - 1 in the order of the epoch. The words are those of Stream::shuffle at step `epoch`
 /// (runtime/permute.h). The same arguments give the same order on every machine.
 std::vector<std::uint32_t> shuffled_rows(std::uint32_t rows, std::uint64_t seed, std::uint32_t epoch);
-
-/// The same into memory of the caller's, one index for each row: the loop over the epochs allocates nothing.
-void shuffle_rows(std::span<std::uint32_t> rows, std::uint64_t seed, std::uint32_t epoch);
 
 }  // namespace descent::runtime

@@ -180,7 +180,9 @@ class Run {
   Run(Trainer& trainer, const Parts& data, std::int64_t epochs, std::int64_t batch, const TrainOptions& options,
       std::optional<EarlyStop>& stop, const Notify& notify, TrainReport& report)
       : trainer_(trainer),
+        program_(trainer.implementation().model->interface),
         data_(data),
+        training_(data.training.views(true, program_)),
         epochs_(epochs),
         batch_(batch),
         options_(options),
@@ -219,8 +221,7 @@ class Run {
   bool is_interrupted() const { return options_.is_interrupted && options_.is_interrupted(); }
 
   void run_epoch() {
-    const ir::Interface& program = trainer_.implementation().model->interface;
-    Epoch epoch(trainer_, data_.training.views(true, program), data_.training.rows, batch_);
+    Epoch epoch(trainer_, training_, data_.training.rows, batch_);
     const std::int64_t number = report_.epochs + 1;
     do {
       const WallClock clock;
@@ -237,7 +238,7 @@ class Run {
       save_now_and_then();
     } while (true);
     TrainProgress now{number, epochs_, 1, epoch.loss(), {}, {}};
-    const bool has_figures = program.results.contains("metrics") || trainer_.implementation().model->loss_count() > 1;
+    const bool has_figures = program_.results.contains("metrics") || trainer_.implementation().model->loss_count() > 1;
     if (has_figures) now.training = measure(trainer_, data_.training, false);
     if (data_.validation.rows > 0) {
       now.validation = measure(trainer_, data_.validation, stop_ && is_of_classes(stop_->figure()));
@@ -258,7 +259,9 @@ class Run {
   }
 
   Trainer& trainer_;
+  const ir::Interface& program_;
   const Parts& data_;
+  Tensors training_;  ///< those of `data_`
   std::int64_t epochs_, batch_;
   const TrainOptions& options_;
   std::optional<EarlyStop>& stop_;
